@@ -164,7 +164,7 @@ async function publishBare(nats: Nats): Promise<number> {
       end,
       { again: "", partitioning: "" },
     );
-    end = { sequence: end.sequence + rows.length, position: done + rows.length };
+    end = { ...end, sequence: end.sequence + rows.length, position: done + rows.length };
   }
   const seconds = (performance.now() - startedMs) / 1000;
   publisher.close();

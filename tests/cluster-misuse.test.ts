@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -72,6 +74,28 @@ test.each([
   expect(output).toMatch(said);
   expect(output).toContain("DOUYA_DATABASE_URL");
   expect(output).not.toContain("secret");
+});
+
+test("an engine that takes connections and is silent keeps no process from starting, nor from ending", async () => {
+  const sockets = new Set<Socket>();
+  const silent = createServer((socket) => void sockets.add(socket)).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  try {
+    const program = await start({
+      DOUYA_ETCD_URL: `https://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+    });
+    await program.printed(/Stop {5}Ctrl-C/);
+    expect(program.output()).toContain("look at DOUYA_ETCD_URL");
+    expect(sockets.size).toBeGreaterThan(0);
+    program.signal("SIGTERM");
+    expect(await within(program.ended, () => "it does not end").finally(() => program.kill())).toEqual({
+      code: 0,
+      signal: null,
+    });
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  }
 });
 
 describe("on one etcd", () => {

@@ -76,7 +76,10 @@ export async function openRegistry(
       etcd.close();
       throw error;
     }
-    log.warn({ cause: error.message }, "starting without etcd");
+    log.warn(
+      { cause: error.message },
+      "starting without etcd, which is used as soon as it answers: look at DOUYA_ETCD_URL, or run: douya doctor",
+    );
   });
   const registry = etcdRegistry(etcd, { ...options, secret, unsigned: config.unsigned });
   const issuerKeys = etcdKeys(etcd, { ...options, secret });

@@ -292,4 +292,24 @@ export const migrations: Migrations = {
         ) r on true;
     end $$;
   `,
+  "0009-promoted+": `
+    -- Appends events, and leaves a gap first where this server is on another timeline than the last event: it was promoted,
+    -- and may lack positions that the server before it has given out (log/restored.ts). Whoever comes at the same time waits
+    -- for the row, so no position is drawn before the gap. By the last eight characters alone: the identifier of the system
+    -- cannot change under a connection.
+    create function events.append_on_timeline(
+      hashes int8[], types text[], keys text[], payloads bytea[], trace_ids text[]
+    ) returns void language plpgsql as $$
+    declare
+      timeline text := left(pg_walfile_name(pg_current_wal_lsn()), 8);
+    begin
+      if exists (select from events.origin where right(history, 8) <> timeline) then
+        update events.origin set history = left(history, -8) || timeline where right(history, 8) <> timeline;
+        if found then
+          perform setval('events.log_position_seq', last_value + 1000000000) from events.log_position_seq where is_called;
+        end if;
+      end if;
+      perform events.append_hashed(hashes, types, keys, payloads, trace_ids);
+    end $$;
+  `,
 };

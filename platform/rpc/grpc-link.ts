@@ -16,10 +16,11 @@ import { createLatency } from "./latency.ts";
 import type { Meter } from "./meter.ts";
 import { type Chance, followEndpoints, type Peer, realChance, type Wanted } from "./peers.ts";
 import { createRetryBudget } from "./retry-budget.ts";
-import type { RpcCredentials } from "./rpc-credentials.ts";
+import { plaintext, type RpcCredentials } from "./rpc-credentials.ts";
 import type { Affinity, Client, UntypedUnary } from "./service.ts";
 import type { ServiceTokens } from "./service-token.ts";
 import { fromStatus, isLost, isServiceError, neverBegun, unavailable } from "./status.ts";
+import { whyUnreachable } from "./why-unreachable.ts";
 
 /** Connections to the processes that run a module, and typed clients over them. */
 export interface GrpcLink {
@@ -60,13 +61,22 @@ export function grpcLink(options: {
 }): GrpcLink {
   const { from, to, tokens, meter, log, chance = realChance } = options;
   const maySay = nowAndThen(chance.now);
-  const peers = followEndpoints(options.endpoints, chance, options.credentials);
+  const peers = followEndpoints(options.endpoints, chance, options.credentials, tellUnreachable);
   const budget = createRetryBudget();
   let underWay = 0;
 
   /** The other process refuses what this one is, and only people can mend that. */
   function tellOperators({ reason, message }: DomainError): void {
     if (reason.startsWith("SERVICE_") && maySay(reason)) log.error({ from, to, reason }, message);
+  }
+
+  /** Callers are told that it is away; why it is, only people can mend. */
+  function tellUnreachable(address: string): void {
+    if (!maySay(`unreachable ${address}`)) return;
+    whyUnreachable(address, options.credentials ?? plaintext).then(
+      (why) => why && log.warn({ from, to, address }, `a process is not reached: ${why}`),
+      (error) => log.warn({ from, to, address, err: error }, "a process is not reached"),
+    );
   }
 
   /** The first peer for a call. */

@@ -70,6 +70,8 @@ interface Tracked extends Peer {
   /** When it last answered a call, by whatever. */
   answeredAtMs: number;
   retired: boolean;
+  /** Until it counts as lost. */
+  lost: NodeJS.Timeout | undefined;
 }
 
 const usualRetryMs = 1_000;
@@ -78,8 +80,16 @@ const leavingMs = 5_000;
 /** What a peer said of what it turns away is believed for so long: it draws its line anew four times a second. */
 const lineMs = 1_000;
 
-/** A connection to each endpoint, and the choice between them. */
-export function followEndpoints(endpoints: Endpoints, chance: Chance, credentials?: RpcCredentials): Peers {
+/** A restart is over by then. */
+const lostMs = 5_000;
+
+/** A connection to each endpoint, and the choice between them. `onLost` is told of a peer that stays away. */
+export function followEndpoints(
+  endpoints: Endpoints,
+  chance: Chance,
+  credentials?: RpcCredentials,
+  onLost: (address: string) => void = () => {},
+): Peers {
   const byAddress = new Map<string, Tracked>();
   let peers: Tracked[] = [];
   /** They have left, and serve until a successor is connected. */
@@ -127,8 +137,11 @@ export function followEndpoints(endpoints: Endpoints, chance: Chance, credential
 
   function track({ address, colour }: Endpoint): Tracked {
     const onChange = () => {
-      if (connection.state() === "ready")
+      if (connection.state() === "ready") {
         Object.assign(peer, { warmAtMs: chance.now() + warmUpMs, credit: 1 });
+        clearTimeout(peer.lost);
+        peer.lost = undefined;
+      } else peer.lost ??= setTimeout(() => sayLost(peer), lostMs).unref();
       dismiss();
       changed();
     };
@@ -147,8 +160,15 @@ export function followEndpoints(endpoints: Endpoints, chance: Chance, credential
       lines: new Map(),
       answeredAtMs: Number.NEGATIVE_INFINITY,
       retired: false,
+      lost: undefined,
     };
     return peer;
+  }
+
+  function sayLost(peer: Tracked): void {
+    if (byAddress.get(peer.address) !== peer) return;
+    onLost(peer.address);
+    peer.lost = setTimeout(() => sayLost(peer), lostMs).unref();
   }
 
   /** How long a peer turns away what is wanted. */
@@ -231,6 +251,7 @@ export function followEndpoints(endpoints: Endpoints, chance: Chance, credential
     changed: () => new Promise((resolve) => waiting.push(resolve)),
     close() {
       unwatch();
+      byAddress.clear();
       for (const { connection } of [...peers, ...leaving]) connection.close();
       changed();
     },

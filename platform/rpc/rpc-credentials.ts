@@ -7,6 +7,8 @@ export interface RpcCredentials {
   channel: ChannelCredentials;
   /** What certificates are issued to, when that is not the address that is called. */
   peerName?: string | undefined;
+  /** What a connection is encrypted with; undefined where none is. */
+  tls?: () => { ca: Buffer; cert: Buffer; key: Buffer };
 }
 
 /** Not at all. */
@@ -22,6 +24,7 @@ export function mutualTls(certificates: WatchedCertificates, peerName?: string):
     server: experimental.createCertificateProviderServerCredentials(provider, provider, true),
     channel: experimental.createCertificateProviderChannelCredentials(provider, provider),
     peerName,
+    tls: certificates.current,
   };
 }
 

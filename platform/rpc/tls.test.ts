@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { cp, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { connect } from "node:tls";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createLog } from "../observe/log.ts";
@@ -6,11 +9,13 @@ import { changingEndpoints } from "../testing/changing-endpoints.ts";
 import { startEchoServer } from "../testing/echo-server.ts";
 import { echoService, sayOf } from "../testing/echo-service.ts";
 import { findProgram } from "../testing/find-program.ts";
+import { freePorts } from "../testing/free-ports.ts";
 import { makeAuthority, type TestAuthority } from "../testing/make-certificates.ts";
 import { readCertificates, type TlsFiles, watchCertificates } from "../tls/certificates.ts";
 import { grpcLink } from "./grpc-link.ts";
 import { mutualTls, plaintext, type RpcCredentials } from "./rpc-credentials.ts";
 import { createServiceTokens } from "./service-token.ts";
+import { whyUnreachable } from "./why-unreachable.ts";
 
 const hasOpenssl = findProgram("openssl") !== undefined;
 const tokens = createServiceTokens("a secret of the cluster");
@@ -97,6 +102,50 @@ test("a process with certificates does not call one without", async () => {
   expect(await answerTo(await credentialsOf(await ours.issue("client")), await serve(plaintext))).toBe(
     "ECHO_UNAVAILABLE",
   );
+});
+
+test("why a process is not reached is said in a sentence with a cure", async () => {
+  const right = await ours.issue("reached");
+  const { cert, key } = await others.issue("unreached");
+  const [plain, encrypted] = [await serve(plaintext), await serve(await credentialsOf(right))];
+  const website = createServer().listen(0, "127.0.0.1");
+  undo.push(() => website.close());
+  await once(website, "listening");
+  const web = (website.address() as AddressInfo).port;
+  const [nobody] = (await freePorts(1)) as [number];
+  const current = async (files: TlsFiles) => {
+    const found = await readCertificates(files);
+    return { tls: () => found };
+  };
+  const own = await current(right);
+  const strange = { cert: await readFile(cert), key: await readFile(key), ca: await readFile(right.ca) };
+  const theirs = await current(await others.issue("their"));
+  for (const [how, port, said] of [
+    [{}, plain, /^reached$/],
+    [own, encrypted, /^reached$/],
+    [{}, encrypted, /it wants TLS: give this process DOUYA_TLS_CERT/],
+    [own, plain, /does not speak TLS: give it DOUYA_TLS_CERT/],
+    [theirs, encrypted, /its certificate is not trusted .*: DOUYA_TLS_CA/],
+    [{ tls: () => strange }, encrypted, /does not trust the certificate of this process: its DOUYA_TLS_CA/],
+    [{ ...own, peerName: "elsewhere.example" }, encrypted, /another host .*DOUYA_TLS_PEER_NAME/],
+    [{}, nobody, /nothing answers there \(ECONNREFUSED\): .*DOUYA_RPC_HOST/],
+    [own, nobody, /nothing answers there \(ECONNREFUSED\): .*DOUYA_RPC_HOST/],
+    [{}, web, /no process of Douya: .*DOUYA_SERVICES/],
+  ] as const)
+    expect((await whyUnreachable(`127.0.0.1:${port}`, how)) ?? "reached").toMatch(said);
+  expect(await whyUnreachable("nowhere.invalid:9090", {})).toMatch(/no such host .*: .*DOUYA_RPC_ADDRESS/);
+});
+
+test("a process that stays unreached is named in the log with the cause", async () => {
+  const port = await serve(await credentialsOf(await ours.issue("encrypted")));
+  const said: string[] = [];
+  const link = grpcLink({
+    ...{ from: "test", to: "echo", tokens, meter: () => (work) => work() },
+    endpoints: changingEndpoints(`127.0.0.1:${port}`),
+    log: createLog("warn", { write: (line) => said.push(line) }),
+  });
+  undo.push(link.close);
+  await expect.poll(() => said.join()).toMatch(/"address":"127\.0\.0\.1:\d+".*it wants TLS/);
 });
 
 test("renewed files are used for new connections, and broken ones are not", async () => {

@@ -41,14 +41,7 @@ export async function openEventLog(options: { leaseMs?: number; log?: Logger } =
   const { log = createLog("silent"), leaseMs = 600 } = options;
   const test = await createTestDatabaseFrom("event_log_7", async (url) => {
     const fresh = openDatabase(url, { log });
-    await migrate(fresh, "lease", leaseMigrations);
-    await migrate(fresh, "events", migrations);
-    await fresh.pool.query(
-      `create schema test;
-       create table test.effect (
-         id int8 generated always as identity primary key, event_position int8 not null, key text, value text
-       )`,
-    );
+    await makeEventTables(fresh);
     await fresh.close();
   });
   // A clone of a database is another one.
@@ -92,6 +85,18 @@ export async function openEventLog(options: { leaseMs?: number; log?: Logger } =
       await test.drop();
     },
   };
+}
+
+/** An event log, and the table for effects. */
+export async function makeEventTables(database: Database): Promise<void> {
+  await migrate(database, "lease", leaseMigrations);
+  await migrate(database, "events", migrations);
+  await database.pool.query(
+    `create schema test;
+     create table test.effect (
+       id int8 generated always as identity primary key, event_position int8 not null, key text, value text
+     )`,
+  );
 }
 
 /** What a consumer of tests does with its events. */

@@ -38,8 +38,7 @@ export interface NatsLog {
 
 let logs = 0;
 
-export async function openNatsLog(url: string): Promise<NatsLog> {
-  const quiet = createLog("silent");
+export async function openNatsLog(url: string, quiet = createLog("silent")): Promise<NatsLog> {
   const secret = `test ${process.pid} ${logs++}`;
   const scope = natsScope(secret);
   const both = [await openEventLog(), await openEventLog()] as const;

@@ -6,6 +6,9 @@ import { serve } from "../serve.ts";
 import { serveMedia } from "../serve-media.ts";
 import type { Command } from "./command.ts";
 
+/** For what is still being written, as a last line of the log. */
+const lingerMs = 1_000;
+
 export const serveCommand: Command = {
   summary:
     "starts the server: --target=all (default), or some modules, as in --target=video,feed; --target=media: a worker that makes the files of videos",
@@ -34,6 +37,8 @@ export const serveCommand: Command = {
     await stopAsked;
     console.log("  Stopping …");
     await server.stop();
+    // An engine that is silent while a connection to it is encrypted keeps the socket, and so the process, for ever.
+    setTimeout(() => process.exit(), lingerMs).unref();
     console.log("  Stopped. Everything is saved.");
   },
 };

@@ -42,6 +42,8 @@ export function createAssignment<P extends AssignedPartition>(
 ): Assignment<P> {
   const held = new Map<string, P>();
   let share = 0;
+  /** As of the last view. */
+  let before = { terms: 0, positions: 0 };
 
   const moved = () => [...held.values()].filter((one) => one.position > one.storedPosition);
 
@@ -51,14 +53,17 @@ export function createAssignment<P extends AssignedPartition>(
     const targets = unstored.map((one) => one.position);
     await pool.query(
       `update events.consumer c set position = m.position
-       from unnest($2::uuid[], $3::int2[], $4::int8[], $5::int8[]) as m(origin, partition, term, position)
+       from unnest($2::uuid[], $3::int2[], $4::int8[], $5::int8[], $6::int8[]) as m(origin, partition, term, position, stored)
        where c.group_name = $1 and c.origin = m.origin and c.partition = m.partition and c.term = m.term
-         and c.position < m.position`,
-      [group, ...columnsOf(unstored), unstored.map((one) => one.term), targets],
+         and c.position >= m.stored and c.position < m.position`,
+      [
+        group,
+        ...columnsOf(unstored),
+        unstored.map((one) => one.term),
+        targets,
+        unstored.map((one) => one.storedPosition),
+      ],
     );
-    unstored.forEach((one, i) => {
-      one.storedPosition = targets[i]!;
-    });
   }
 
   async function refresh(): Promise<void> {
@@ -73,9 +78,11 @@ export function createAssignment<P extends AssignedPartition>(
         held.delete(name);
         continue;
       }
-      // Can be ahead of ours: a commit succeeded, but its answer was lost with the connection.
-      one.storedPosition = Number(stored.position);
-      one.position = Math.max(one.position, one.storedPosition);
+      const position = Number(stored.position);
+      // It can be ahead of ours: a commit succeeded, but its answer was lost with the connection. And behind: a replica was
+      // promoted that had not got our last commits, so what those did has to be done again.
+      one.position = position < one.storedPosition ? position : Math.max(one.position, position);
+      one.storedPosition = position;
     }
   }
 
@@ -118,11 +125,15 @@ export function createAssignment<P extends AssignedPartition>(
 
   return {
     held,
-    update({ members, partitions, owned, terms }) {
+    update({ members, partitions, owned, terms, positions }) {
       const rank = members.filter((other) => other < lease.id).length;
       share = Math.floor((partitions + members.length - rank) / (members.length + 1));
-      const heldTerms = [...held.values()].reduce((sum, { term }) => sum + Number(term), 0);
-      const changed = owned !== held.size || terms !== heldTerms;
+      const all = [...held.values()];
+      const heldTerms = all.reduce((sum, { term }) => sum + Number(term), 0);
+      // What was stored by the last view is there, unless a replica was promoted that had not got it.
+      const wentBack = before.terms === terms && positions < before.positions;
+      before = { terms: heldTerms, positions: all.reduce((sum, one) => sum + one.storedPosition, 0) };
+      const changed = owned !== held.size || terms !== heldTerms || wentBack;
       return changed || held.size !== share || moved().length > 0;
     },
     async rebalance() {

@@ -54,10 +54,10 @@ export function createBatchProcessor<Tables, Prepared>(options: {
         from unnest(${batches.map(({ state }) => state.origin)}::uuid[],
           ${batches.map(({ state }) => state.partition)}::int2[],
           ${batches.map(({ state }) => state.term)}::int8[], ${batches.map(({ rows }) => rows[0]!.position)}::int8[],
-          ${batches.map(({ end }) => end)}::int8[]
-        ) as m(origin, partition, term, first, position)
+          ${batches.map(({ end }) => end)}::int8[], ${batches.map(({ state }) => state.storedPosition)}::int8[]
+        ) as m(origin, partition, term, first, position, stored)
         where c.group_name = ${group} and c.origin = m.origin and c.partition = m.partition and c.term = m.term
-          and c.position < m.first
+          and c.position >= m.stored and c.position < m.first
         returning pg_backend_pid() as pid`.execute(on);
       if (rows.length !== batches.length) throw new ClaimLost();
       return rows[0]!.pid;

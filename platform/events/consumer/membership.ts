@@ -10,6 +10,8 @@ export interface GroupView {
   /** How many partitions are ours, and the sum of their terms. A partition that is taken or reset changes it. */
   owned: number;
   terms: number;
+  /** The sum of what is stored of ours. */
+  positions: number;
   /** The group is registered. An operator may have had it forgotten just before this member joined. */
   known: boolean;
   /** There are dead letters to replay. */
@@ -50,7 +52,7 @@ export function createMembership(pool: Pool, lease: ProcessLease): Membership {
     const { rows } = await pool.query<GroupView & { group: string }>({
       name: "events-membership",
       text: `
-        select g.name as group, o.partitions, o.owned, o.terms,
+        select g.name as group, o.partitions, o.owned, o.terms, o.positions,
           array(
             select m.id::text from events.member m join lease.process p on p.id = m.id
             where m.group_name = g.name and m.id <> $2
@@ -59,7 +61,8 @@ export function createMembership(pool: Pool, lease: ProcessLease): Membership {
           exists (select from events.dead where group_name = g.name and replay) as replay
         from unnest($1::text[]) g(name) cross join lateral (
           select count(*)::int as partitions, count(*) filter (where owner = $2)::int as owned,
-            coalesce(sum(term) filter (where owner = $2), 0)::float8 as terms
+            coalesce(sum(term) filter (where owner = $2), 0)::float8 as terms,
+            coalesce(sum(position) filter (where owner = $2), 0)::float8 as positions
           from events.consumer where group_name = g.name
         ) o`,
       values: [groups, lease.id],

@@ -35,7 +35,7 @@ export function createOutbox(trace = newTraceId()): Outbox {
     async flush(transaction, onEmitted) {
       const { hashes, types, keys, payloads, traceIds } = columns;
       if (types.length === 0) return;
-      await sql`select events.append_hashed(${hashes}::int8[], ${types}::text[], ${keys}::text[],
+      await sql`select events.append_on_timeline(${hashes}::int8[], ${types}::text[], ${keys}::text[],
         ${payloads}::bytea[], ${traceIds}::text[])`.execute(transaction);
       if (onEmitted) afterCommit(transaction, onEmitted);
     },

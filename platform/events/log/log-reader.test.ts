@@ -113,3 +113,16 @@ describe("new events", () => {
     expect((await Promise.all(groups.map((one) => one.read(upTo)))).flat()).toHaveLength(6);
   });
 });
+
+it("goes through the gap that a restored database leaves at once", async () => {
+  const one = group(["a", "b"], await write(3));
+  const gap = 1_000_000_000;
+  await log.database.pool.query(
+    "select setval('events.log_position_seq', last_value + $1) from events.log_position_seq",
+    [gap],
+  );
+  const last = await write(3);
+  const found = [...(await one.read(last)), ...(await one.read(last))];
+  expect(sorted(found)).toEqual([`b${last - 2}`, `a${last - 1}`, `b${last}`]);
+  expect(readings).toBeLessThanOrEqual(4);
+});

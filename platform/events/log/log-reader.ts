@@ -78,12 +78,15 @@ export function createLogReader(pool: Pool): LogReader {
         : { partition, after, upTo: Math.min(upTo, after + maxSpan), limit: limits[i]! };
     });
     const own = await readRanges(pool, ranges, types);
+    const gaps = ranges.filter((range) => range.upTo < upTo && own.get(range.partition)!.length === 0);
+    const gapEnds = await readGapEnds(pool, gaps, upTo);
     return states.map((state, i) => {
       const sharedRows = sharedRowsOf(state);
       const rows = sharedRows
         ? nextOf(sharedRows, state, types).slice(0, limits[i])
         : own.get(state.partition)!;
-      const end = sharedRows ? upTo : Math.min(upTo, state.position + maxSpan);
+      const readUpTo = gapEnds.get(state.partition) ?? Math.min(upTo, state.position + maxSpan);
+      const end = sharedRows ? upTo : readUpTo;
       return { state, rows, end: rows.length === limits[i] ? Number(rows.at(-1)!.position) : end };
     });
   }
@@ -138,4 +141,19 @@ async function readRanges(
   });
   for (const row of rows) found.get(row.partition)!.push(row);
   return found;
+}
+
+/** Up to where there is nothing in these partitions: after a restored database has left a gap, nobody walks through it. */
+async function readGapEnds(pool: Pool, ranges: Range[], upTo: number): Promise<Map<number, number>> {
+  if (ranges.length === 0) return new Map();
+  const { rows } = await pool.query<{ partition: number; next: string | null }>({
+    text: `
+      select w.partition, (
+        select position from events.log l
+        where l.partition = w.partition and l.position > w.upto and l.position <= $3 order by position limit 1
+      ) as next
+      from unnest($1::int2[], $2::int8[]) as w(partition, upto)`,
+    values: [ranges.map(({ partition }) => partition), ranges.map((range) => range.upTo), upTo],
+  });
+  return new Map(rows.map(({ partition, next }) => [partition, next === null ? upTo : Number(next) - 1]));
 }

@@ -1,6 +1,9 @@
 import type { Pool } from "pg";
 
-/** More events than anybody writes between a backup and its restoration; of 2^47 positions there are that many times enough. */
+/**
+ * More events than anybody writes between a backup and its restoration; of 2^47 positions there are that many times enough.
+ * A promotion leaves it too, with the first event that is written after it (`events.append_on_timeline`).
+ */
 const gap = 1_000_000_000;
 
 /**

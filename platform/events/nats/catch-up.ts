@@ -2,6 +2,7 @@ import { AckPolicy, type Consumer, DeliverPolicy } from "@nats-io/jetstream";
 import type { Partitioning } from "../partitions.ts";
 import { readHead, readMessage, type StreamNames } from "./event-stream.ts";
 import type { Nats } from "./nats-link.ts";
+import { askForRefill } from "./refill.ts";
 import { createWindow, type Window } from "./window.ts";
 
 /** Reads a stream for a group that is behind. */
@@ -18,6 +19,8 @@ const messagesAtOnce = 50;
 /** The least that is possible. Only messages that are there are asked for, so it passes only when one was lost. */
 const expiresMs = 1_000;
 const forgottenMs = 30_000;
+/** A group that waits looks much more often. */
+const askEveryMs = 500;
 const nanosPerMs = 1e6;
 
 export function createCatchUp(
@@ -29,6 +32,16 @@ export function createCatchUp(
   /** Reads on from where the window ends. */
   let cursor: { consumer: Consumer; pending: number; delivered: number } | undefined;
   let window: Window | undefined;
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+
+  /** Unless there is more to read by now: then what is missing may be in it. */
+  async function ask({ consumer }: NonNullable<typeof cursor>, position: number): Promise<void> {
+    if (performance.now() - askedAtMs < askEveryMs) return;
+    const { created, state } = await nats.streams.info(names.stream);
+    if ((await consumer.info()).num_pending > 0) return;
+    askForRefill(nats, names, position, { created, sequence: state.last_seq });
+    askedAtMs = performance.now();
+  }
 
   async function seek(position: number): Promise<NonNullable<typeof cursor>> {
     const info = await nats.manager.consumers.add(names.stream, {
@@ -70,12 +83,12 @@ export function createCatchUp(
         if (!cursor || window?.upTo !== position) cursor = await seek(position);
         window = createWindow(position);
         await read(cursor, window);
+        if (window.upTo > position) return window;
+        if (cursor.pending === 0) await ask(cursor, position);
       } catch (error) {
         cursor = undefined;
         throw error;
       }
-      if (window.upTo > position) return window;
-      if (cursor.pending === 0) nats.connection.publish(names.refill, String(position));
       return undefined;
     },
   };

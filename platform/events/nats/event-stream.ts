@@ -181,12 +181,16 @@ export function readMessage(
 
 /** What the stream has last. */
 export interface StreamEnd {
+  /** When it was made. */
+  created: string;
   /** The sequence of its last message. */
   sequence: number;
   /** The position of the last event in it; undefined while there is none. */
   position: number | undefined;
   /** As that event says. */
   partitioning?: readonly Partitioning[] | undefined;
+  /** It has no message, be it of whomever. */
+  isEmpty?: boolean;
 }
 
 /** How many messages that are no events may be at the end. */
@@ -194,13 +198,23 @@ const strangersExamined = 100;
 
 export async function readEnd({ streams }: Nats, names: StreamNames): Promise<StreamEnd> {
   const { stream } = names;
-  const { state } = await streams.info(stream);
+  const { created, state } = await streams.info(stream);
   const { last_seq: last, first_seq: first, messages } = state;
-  if (messages === 0) return { sequence: last, position: undefined };
-  for (let sequence = last; sequence >= Math.max(first, last - strangersExamined); sequence--) {
+  const end = { created, sequence: last, position: undefined };
+  if (messages === 0) return { ...end, isEmpty: true };
+  for (const sequence of downwards(last, first)) {
     const message = await streams.getMessage(stream, { seq: sequence });
     const found = message && readHead(names, message);
-    if (found) return { sequence: last, position: found.position, partitioning: found.partitioning };
+    if (found) return { ...end, position: found.position, partitioning: found.partitioning };
   }
-  return { sequence: last, position: undefined };
+  return end;
+}
+
+/** Each of the last ones, then fewer and fewer: whoever floods the stream has not everything copied again. */
+function* downwards(last: number, first: number): Generator<number> {
+  for (let back = 0; last - back >= first; back += Math.max(1, back - strangersExamined)) yield last - back;
+}
+
+export async function lastSequence({ streams }: Nats, { stream }: StreamNames): Promise<number> {
+  return (await streams.info(stream)).state.last_seq;
 }

@@ -5,7 +5,7 @@ import { connect } from "@nats-io/transport-node";
 import type { Pool } from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLog } from "#platform/observe/log.ts";
-import { added, writeEffects } from "#platform/testing/event-log.ts";
+import { added, openEventLog, writeEffects } from "#platform/testing/event-log.ts";
 import { type NatsLog, openNatsLog } from "#platform/testing/nats-log.ts";
 import { patienceMs } from "#platform/testing/patience.ts";
 import { type PrivateNats, withNats } from "#platform/testing/private-nats.ts";
@@ -276,13 +276,37 @@ describe("of three servers", () => {
     await link.close();
   });
 
+  it("a stream that loses copies while events are copied to it gets them back", async () => {
+    const [link, log] = [linkNats(nats().url, createLog("silent")), await openEventLog()];
+    const scope = natsScope("watched");
+    const relay = startRelay({
+      pool: log.database.pool,
+      link,
+      scope,
+      ensureMs: 50,
+      log: createLog("silent"),
+    });
+    const { stream } = namesOf(scope, await readOrigin(log.database.pool));
+    const copies = async () => (await link.current()!.streams.info(stream)).config.num_replicas;
+    const found = () => copies().catch(() => undefined);
+    await expect.poll(found, soon).toBe(3);
+    await log.emit("a:1");
+    // It leads and copies, so it does not begin anew.
+    await expect.poll(async () => (await link.current()!.streams.info(stream)).state.messages, soon).toBe(1);
+    await link.current()!.streams.update(stream, { num_replicas: 1 });
+    await expect.poll(found, soon).toBe(3);
+    await relay.stop();
+    await link.close();
+    await log.close();
+  });
+
   it("the one that leads is killed: nothing is lost, doubled or out of order", async () => {
     const log = await openNatsLog(nats().url);
     log.consume();
     const writing = keepWriting(log);
     await expect.poll(async () => (await log.effects()).length, soon).toBeGreaterThan(50);
     const { connection, streams, stream } = await meddle(log, nats().url);
-    const { cluster, config } = await streams.info(stream);
+    const { cluster, config, created } = await streams.info(stream);
     expect(config.num_replicas).toBe(3);
     await connection.close();
     const leader = nats().nodes.find(({ url }) => `n${new URL(url).port}` === cluster!.leader)!;
@@ -290,6 +314,11 @@ describe("of three servers", () => {
     await writing.some();
     await writing.stop();
     await expectAll(log, writing.written);
+    // By which requests to copy again name it.
+    const others = nats().nodes.filter((node) => node !== leader);
+    const again = await meddle(log, others.map(({ url }) => url).join());
+    expect((await again.streams.info(stream)).created).toBe(created);
+    await again.connection.close();
     await leader.restart();
     await log.close();
   });

@@ -2,7 +2,7 @@ import type { Logger } from "../../observe/log.ts";
 import { nowAndThen } from "../../observe/now-and-then.ts";
 import type { Partitioning } from "../partitions.ts";
 import { createWakeSignal } from "../wake-signal.ts";
-import { readEnd, readMessage, type StreamNames } from "./event-stream.ts";
+import { lastSequence, readEnd, readMessage, type StreamNames } from "./event-stream.ts";
 import type { Nats, NatsLink } from "./nats-link.ts";
 import { openCursor, type StreamCursor } from "./stream-cursor.ts";
 import { createWindow, type Window } from "./window.ts";
@@ -58,8 +58,8 @@ export function followStream(options: {
     const check = setInterval(async () => {
       // A stream that was made again begins at 1, where this cursor would wait for ever.
       const before = last;
-      const now = await readEnd(nats, names).catch(() => undefined);
-      if (now === undefined || now.sequence < before) await cursor?.close();
+      const now = await lastSequence(nats, names).catch(() => undefined);
+      if (now === undefined || now < before) await cursor?.close();
     }, checkMs);
     try {
       for await (const message of cursor.messages) {

@@ -12,7 +12,7 @@ export interface OrderedPublisher {
    */
   publish(
     messages: readonly (readonly LogRow[])[],
-    end: StreamEnd,
+    end: Pick<StreamEnd, "sequence" | "position">,
     copy: { again: string; partitioning: string },
   ): Promise<void>;
   close(): void;

@@ -4,12 +4,13 @@ import type { Pool, PoolClient } from "pg";
 import type { Logger } from "../../observe/log.ts";
 import { readOrigin } from "../log/table-source.ts";
 import { createWakeSignal } from "../wake-signal.ts";
-import { ensureStream, namesOf, readEnd, type StreamEnd, type StreamNames } from "./event-stream.ts";
+import { ensureStream, lastSequence, namesOf, readEnd, type StreamEnd } from "./event-stream.ts";
 import type { Nats, NatsLink } from "./nats-link.ts";
 import type { NatsScope } from "./nats-scope.ts";
 import { orderedPublisher, Repeated } from "./ordered-publisher.ts";
 import { openOutbox } from "./outbox.ts";
 import { intoMessages } from "./packed-rows.ts";
+import { watchRefills } from "./refill.ts";
 
 /** Copies the events of one database to its stream, in one of the processes that have the database. */
 export interface Relay {
@@ -27,14 +28,18 @@ const refusedMs = 200;
 /** How often the stream is asked what it has, while there is nothing to copy or always. */
 const checkMs = 2_000;
 /** How often a stream is looked at that may have fewer copies than there are servers for. */
-const ensureMs = 60_000;
-/** A reader asks again as long as it misses something; the copies need a moment until they reach it. */
-const refillPauseMs = 3_000;
+const defaultEnsureMs = 60_000;
 /** In `pg_advisory_lock`: "relay". */
 export const leaderLock = "hashtextextended('events.relay', 0)";
 
-export function startRelay(options: { pool: Pool; link: NatsLink; scope: NatsScope; log: Logger }): Relay {
-  const { pool, link, scope, log } = options;
+export function startRelay(options: {
+  pool: Pool;
+  link: NatsLink;
+  scope: NatsScope;
+  ensureMs?: number;
+  log: Logger;
+}): Relay {
+  const { pool, link, scope, ensureMs = defaultEnsureMs, log } = options;
   const wakeSignal = createWakeSignal();
   let stopping = false;
   let trouble: string | undefined;
@@ -76,7 +81,9 @@ export function startRelay(options: { pool: Pool; link: NatsLink; scope: NatsSco
     const names = namesOf(scope, origin);
     const outbox = openOutbox(client);
     const publisher = orderedPublisher(nats, names, origin);
-    const refills = watchRefills(nats, names, wakeSignal.wake);
+    const refills = watchRefills(nats, names, { wake: wakeSignal.wake, log });
+    /** What this relay knows that the stream has. */
+    let known: StreamEnd | undefined;
     let again = "";
     let ensuredAtMs = 0;
     const woken = nats.connection.subscribe(names.wake, { callback: () => wakeSignal.wake() });
@@ -85,7 +92,8 @@ export function startRelay(options: { pool: Pool; link: NatsLink; scope: NatsSco
         trouble = undefined;
         await ensureStream(nats, names);
         ensuredAtMs = performance.now();
-        const end = await readEnd(nats, names);
+        const end = notBefore(known, await readEnd(nats, names));
+        refills.at(end);
         if (end.position !== undefined && (await outbox.pass(end.position)))
           log.warn(
             { origin },
@@ -101,6 +109,7 @@ export function startRelay(options: { pool: Pool; link: NatsLink; scope: NatsSco
 
     /** Copies what follows the end of the stream, until the stream turns out to have another one. */
     async function copy(end: StreamEnd): Promise<void> {
+      const { created } = end;
       let { sequence, position = 0 } = end;
       let readUpTo = position;
       let checkedAtMs = performance.now();
@@ -111,8 +120,8 @@ export function startRelay(options: { pool: Pool; link: NatsLink; scope: NatsSco
           await ensureStream(nats, names);
           ensuredAtMs = performance.now();
         }
-        const from = refills.take();
-        if (from !== undefined && from < position) {
+        const from = refills.take({ position, sequence });
+        if (from !== undefined) {
           await sending;
           log.info(
             { origin, from, to: position },
@@ -122,6 +131,7 @@ export function startRelay(options: { pool: Pool; link: NatsLink; scope: NatsSco
           position = from;
           readUpTo = from;
         }
+        const readAtMs = performance.now();
         const { rows, upTo, undecided } = await outbox.after(readUpTo);
         await sending;
         if (failure) break;
@@ -129,21 +139,31 @@ export function startRelay(options: { pool: Pool; link: NatsLink; scope: NatsSco
         if (rows.length > 0) {
           const messages = intoMessages(rows, nats.connection.info?.max_payload);
           const copy = { again, partitioning: outbox.partitioning() };
-          sending = publisher.publish(messages, { sequence, position }, copy).catch((error) => {
-            failure = error;
-          });
+          const sent = publisher.publish(messages, { sequence, position }, copy);
           sequence += messages.length;
           position = Number(rows.at(-1)!.position);
+          const reached = { created, sequence, position };
+          sending = sent.then(
+            () => {
+              known = reached;
+              refills.at(reached);
+            },
+            (error) => {
+              failure = error;
+            },
+          );
           // A few at a time would cost the database more than it gains.
           if (rows.length < fewRows) await delay(paceMs);
           continue;
         }
         if (performance.now() - checkedAtMs > checkMs) {
-          const now = await readEnd(nats, names);
-          if (now.sequence !== sequence) return;
+          if ((await lastSequence(nats, names)) !== sequence) return;
           checkedAtMs = performance.now();
         }
         await wakeSignal.wait(undecided ? busyMs : idleMs);
+        // Whoever can write to NATS can wake it without a pause.
+        const soonMs = readAtMs + paceMs - performance.now();
+        if (soonMs > 0) await delay(soonMs);
       }
       // JetStream remembers ids for a while, even those of messages that it has lost.
       if (failure instanceof Repeated) again = newSuffix();
@@ -168,35 +188,13 @@ export function startRelay(options: { pool: Pool; link: NatsLink; scope: NatsSco
   };
 }
 
-/** The lowest position after which something is missing, according to those who read. */
-function watchRefills({ connection }: Nats, { refill }: StreamNames, wake: () => void) {
-  let asked: number | undefined;
-  let tookAtMs = Number.NEGATIVE_INFINITY;
-  let took = 0;
-  const ask = (position: number) => {
-    asked = Math.min(asked ?? position, position);
-    wake();
-  };
-  const subscription = connection.subscribe(refill, {
-    callback(error, message) {
-      const text = error ? "" : message.string();
-      if (!/^\d{1,15}$/.test(text)) return;
-      const isUnderWay = performance.now() - tookAtMs < refillPauseMs && Number(text) >= took;
-      if (!isUnderWay) ask(Number(text));
-    },
-  });
-  return {
-    ask,
-    take(): number | undefined {
-      const position = asked;
-      asked = undefined;
-      if (position === undefined) return undefined;
-      tookAtMs = performance.now();
-      took = position;
-      return position;
-    },
-    end: () => subscription.unsubscribe(),
-  };
+/**
+ * The end of the stream; the one that this relay knows of, where others have written after it: a message that is repeated
+ * would else have everything copied again that came after it at first.
+ */
+function notBefore(known: StreamEnd | undefined, end: StreamEnd): StreamEnd {
+  const isOurs = known && known.created === end.created && known.sequence <= end.sequence && !end.isEmpty;
+  return isOurs ? { ...end, position: Math.max(known.position ?? 0, end.position ?? 0) } : end;
 }
 
 function newSuffix(): string {

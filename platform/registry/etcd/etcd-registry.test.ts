@@ -223,6 +223,33 @@ describe("whoever can write to etcd and has not the secret", () => {
     expect(seenBy(registry, "video")).toEqual([]);
   });
 
+  test("keeps none of ours from starting by a print of another secret, once one of ours is there", async () => {
+    const { registry, etcd } = open();
+    const value = bytesOf('{"address":"10.6.6.6:1","secretPrint":"forged"}');
+    await etcd.call(KV.method.put, { key: bytesOf("/douya/services/user/forged"), value });
+    await expect.poll(() => registry.otherSecret("one")).toBe("10.6.6.6:1");
+    register(open().registry, ["video"], "10.0.0.1:1");
+    await expect.poll(() => registry.otherSecret("one")).toBeUndefined();
+  });
+
+  test("fills nobody's log", async () => {
+    const { registry, etcd } = open();
+    const success = Array.from({ length: 120 }, (_, i) => ({
+      request: {
+        case: "requestPut" as const,
+        value: {
+          key: bytesOf(`/douya/services/user/${i}`),
+          value: bytesOf(`{"address":"10.6.6.6:${i + 1}"}`),
+        },
+      },
+    }));
+    await etcd.call(KV.method.txn, { success });
+    register(open().registry, ["user"], "10.0.0.1:1");
+    await expect.poll(() => seenBy(registry, "user")).toEqual(["10.0.0.1:1"]);
+    // By each of the two registries.
+    expect(warnings.filter((line) => line.includes("not signed")).length).toBeLessThanOrEqual(200);
+  });
+
   test("neither while announcements of an earlier version are believed, unless they have none", async () => {
     const { registry, etcd } = open({ unsigned: true });
     register(open({ secret: "t".repeat(32) }).registry, ["user"], "10.6.6.6:1");

@@ -44,7 +44,10 @@ export interface EtcdRegistry extends Registry {
   register(instance: Instance): () => Promise<void>;
   /** Whether this process is told of changes, and what it has announced stands. */
   isLive(): boolean;
-  /** The address of a process that has another secret. */
+  /**
+   * The address of a process that has another secret, where none has announced itself with ours: a print is not signed, so
+   * anybody who can write there could else keep our processes from starting.
+   */
   otherSecret(secretPrint: string): string | undefined;
   stop(): Promise<void>;
 }
@@ -93,22 +96,23 @@ export function etcdRegistry(
 
   /** Where an instance is; undefined, and named in the log, for what cannot be used. */
   function endpointIn(name: string, value: string): Endpoint | undefined {
-    const { address, colour, signature } = instanceIn(value) ?? {};
+    const told = instanceIn(value);
+    const { address, colour, signature } = told ?? {};
     const at = typeof address === "string" ? address.slice(0, maxShown) : undefined;
     const leaveOut = (why: string) => {
       if (maySay(`${name} ${why}`)) log.warn({ name: name.slice(0, maxShown), address: at }, why);
       return undefined;
     };
     if (typeof address !== "string" || !isHostAndPort(address)) return leaveOut(noAddress);
-    const endpoint = {
-      address,
-      colour: typeof colour === "string" && isColour(colour) ? colour : undefined,
-    };
-    const isOurs =
-      typeof signature === "string"
-        ? signer.isSigned(signedText(name, endpoint), signature)
-        : unsigned && signature === undefined;
-    return isOurs ? endpoint : leaveOut(signature === undefined ? notSigned : notOurs);
+    const isOurs = isSigned(name, told) || (unsigned && signature === undefined);
+    if (!isOurs) return leaveOut(signature === undefined ? notSigned : notOurs);
+    return endpointOf({ address, colour });
+  }
+
+  function isSigned(name: string, told: Told | undefined): boolean {
+    const { address, colour, signature } = told ?? {};
+    if (typeof address !== "string" || typeof signature !== "string") return false;
+    return signer.isSigned(signedText(name, endpointOf({ address, colour })), signature);
   }
 
   return {
@@ -148,10 +152,12 @@ export function etcdRegistry(
     },
     isLive: () => watched.isLive() && [...leases].every((lease) => lease.isHeld()),
     otherSecret(secretPrint) {
+      if ([...watched.entries()].some(([name, value]) => isSigned(name, instanceIn(value)))) return undefined;
       for (const value of watched.entries().values()) {
         const told = instanceIn(value);
         const print = told?.secretPrint;
-        if (typeof print === "string" && print !== secretPrint) return String(told?.address);
+        if (typeof print === "string" && print !== secretPrint)
+          return String(told?.address).slice(0, maxShown);
       }
       return undefined;
     },
@@ -166,8 +172,14 @@ function signedText(name: string, { address, colour }: Endpoint): string {
   return JSON.stringify([name, address, colour ?? null]);
 }
 
+function endpointOf({ address, colour }: { address: string; colour: unknown }): Endpoint {
+  return { address, colour: typeof colour === "string" && isColour(colour) ? colour : undefined };
+}
+
 /** What an instance says, or whoever else can write there. */
-function instanceIn(value: string): { [Field in keyof Instance | "signature"]?: unknown } | undefined {
+type Told = { [Field in keyof Instance | "signature"]?: unknown };
+
+function instanceIn(value: string): Told | undefined {
   try {
     return JSON.parse(value) ?? undefined;
   } catch {

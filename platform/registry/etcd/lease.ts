@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../observe/log.ts";
+import { nowAndThen } from "../../observe/now-and-then.ts";
 import { jitteredMs } from "./back-off.ts";
 import type { EtcdClient } from "./etcd-client.ts";
 import { Lease as LeaseService } from "./gen/etcd_pb.ts";
@@ -24,6 +25,7 @@ export function holdLease(
   { ttlS, onGranted, log }: { ttlS: number; onGranted(lease: bigint): Promise<void>; log: Logger },
 ): EtcdLease {
   const stopping = new AbortController();
+  const maySay = nowAndThen();
   let lease: bigint | undefined;
   let heldUntilMs = 0;
   const pause = (ms: number) => delay(ms, undefined, { signal: stopping.signal }).catch(() => {});
@@ -71,7 +73,8 @@ export function holdLease(
         if (lease !== undefined) await pause((ttlS * 1000) / 3);
       } catch (error) {
         if (stopping.signal.aborted) return;
-        log.warn({ err: error }, "the lease in etcd could not be renewed");
+        if (maySay("lease"))
+          log.warn({ cause: (error as Error).message }, "the lease in etcd could not be renewed");
         if (performance.now() > heldUntilMs) lease = undefined;
         await pause(jitteredMs(failures++, maxPauseMs));
       }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../observe/log.ts";
+import { nowAndThen } from "../../observe/now-and-then.ts";
 import { onAbort } from "../../protect/on-abort.ts";
 import { jitteredMs } from "./back-off.ts";
 import type { EtcdClient } from "./etcd-client.ts";
@@ -33,6 +34,7 @@ export function watchPrefix(
 ): WatchedPrefix {
   const entries = new Map<string, string>();
   const stopping = new AbortController();
+  const maySay = nowAndThen();
   /** Everything up to here is in `entries`; undefined: they must be read. */
   let revision: bigint | undefined;
   let live = false;
@@ -112,7 +114,7 @@ export function watchPrefix(
         });
       } catch (error) {
         if (stopping.signal.aborted) return;
-        log.warn({ err: error, prefix }, "etcd is watched again");
+        if (maySay(prefix)) log.warn({ cause: (error as Error).message, prefix }, "etcd is watched again");
         const pauseMs = jitteredMs(failures++, maxPauseMs);
         await delay(pauseMs, undefined, { signal: stopping.signal }).catch(() => {});
       }
