@@ -84,7 +84,11 @@ export async function publishClip(
 
 /** One's own video, in whatever state it is. */
 export async function videoOf(port: number, author: Caller, id: string) {
-  return (await api(port, author, "GET", `/videos/${id}`)) as { state: string; playUrl: string | null };
+  return (await api(port, author, "GET", `/videos/${id}`)) as {
+    state: string;
+    playUrl: string | null;
+    hlsUrl: string | null;
+  };
 }
 
 async function api(
