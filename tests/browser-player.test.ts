@@ -63,10 +63,14 @@ describe("the player", () => {
     await page.keyboard.press("Escape");
   }
 
-  test("a short film is its file, and hls.js is not loaded for it", async () => {
+  test("a short film that is shown at once is its file, the next one is a stream", async () => {
     const { page, asked } = await watch("phone");
     await holds(page, "film.currentTime > 0");
-    expect(asked.filter((path) => /hls/.test(path))).toEqual([]);
+    await expect.poll(() => asked).toContain(`/media/hls/${next.id}/master.m3u8`);
+    expect(asked.filter((path) => path.includes(`/hls/${videoId}/`))).toEqual([]);
+    await page.keyboard.press("ArrowDown");
+    await holds(page, "film.closest('.slide').ariaPosInSet === '2' && film.currentTime > 0");
+    expect(asked.filter((path) => next.playUrl!.endsWith(path))).toEqual([]);
   });
 
   test.each([

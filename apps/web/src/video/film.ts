@@ -112,6 +112,7 @@ function streamed(
       if (!ended && begun && !hls) hls = play(Player);
     } catch {
       begun = false;
+      goOn();
       if (!ended) onFailed();
     }
   }
