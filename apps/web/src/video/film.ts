@@ -16,11 +16,12 @@ export interface Film {
 
 /** Seconds. hls.js fetches whole fragments until it has this much: of a later film the first one. */
 const BEGINNING_S = 0.5;
-/** So the film in view has its first two fragments before the beginnings of later ones, and goes on after them. */
-const FIRST_BUFFER_S = 1;
-/** So that it does not stall, however soon it may be left; and what is enough even of one that is seen to its end. */
-const LEAST_BUFFER_S = 3;
+/** Of the film in view: twice what the next fragment takes to come, but at least this, the first two fragments. */
+const LEAST_BUFFER_S = 1;
+/** Enough even of a film that is seen to its end. */
 const MOST_BUFFER_S = 20;
+/** All but the first two. */
+const FRAGMENT_S = 2;
 const USUAL_BITRATE = 3e6;
 
 export function loadFilm(
@@ -160,15 +161,17 @@ function streamed(
     hls.startLoad(atS);
   }
   function setBuffer() {
-    if (!hls) return;
+    if (!hls || hls.levels.length === 0) return;
     hls.config.maxBufferLength = bufferS();
     hls.config.maxMaxBufferLength = hls.config.maxBufferLength;
   }
   function bufferS() {
-    if (!active) return BEGINNING_S;
+    if (!active || !hls) return BEGINNING_S;
+    const { bitrate } = hls.levels[Math.max(0, hls.loadLevel)]!;
+    const leastS = Math.max(LEAST_BUFFER_S, (2 * FRAGMENT_S * bitrate) / hls.bandwidthEstimate);
     // Later films begin to load when it plays.
-    if (beginnings.size > 0 || element.currentTime === 0) return FIRST_BUFFER_S;
-    return Math.max(LEAST_BUFFER_S, Math.min(stays.worthS(element.currentTime), MOST_BUFFER_S));
+    if (beginnings.size > 0 || element.currentTime === 0) return leastS;
+    return Math.max(leastS, Math.min(stays.worthS(element.currentTime), MOST_BUFFER_S));
   }
   function isNext() {
     const [next] = beginnings;

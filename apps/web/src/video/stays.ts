@@ -1,7 +1,6 @@
 /**
- * How long this person stays with films, in seconds, and what is therefore worth fetching. Kept for the visit. What is
- * seen with less than three chances in four is not fetched: then at most a quarter of the bytes is never seen. The
- * idea is Dashlet's (NSDI '23).
+ * How long this person stays with films, in seconds, and what is therefore worth fetching. Kept for the visit. The idea
+ * is Dashlet's (NSDI '23).
  */
 export interface Stays {
   /** A film has left the view after `stayS`. Infinity: its end was seen, so it says nothing about longer films. */
@@ -15,10 +14,13 @@ export interface Stays {
 /** Counts like stays of this person, until they have shown more: some leave at once, some see the end. */
 const USUAL_S = [1, 1.5, 2, 3, 5, 8, 12, Infinity, Infinity, Infinity];
 const KEPT = 20;
-const LEAST_CHANCE = 0.75;
+/** What fewer than nine in ten would see is not worth it: besides, some must be there that is then not seen. */
+const MAY_LEAVE = 0.1;
 /** Who leaves sooner is looking for something, and may leave the next film too. */
 const GLANCE_S = 2;
 const MOST_FILMS = 3;
+/** That all films before it are left at once. */
+const LEAST_CHANCE = 0.25;
 
 export function createStays(): Stays {
   const recent: number[] = [];
@@ -30,12 +32,12 @@ export function createStays(): Stays {
     },
     worthS(atS) {
       const later = after(atS);
-      return later[Math.floor(later.length * (1 - LEAST_CHANCE))]! - atS;
+      return later[Math.floor(later.length * MAY_LEAVE)]! - atS;
     },
     filmsAhead() {
       const glances = 1 - after(GLANCE_S).length / (USUAL_S.length + recent.length);
       let films = 1;
-      for (let chance = glances; chance >= 1 - LEAST_CHANCE && films < MOST_FILMS; chance *= glances) films++;
+      for (let chance = glances; chance >= LEAST_CHANCE && films < MOST_FILMS; chance *= glances) films++;
       return films;
     },
   };
