@@ -1,10 +1,14 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { type Caller, publishClip, videoOf, waitForFeed } from "./client.ts";
+import { type Caller, publishClip, register, videoOf, waitForFeed } from "./client.ts";
+import { keptIn, type Owns } from "./dataset.ts";
+import { startServer } from "./server-process.ts";
 
 export const demoFilms = ["sunset", "flower", "aurora", "silk"];
 const rungsMs = 600_000;
@@ -16,8 +20,30 @@ export async function publishFilms(port: number, author: Caller, count: number):
   await publishCut(port, author, (name) => `apps/server/demo/${name}.mp4`, lengthsS);
 }
 
-/** With as many bits as films of a phone have, and of these lengths, 12 s at most: for them the drawn ones are noisy. */
-export async function publishPhoneFilms(port: number, author: Caller, lengthsS: number[]): Promise<string[]> {
+/**
+ * A server with films that have as many bits as those of a phone (the drawn ones, with noise), and rungs; 12 s at most.
+ * They are made once, since that takes minutes, and kept.
+ */
+export async function serveFilms(owns: Owns, lengthsS: number[]) {
+  const folder = join(
+    keptIn,
+    `films-${createHash("sha256").update(lengthsS.join()).digest("hex").slice(0, 8)}`,
+  );
+  const list = join(folder, "films.json");
+  const made = existsSync(list);
+  if (!made) await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const server = owns(await startServer({ env: { DOUYA_DATA: folder, DOUYA_RUNGS: "360,720" } }));
+  if (!made) {
+    const author = await register(server.port, "films");
+    await writeFile(list, JSON.stringify(await publishPhoneFilms(server.port, author, lengthsS)));
+  }
+  const ids = JSON.parse(await readFile(list, "utf8")) as string[];
+  await waitForRungs(server.port, ids);
+  return { server, ids };
+}
+
+async function publishPhoneFilms(port: number, author: Caller, lengthsS: number[]): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), "douya-films-"));
   try {
     for (const name of demoFilms)
@@ -57,10 +83,10 @@ async function publishCut(
 }
 
 /** Waits until these films are streams too. */
-export async function waitForRungs(port: number, author: Caller, ids: string[]): Promise<void> {
+export async function waitForRungs(port: number, ids: string[]): Promise<void> {
   const untilMs = Date.now() + rungsMs;
   for (const id of ids)
-    while ((await videoOf(port, author, id)).hlsUrl === null) {
+    while ((await videoOf(port, null, id)).hlsUrl === null) {
       if (Date.now() > untilMs) throw new Error(`no rungs within ${rungsMs} ms`);
       await delay(500);
     }

@@ -29,7 +29,7 @@ export const firstFrame: Bench = async (environment, { rounds }) => {
   for (const name of demoFilms)
     ids.push(await publishClip(server.port, author!, await readFile(`apps/server/demo/${name}.mp4`), name));
   await waitForFeed(server.port, (titles) => titles.includes(demoFilms.at(-1)!));
-  await waitForRungs(server.port, author!, ids);
+  await waitForRungs(server.port, ids);
   const browser = await chromium.launch({ executablePath: findChromium()!, args: browserFlags });
   environment.owns({ stop: () => browser.close() });
   const rows: Row[] = [];

@@ -2,9 +2,8 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { randomOf } from "#platform/testing/random.ts";
 import { browserFlags, findChromium } from "#tests/harness/chromium.ts";
 import type { Bench } from "./bench.ts";
-import type { BenchEnvironment } from "./bench-environment.ts";
 import { videoOf } from "./client.ts";
-import { publishPhoneFilms, waitForRungs } from "./films.ts";
+import { serveFilms } from "./films.ts";
 import { type Row, row } from "./scoreboard.ts";
 import { type Line, lines, movedMs, openPhone, percentile, swipeOn } from "./viewer.ts";
 
@@ -46,31 +45,22 @@ const count = `
   };
   requestAnimationFrame(tick);`;
 
-const published = new WeakMap<BenchEnvironment, string[]>();
-
 /**
  * A guest goes through 50 films: some are left at once, some are seen to their end. `away`: in the middle the line is
  * away for 5 s.
  */
 export function watchRun(name: string, line: Line, budgetMs: number, away = false): Bench {
   return async (environment) => {
-    const [author] = await environment.callers();
-    const server = await environment.serve({ env: { DOUYA_RUNGS: "360,720" } });
-    let ids = published.get(environment);
-    if (!ids) {
-      // The newest is seen first.
-      const lengthsS = visit.map(({ lengthS }) => lengthS).reverse();
-      ids = await publishPhoneFilms(server.port, author!, lengthsS);
-      published.set(environment, ids);
-    }
-    await waitForRungs(server.port, author!, ids);
+    // The newest is seen first.
+    const lengthsS = visit.map(({ lengthS }) => lengthS).reverse();
+    const { server, ids } = await serveFilms(environment.owns, lengthsS);
     const browser = await chromium.launch({ executablePath: findChromium()!, args: browserFlags });
     environment.owns({ stop: () => browser.close() });
     const films = await Promise.all(
       ids.map(async (id, i) => ({
         id,
         title: `Run ${i}`,
-        url: (await videoOf(server.port, author!, id)).playUrl!,
+        url: (await videoOf(server.port, null, id)).playUrl!,
       })),
     );
     const run = await watchFilms(browser, `http://127.0.0.1:${server.port}/`, films, line, away);
