@@ -187,6 +187,24 @@ describe("the player", () => {
     );
   });
 
+  test("the window that floats shows the film in view, and goes on while its page is hidden", async () => {
+    const { page } = await watch("desk");
+    await holds(page, "film.currentTime > 0");
+    await openMenu(page, en.moreActions);
+    await page.getByRole("button", { name: en.float }).click();
+    await holds(page, "document.pictureInPictureElement === film");
+    await page.keyboard.press("ArrowDown");
+    const second = "film.closest('.slide').ariaPosInSet === '2'";
+    await holds(page, `${second} && document.pictureInPictureElement === film && film.currentTime > 0`);
+    await page.evaluate(`
+      Object.defineProperty(document, "hidden", { value: true });
+      document.dispatchEvent(new Event("visibilitychange"));`);
+    const atS = await page.evaluate(`${film}.currentTime`);
+    await holds(page, `!film.paused && film.currentTime !== ${atS}`);
+    await page.evaluate("document.exitPictureInPicture()");
+    await holds(page, "film.paused");
+  });
+
   test("a stream whose line was away plays when it is back", async () => {
     const visitor = await watch("desk");
     const { page } = visitor;
