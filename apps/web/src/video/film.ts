@@ -177,10 +177,6 @@ function streamed(
     const [next] = beginnings;
     return next === follow;
   }
-  function wait() {
-    if (how === "auto" && !active && !beginningThere) beginnings.add(follow);
-    else goOn();
-  }
   /** Lets the next one begin. */
   function goOn() {
     if (!beginnings.delete(follow)) return;
@@ -201,7 +197,9 @@ function streamed(
     fetch(nowHow, nowActive) {
       how = nowHow;
       active = nowActive;
-      wait();
+      // Others go on when the film in view plays.
+      if (how === "auto" && !active && !beginningThere) beginnings.add(follow);
+      else beginnings.delete(follow);
       follow();
     },
     retry() {
