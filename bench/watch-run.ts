@@ -95,7 +95,7 @@ async function watchFilms(browser: Browser, url: string, films: RunFilm[], line:
     for (const [i, { watchedS }] of visit.slice(0, swipes).entries()) {
       if (away && i === swipes / 2) {
         await setLine(lines.away);
-        setTimeout(() => void setLine(line), awayMs);
+        setTimeout(() => setLine(line).catch(() => {}), awayMs);
       }
       await page.waitForTimeout(watchedS * 1000);
       swipeMs.push(await swipeOn(page));
@@ -164,14 +164,14 @@ async function unseenOf(
   const lengthS = new Map(films.map(({ title }, i) => [title, visit[swipes - i]!.lengthS]));
   const fragments = new Map<string, { title: string; fromS: number; toS: number }>();
   for (const [path, text] of playlists) {
-    const film = films.find(({ id }) => path.includes(`/${id}/`));
+    const film = films.find(({ id }) => path.includes(`/${id}/`))!;
     let fromS = 0;
     for (const [, seconds, offset, uri] of text.matchAll(
       /#EXTINF:([\d.]+),\n#EXT-X-BYTERANGE:\d+@(\d+)\n(.+)/g,
     )) {
       const toS = fromS + Number(seconds);
       const { pathname } = new URL(uri!, `http://any.test${path}`);
-      fragments.set(`${pathname} ${offset}`, { title: film!.title, fromS, toS });
+      fragments.set(`${pathname} ${offset}`, { title: film.title, fromS, toS });
       fromS = toS;
     }
   }
