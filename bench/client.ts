@@ -82,21 +82,28 @@ export async function publishClip(
   return ((await api(port, author, "POST", "/videos", body)) as { id: string }).id;
 }
 
-/** One's own video, in whatever state it is. */
-export async function videoOf(port: number, author: Caller, id: string) {
-  return (await api(port, author, "GET", `/videos/${id}`)) as { state: string; playUrl: string | null };
+/** One's own video, in whatever state it is, or anybody's that is published. */
+export async function videoOf(port: number, author: Caller | null, id: string) {
+  return (await api(port, author, "GET", `/videos/${id}`)) as {
+    state: string;
+    playUrl: string | null;
+    hlsUrl: string | null;
+  };
 }
 
 async function api(
   port: number,
-  caller: Caller,
+  caller: Caller | null,
   method: string,
   path: string,
   body?: { type: string; content: string | Uint8Array<ArrayBuffer> },
 ): Promise<unknown> {
   const response = await fetch(`http://127.0.0.1:${port}/api/v1${path}`, {
     method,
-    headers: { authorization: `Bearer ${caller.token}`, ...(body && { "content-type": body.type }) },
+    headers: {
+      ...(caller && { authorization: `Bearer ${caller.token}` }),
+      ...(body && { "content-type": body.type }),
+    },
     ...(body && { body: body.content }),
     signal: AbortSignal.timeout(answerMs),
   });

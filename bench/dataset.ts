@@ -42,7 +42,7 @@ const statementMs = 300_000;
 const refreshesAtOnce = 32;
 /** Videos come first in the feeds of followers for a week; an older dataset is made again. */
 const keptForMs = 5 * 24 * 3_600_000;
-const keptIn = "build/bench-datasets";
+export const keptIn = "build/bench-datasets";
 
 /** Opens the dataset of this size; creates it in `folder` if it is missing. */
 export async function openDataset(owns: Owns, folder: string, size: DatasetSize): Promise<Dataset> {

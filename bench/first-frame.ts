@@ -1,10 +1,9 @@
 import { readFile } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
 import { chromium, type Page } from "playwright-core";
 import { browserFlags, findChromium } from "#tests/harness/chromium.ts";
 import type { Bench } from "./bench.ts";
 import { publishClip, waitForFeed } from "./client.ts";
-import { demoFilms } from "./films.ts";
+import { demoFilms, waitForRungs } from "./films.ts";
 import { type Row, row } from "./scoreboard.ts";
 import { lines, movedMs, openPhone, quartile, swipeOn } from "./viewer.ts";
 
@@ -16,7 +15,6 @@ const sources = {
   file: {},
   stream: { quality: 720 },
 };
-const rungsMs = 300_000;
 const budgetsMs = { loopback: { first: 400, swipe: 100 }, "4G": { first: 1500, swipe: 150 } };
 
 /**
@@ -27,10 +25,11 @@ const budgetsMs = { loopback: { first: 400, swipe: 100 }, "4G": { first: 1500, s
 export const firstFrame: Bench = async (environment, { rounds }) => {
   const [author] = await environment.callers();
   const server = await environment.serve({ env: { DOUYA_RUNGS: "360,720" } });
+  const ids: string[] = [];
   for (const name of demoFilms)
-    await publishClip(server.port, author!, await readFile(`apps/server/demo/${name}.mp4`), name);
+    ids.push(await publishClip(server.port, author!, await readFile(`apps/server/demo/${name}.mp4`), name));
   await waitForFeed(server.port, (titles) => titles.includes(demoFilms.at(-1)!));
-  await waitForRungs(server.port);
+  await waitForRungs(server.port, ids);
   const browser = await chromium.launch({ executablePath: findChromium()!, args: browserFlags });
   environment.owns({ stop: () => browser.close() });
   const rows: Row[] = [];
@@ -58,16 +57,6 @@ export const firstFrame: Bench = async (environment, { rounds }) => {
   await server.stop();
   return rows;
 };
-
-async function waitForRungs(port: number): Promise<void> {
-  for (const untilMs = Date.now() + rungsMs; Date.now() < untilMs; ) {
-    const answer = await fetch(`http://127.0.0.1:${port}/api/v1/feed?limit=${demoFilms.length}`);
-    const { items } = (await answer.json()) as { items: { hlsUrl: string | null }[] };
-    if (items.every(({ hlsUrl }) => hlsUrl)) return;
-    await delay(500);
-  }
-  throw new Error(`no rungs within ${rungsMs} ms`);
-}
 
 async function measureVisit(page: Page, url: string) {
   try {

@@ -23,6 +23,7 @@ import { split } from "./split.ts";
 import { start } from "./start.ts";
 import { twoGateways } from "./two-gateways.ts";
 import { upload } from "./upload.ts";
+import { lines } from "./viewer.ts";
 import { watchRun } from "./watch-run.ts";
 import { follow, likeHot, likeSpread } from "./writes.ts";
 
@@ -47,7 +48,9 @@ const benches: Record<string, Bench> = {
   following,
   "feed-cold": feedCold,
   "first-frame": firstFrame,
-  "watch-run": watchRun,
+  "watch-run": watchRun("loopback", lines.loopback, 100),
+  "watch-run-4g": watchRun("4G", lines["4G"], 150),
+  "watch-run-away": watchRun("4G away", lines["4G"], 150, true),
   "first-rung": firstRung,
   ladder,
   "segment-serve": segmentServe,

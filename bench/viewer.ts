@@ -10,7 +10,7 @@ export const lines = {
   "4G": { offline: false, latency: 60, downloadThroughput: 9e6 / 8, uploadThroughput: 4e6 / 8 },
   away: { ...unlimited, offline: true },
 };
-type Line = (typeof lines)[keyof typeof lines];
+export type Line = (typeof lines)[keyof typeof lines];
 
 export interface Phone {
   page: Page;
@@ -66,6 +66,8 @@ export async function movedMs(page: Page): Promise<number> {
   throw new Error(`no film moved within ${waitMs} ms`);
 }
 
-export function quartile(samples: number[]): number {
-  return samples.toSorted((a, b) => a - b)[Math.ceil(samples.length * 0.75) - 1]!;
+export const quartile = (samples: number[]): number => percentile(samples, 0.75);
+
+export function percentile(samples: number[], share: number): number {
+  return samples.toSorted((a, b) => a - b)[Math.ceil(samples.length * share) - 1]!;
 }

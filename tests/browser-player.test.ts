@@ -63,10 +63,14 @@ describe("the player", () => {
     await page.keyboard.press("Escape");
   }
 
-  test("a short film is its file, and hls.js is not loaded for it", async () => {
+  test("a short film that is shown at once is its file, the next one is a stream", async () => {
     const { page, asked } = await watch("phone");
     await holds(page, "film.currentTime > 0");
-    expect(asked.filter((path) => /hls/.test(path))).toEqual([]);
+    await expect.poll(() => asked).toContain(`/media/hls/${next.id}/master.m3u8`);
+    expect(asked.filter((path) => path.includes(`/hls/${videoId}/`))).toEqual([]);
+    await page.keyboard.press("ArrowDown");
+    await holds(page, "film.closest('.slide').ariaPosInSet === '2' && film.currentTime > 0");
+    expect(asked.filter((path) => next.playUrl!.endsWith(path))).toEqual([]);
   });
 
   test.each([
@@ -181,6 +185,24 @@ describe("the player", () => {
       page,
       "film.closest('.slide').ariaPosInSet === '2' && film.playbackRate === 2 && film.currentTime > 0",
     );
+  });
+
+  test("the window that floats shows the film in view, and goes on while its page is hidden", async () => {
+    const { page } = await watch("desk");
+    await holds(page, "film.currentTime > 0");
+    await openMenu(page, en.moreActions);
+    await page.getByRole("button", { name: en.float }).click();
+    await holds(page, "document.pictureInPictureElement === film");
+    await page.keyboard.press("ArrowDown");
+    const second = "film.closest('.slide').ariaPosInSet === '2'";
+    await holds(page, `${second} && document.pictureInPictureElement === film && film.currentTime > 0`);
+    await page.evaluate(`
+      Object.defineProperty(document, "hidden", { value: true });
+      document.dispatchEvent(new Event("visibilitychange"));`);
+    const atS = await page.evaluate(`${film}.currentTime`);
+    await holds(page, `!film.paused && film.currentTime !== ${atS}`);
+    await page.evaluate("document.exitPictureInPicture()");
+    await holds(page, "film.paused");
   });
 
   test("a stream whose line was away plays when it is back", async () => {

@@ -13,6 +13,7 @@ import { useSavesData } from "../video/use-film-source.ts";
 import { isNearEnd, isShown, preloadOf } from "./nearness.ts";
 import { useActiveSlide } from "./use-active-slide.ts";
 import { useFeedControls } from "./use-feed-controls.ts";
+import { useFilmsAhead } from "./use-films-ahead.ts";
 import { useReturned } from "./use-returned.ts";
 import "./feed.css";
 
@@ -54,6 +55,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
   }, [blocked, currentId]);
   const onWarm = useCallback(() => setWarmId(currentId), [currentId]);
   const onHeld = useCallback(() => setPausedId(currentId), [currentId]);
+  const ahead = useFilmsAhead(current, warmId === currentId);
   useReturned(videos, currentId, goTo);
   useFeedControls(scroller, { move, toggle, toggleSound, letterKeys });
 
@@ -95,7 +97,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
             active={index === active}
             paused={index === active && pausedId === video.id}
             covered={index <= active || warm}
-            preload={preloadOf(index - active, warmId === currentId, savesData)}
+            preload={preloadOf(index - active, warmId === currentId, savesData ? 0 : ahead)}
             onToggle={toggle}
             onWarm={onWarm}
             onHeld={onHeld}

@@ -23,6 +23,13 @@ test("a short film on a line that carries it is a file, everything else is a str
   expect(sourceOf({ ...video, durationMs: 90_000 }, auto)).toEqual(stream(null));
 });
 
+test("what will be seen later is a stream, and stays one when it comes into view", () => {
+  const later = sourceOf(video, { ...auto, ahead: true });
+  expect(later).toEqual(stream(null));
+  expect(sourceAfter(later, video, { ...auto, ahead: false })).toEqual(stream(null));
+  expect(sourceOf({ ...video, hlsUrl: null }, { ...auto, ahead: true })).toEqual(file);
+});
+
 test("a wanted quality is the largest rung that is not above it", () => {
   for (const [quality, rung] of [
     [1080, 1080],

@@ -2,6 +2,7 @@ import type Hls from "hls.js";
 import type { Preload } from "../feed/nearness.ts";
 import { type FilmSource, rungAddress } from "./film-source.ts";
 import { lineBitrate } from "./line.ts";
+import { stays } from "./stays.ts";
 
 /** What a video element plays. */
 export interface Film {
@@ -13,10 +14,14 @@ export interface Film {
   end(): number;
 }
 
-/** Seconds. What is further ahead is often never seen. */
-const ACTIVE_BUFFER_S = 20;
-/** hls.js fetches whole fragments until it has this much: the first one. */
-const AHEAD_BUFFER_S = 1;
+/** Seconds. hls.js fetches whole fragments until it has this much: of a later film the first one. */
+const BEGINNING_S = 0.5;
+/** Of the film in view: twice what the next fragment takes to come, but at least this, the first two fragments. */
+const LEAST_BUFFER_S = 1;
+/** Enough even of a film that is seen to its end. */
+const MOST_BUFFER_S = 20;
+/** All but the first two. */
+const FRAGMENT_S = 2;
 const USUAL_BITRATE = 3e6;
 
 export function loadFilm(
@@ -82,6 +87,8 @@ function direct(element: HTMLVideoElement, url: string, fromS: number): Film {
 
 /** What the last films came with: a new one begins with the rung that this carries. */
 let seenBitrate: number | undefined;
+/** Later films whose beginnings are not there yet, in their order; one is fetched at a time. Each goes on when called. */
+const beginnings = new Set<() => void>();
 
 function streamed(
   element: HTMLVideoElement,
@@ -93,6 +100,8 @@ function streamed(
   let ended = false;
   let begun = false;
   let loading = false;
+  let beginningThere = false;
+  const heard = new AbortController();
   let atS = fromS;
   let how: Preload = "none";
   let active = false;
@@ -104,6 +113,7 @@ function streamed(
       if (!ended && begun && !hls) hls = play(Player);
     } catch {
       begun = false;
+      goOn();
       if (!ended) onFailed();
     }
   }
@@ -127,6 +137,11 @@ function streamed(
     made.on(Events.FRAG_LOADED, () => {
       seenBitrate = made.bandwidthEstimate;
     });
+    made.on(Events.FRAG_BUFFERED, (_event, { frag }) => {
+      if (frag.sn === "initSegment") return;
+      beginningThere = true;
+      goOn();
+    });
     made.on(Events.ERROR, (_event, { fatal }) => {
       if (!fatal) return;
       stop();
@@ -139,24 +154,52 @@ function streamed(
   function follow() {
     if (!begun && how !== "none") return void begin();
     if (!hls || hls.levels.length === 0) return;
-    hls.config.maxBufferLength = active ? ACTIVE_BUFFER_S : AHEAD_BUFFER_S;
-    hls.config.maxMaxBufferLength = hls.config.maxBufferLength;
-    if (loading || (how !== "auto" && !active)) return;
+    setBuffer();
+    if (loading || !(active || isNext())) return;
     // Once: it would fetch anew what is on its way when the film comes into view.
     loading = true;
     hls.startLoad(atS);
   }
+  function setBuffer() {
+    if (!hls || hls.levels.length === 0) return;
+    hls.config.maxBufferLength = bufferS();
+    hls.config.maxMaxBufferLength = hls.config.maxBufferLength;
+  }
+  function bufferS() {
+    if (!active || !hls) return BEGINNING_S;
+    const { bitrate } = hls.levels[Math.max(0, hls.loadLevel)]!;
+    const leastS = Math.max(LEAST_BUFFER_S, (2 * FRAGMENT_S * bitrate) / hls.bandwidthEstimate);
+    // Later films begin to load when it plays.
+    if (beginnings.size > 0 || element.currentTime === 0) return leastS;
+    return Math.max(leastS, Math.min(stays.worthS(element.currentTime), MOST_BUFFER_S));
+  }
+  function isNext() {
+    const [next] = beginnings;
+    return next === follow;
+  }
+  /** Lets the next one begin. */
+  function goOn() {
+    if (!beginnings.delete(follow)) return;
+    const [next] = beginnings;
+    next?.();
+  }
   function stop() {
+    goOn();
     atS = element.currentTime || atS;
     hls?.destroy();
     hls = undefined;
     begun = false;
     loading = false;
+    beginningThere = false;
   }
+  element.addEventListener("timeupdate", setBuffer, heard);
   return {
     fetch(nowHow, nowActive) {
       how = nowHow;
       active = nowActive;
+      // Others go on when the film in view plays.
+      if (how === "auto" && !active && !beginningThere) beginnings.add(follow);
+      else beginnings.delete(follow);
       follow();
     },
     retry() {
@@ -165,6 +208,7 @@ function streamed(
     },
     end() {
       ended = true;
+      heard.abort();
       stop();
       return atS;
     },

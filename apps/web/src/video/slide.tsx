@@ -74,7 +74,7 @@ function Stage({ video, active, paused, covered, preload, titleId, onToggle, onW
   const { offered, toggle: toggleSound } = useSound();
   const touch = useMedia("(pointer: coarse)");
   const holder = useRef<HTMLDivElement>(null);
-  const { source, speed } = useFilmSource(video);
+  const { source, speed } = useFilmSource(video, active);
   const player = usePlayer({ source, speed, preload, active, paused, holder, onWarm, onHeld });
   useFreshAddress(video, active && player.status === "failed");
   const react = useReaction(video);

@@ -8,8 +8,8 @@ export function useSavesData(): boolean {
   return usePreferences().dataSaver || browserSavesData();
 }
 
-/** Chosen once for each film: a line that changes meanwhile does not begin it anew. */
-export function useFilmSource({ id, playUrl, hlsUrl, renditions, durationMs }: Video) {
+/** Chosen once for each film: a line that changes, or coming into view, does not begin it anew. */
+export function useFilmSource({ id, playUrl, hlsUrl, renditions, durationMs }: Video, active: boolean) {
   const { quality, speed } = usePreferences();
   const saveData = useSavesData();
   const chosen = useRef<{ by: string; source: FilmSource | null }>(null);
@@ -17,9 +17,10 @@ export function useFilmSource({ id, playUrl, hlsUrl, renditions, durationMs }: V
   const source = useMemo(() => {
     const before = chosen.current?.by === by ? chosen.current.source : null;
     const video = { playUrl, hlsUrl, renditions, durationMs };
-    const after = sourceAfter(before, video, { quality, saveData, lineBitrate: lineBitrate() });
+    const wish = { quality, saveData, ahead: !active, lineBitrate: lineBitrate() };
+    const after = sourceAfter(before, video, wish);
     chosen.current = { by, source: after };
     return after;
-  }, [playUrl, hlsUrl, renditions, durationMs, quality, saveData, by]);
+  }, [playUrl, hlsUrl, renditions, durationMs, quality, saveData, by, active]);
   return { source, speed };
 }

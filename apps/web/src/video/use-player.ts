@@ -97,7 +97,10 @@ export function usePlayer({ source, speed, preload, active, paused, holder, onWa
       return () => clearTimeout(timer);
     }
     const follow = () => {
-      if (paused || document.hidden) return element.pause();
+      const floating = document.pictureInPictureElement;
+      if (paused || (document.hidden && floating !== element)) return element.pause();
+      // The window that floats shows what is in view.
+      if (floating && floating !== element) element.requestPictureInPicture().catch(() => {});
       element.play().catch((error: DOMException) => {
         if (error.name !== "NotAllowedError") return;
         if (element.muted) onHeld();
@@ -108,6 +111,8 @@ export function usePlayer({ source, speed, preload, active, paused, holder, onWa
     // A source that an element is given pauses it, and a stream gives its own only when it is attached.
     const heard = new AbortController();
     element.addEventListener("loadedmetadata", follow, heard);
+    // Closing the window pauses it.
+    element.addEventListener("leavepictureinpicture", follow, heard);
     document.addEventListener("visibilitychange", follow, heard);
     return () => heard.abort();
   }, [element, failed, active, paused, refused, onHeld]);
