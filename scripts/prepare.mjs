@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -35,7 +36,10 @@ export async function prepare({ web = true } = {}) {
   await install();
   await whenChanged(
     "server",
-    ["apps/server", "contracts", "modules", "platform", "package-lock.json", "scripts/prepare.mjs"],
+    [
+      ...["apps/server", "contracts", "modules", "platform", "package-lock.json"],
+      ...["scripts/prepare.mjs", "scripts/load-program.mjs"],
+    ],
     buildServer,
   );
   if (web)
@@ -128,22 +132,35 @@ function isAlive(pid) {
 
 async function buildServer(out) {
   const { build, stop } = await import("esbuild");
-  await build({
+  const options = {
     absWorkingDir: root,
-    entryPoints: { main: "apps/server/main.ts", "media-worker": "platform/media/worker/media-worker.ts" },
     outdir: out,
     bundle: true,
     platform: "node",
     target: "node20",
-    format: "esm",
     // As one file, the libraries start in half the time. Native code and packages that read their own folder stay
     // outside.
     external: ["@fastify/swagger-ui", "@node-rs/argon2", "node-av", "pg-native"],
+    sourcemap: true,
+    logLevel: "warning",
+  };
+  await build({
+    ...options,
+    entryPoints: { main: "apps/server/main.ts" },
+    // A script, of which V8's compiled form can be kept.
+    format: "cjs",
+    outExtension: { ".js": ".cjs" },
+    define: { "import.meta.url": "ownUrl" },
+    banner: { js: 'const ownUrl = require("node:url").pathToFileURL(__filename).href;' },
+  });
+  copyFileSync(join(root, "scripts/load-program.mjs"), join(out, "main.js"));
+  await build({
+    ...options,
+    entryPoints: { "media-worker": "platform/media/worker/media-worker.ts" },
+    format: "esm",
     banner: {
       js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
     },
-    sourcemap: true,
-    logLevel: "warning",
   });
   // Its service process would otherwise stay as long as this one runs.
   await stop();

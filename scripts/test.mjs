@@ -1,9 +1,10 @@
 // `npm test`: everything that must be true before a change lands. Arguments go to vitest and skip the checks.
-import { execFileSync, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { prepare, root } from "./prepare.mjs";
 
 const only = process.argv.slice(2);
@@ -21,30 +22,41 @@ const ending = spawn(process.execPath, [join(root, "scripts/end-test-run.mjs"), 
 await prepare();
 
 const bin = (name) => join(root, "node_modules", ".bin", name);
+/** Of the two lists, each is gone through beside the other. */
 const steps = [
-  ["format and lint", bin("biome"), ["check", "--error-on-warnings", "."]],
-  ["types of the server", bin("tsc"), ["-p", "."]],
-  ["types of the web client", bin("tsc"), ["-p", "apps/web"]],
+  [["types of the server", bin("tsc"), ["-p", "."]]],
   [
-    "import rules",
-    bin("depcruise"),
-    ["--config", ".dependency-cruiser.mjs", "apps", "contracts", "modules", "platform", "tests", "bench"],
+    ["format and lint", bin("biome"), ["check", "--error-on-warnings", "."]],
+    ["types of the web client", bin("tsc"), ["-p", "apps/web"]],
+    [
+      "import rules",
+      bin("depcruise"),
+      ["--config", ".dependency-cruiser.mjs", "apps", "contracts", "modules", "platform", "tests", "bench"],
+    ],
+    ["nothing unused", bin("knip"), ["--no-progress"]],
+    ["contracts", bin("buf"), ["lint"]],
+    [
+      "contracts, as released ones are used",
+      bin("buf"),
+      ["breaking", "--against", "contracts/released.binpb"],
+    ],
   ],
-  ["nothing unused", bin("knip"), ["--no-progress"]],
-  ["contracts", bin("buf"), ["lint"]],
-  ["contracts, as released ones are used", bin("buf"), ["breaking", "--against", "contracts/released.binpb"]],
 ];
 if (only.length === 0) {
-  for (const [what, command, args] of steps)
-    check(what, () => execFileSync(command, args, { cwd: root, stdio: "pipe" }));
-  check("generated code", generatedIsFresh);
+  await Promise.all(steps.map(checkAll));
+  await check("generated code", generatedIsFresh);
 }
 process.exit(await runTests());
 
-function check(what, work) {
+async function checkAll(steps) {
+  for (const [what, command, args] of steps)
+    await check(what, () => promisify(execFile)(command, args, { cwd: root, maxBuffer: 1e8 }));
+}
+
+async function check(what, work) {
   const sinceMs = Date.now();
   try {
-    work();
+    await work();
     console.log(`ok    ${what} (${((Date.now() - sinceMs) / 1000).toFixed(1)} s)`);
   } catch (error) {
     console.log(`FAIL  ${what}\n${error.stdout ?? ""}${error.stderr ?? error}`);

@@ -147,11 +147,13 @@ describe.each(layouts)("a crowd and kill -9, %s", (shape) => {
     // On a slow machine the crowd does less, not longer; every kill happens all the same.
     const enoughAtMs = performance.now() + crowdMs;
     const enough = () => memory.acknowledged >= actions || performance.now() > enoughAtMs;
-    const acting = those.act(() => !stopped && (killed < kills || !enough()));
+    // Then it makes room for what is started again, and the kills that are left come soon.
+    const restMs = () => (enough() ? 500 : 0);
+    const acting = those.act(() => !stopped && (killed < kills || !enough()), restMs);
     const killing = (async () => {
       while (killed < kills) {
         const after = memory.acknowledged + (random.next() * actions) / kills;
-        const atTheLatestMs = performance.now() + crowdMs / kills;
+        const atTheLatestMs = performance.now() + (enough() ? random.next() * 2_000 : crowdMs / kills);
         await until(
           "the next moment to kill",
           () => stopped || memory.acknowledged >= after || performance.now() > atTheLatestMs,

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import type { S3Client } from "#platform/s3/s3-client.ts";
@@ -498,6 +499,7 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
           const answer = await fetch(video.playUrl!);
           statuses.add(answer.status);
           expect((await answer.arrayBuffer()).byteLength).toBe(video.sizeBytes);
+          await delay(50);
         }
       };
       const watched = watch();

@@ -6,7 +6,7 @@ import { runningProcesses } from "#apps/server/cluster/cluster-record.ts";
 import { modulesOf } from "#apps/server/targets.ts";
 import { isAlive } from "#platform/postgres/process-alive.ts";
 import { queryOnce } from "#platform/testing/query-once.ts";
-import { type ClusterDeployment, deployCluster } from "../harness/cluster.ts";
+import { type ClusterDeployment, everydayCluster } from "../harness/cluster.ts";
 import { body, type Schemas } from "../harness/http-client.ts";
 import { startProgram } from "../harness/program.ts";
 import { type Person, scenarioOf } from "../harness/scenario.ts";
@@ -18,9 +18,11 @@ let ben: Person;
 const server = scenarioOf(() => cluster);
 
 beforeAll(async () => {
-  cluster = await deployCluster();
+  cluster = await everydayCluster();
+  await cluster.whole();
   [ada, ben] = [await server.register(), await server.register()];
 });
+// The last file that has it.
 afterAll(() => cluster?.remove());
 
 const follows = async () => (await ada.put(`/users/${ben.id}/follow`)).status;

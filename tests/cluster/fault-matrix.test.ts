@@ -12,7 +12,7 @@ import { randomOf, testSeed } from "#platform/testing/random.ts";
 import { cast } from "../consistency/cast.ts";
 import { type FaultLine, faultTable, runFault } from "../consistency/fault-run.ts";
 import { workload } from "../consistency/workload.ts";
-import { type ClusterDeployment, deployCluster } from "../harness/cluster.ts";
+import { type ClusterDeployment, everydayCluster } from "../harness/cluster.ts";
 import { scenarioOf } from "../harness/scenario.ts";
 import { nowAndThenMs, until } from "../harness/within.ts";
 
@@ -31,13 +31,12 @@ describe("the fault matrix, cluster", () => {
   const server = scenarioOf(() => cluster);
 
   beforeAll(async () => {
-    cluster = await deployCluster();
+    cluster = await everydayCluster();
     database = openDatabase(cluster.databaseUrl, { log: createLog("silent") });
   });
   afterAll(async () => {
     if (all) process.stdout.write(`${faultTable(lines)}\n`);
     await database?.close();
-    await cluster?.remove();
   });
 
   async function kill(...names: string[]): Promise<void> {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startPrivatePostgres } from "#platform/testing/private-postgres.ts";
 import { randomOf, testSeed } from "#platform/testing/random.ts";
-import { deployCluster } from "../harness/cluster.ts";
+import { everydayCluster } from "../harness/cluster.ts";
 import { type Deployment, deploy, shapes } from "../harness/deployment.ts";
 import { scenarioOf } from "../harness/scenario.ts";
 import { type Cast, cast } from "./cast.ts";
@@ -22,8 +22,8 @@ describe.each(shapes)("what clients see is one order of what they did, %s", (sha
 
   beforeAll(async () => {
     if (shape === "cluster") {
-      const cluster = await deployCluster();
-      deployment = cluster;
+      deployment = await deploy(shape);
+      const cluster = await everydayCluster();
       // Its replica takes over by itself.
       database = { kill: () => cluster.kill("postgres-primary"), restart: cluster.whole };
     } else {

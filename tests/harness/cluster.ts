@@ -28,6 +28,20 @@ export interface ClusterDeployment extends Deployment {
   kill(nameOrRole: string): Promise<void>;
   /** Resolves when every process runs and every module answers that it is ready. */
   whole(): Promise<void>;
+  /** What the supervisor and all processes but engines have written. */
+  output(): Promise<string>;
+}
+
+let everyday: Promise<ClusterDeployment> | undefined;
+
+/**
+ * The cluster of all files that want one and not settings of their own, since a start takes as long as many a file.
+ * They run in one process, one after the other (vitest.cluster.config.ts); each leaves it whole, and the last one
+ * removes it.
+ */
+export function everydayCluster(): Promise<ClusterDeployment> {
+  everyday ??= deployCluster({ env: { DOUYA_RUNGS: "90" } });
+  return everyday;
 }
 
 export async function deployCluster(options: DeploymentOptions = {}): Promise<ClusterDeployment> {
@@ -42,13 +56,14 @@ export async function deployCluster(options: DeploymentOptions = {}): Promise<Cl
     });
     await supervisor.printed(/Stop {7}Ctrl-C/);
   };
+  const output = async () => `${supervisor.output()}\n${await logsOf(dir)}`;
   const remove = async () => {
     await supervisor.stop();
     // What a killed one has left.
     await startProgram(["cluster", "stop", "--data", dir], {}).ended;
-    const output = await logsOf(dir);
+    const written = await output();
     await rm(dir, { recursive: true, force: true });
-    return `${supervisor.output()}\n${output}`;
+    return written;
   };
   await start().catch(async (error) => {
     throw new Error(`${error.message}\n${await remove()}`);
@@ -114,6 +129,7 @@ export async function deployCluster(options: DeploymentOptions = {}): Promise<Cl
     find,
     kill,
     whole,
+    output,
   };
 }
 

@@ -276,11 +276,14 @@ export function crowd(
       video.gone.clear();
       video.gone.add(true);
     },
-    /** Everybody acts as long as `go` returns true. */
-    async act(go: () => boolean): Promise<void> {
+    /** Everybody acts as long as `go` returns true, and rests after each act for as long as `restMs` says. */
+    async act(go: () => boolean, restMs: () => number): Promise<void> {
       await Promise.all(
         people.map(async (me) => {
-          while (go()) await one(habits)(me);
+          while (go()) {
+            await one(habits)(me);
+            await delay(restMs());
+          }
         }),
       );
     },

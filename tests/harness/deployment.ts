@@ -8,7 +8,7 @@ import {
   createTestDatabaseFrom,
   type TestDatabase,
 } from "#platform/testing/test-database.ts";
-import { deployCluster } from "./cluster.ts";
+import { everydayCluster } from "./cluster.ts";
 import { type Program, startProgram } from "./program.ts";
 import type { Deployment, DeploymentOptions, Shape } from "./shape.ts";
 import { until } from "./within.ts";
@@ -44,7 +44,10 @@ function createMigratedDatabase(): Promise<TestDatabase> {
 
 /** Starts the program in one of its shapes, with its own data folder and database. */
 export async function deploy(shape: Shape, options: DeploymentOptions = {}): Promise<Deployment> {
-  if (shape === "cluster") return deployCluster(options);
+  if (shape === "cluster") {
+    const cluster = await everydayCluster();
+    return Object.assign(Object.create(cluster), { remove: cluster.output });
+  }
   const targets = targetsOf[shape];
   const dataDir = await mkdtemp(join(tmpdir(), "douya-scenario-"));
   const { ownDatabases = [] } = options;

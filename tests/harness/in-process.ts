@@ -37,7 +37,7 @@ import { patienceMs } from "#platform/testing/patience.ts";
 import { createTestDatabase } from "#platform/testing/test-database.ts";
 import { deployCluster } from "./cluster.ts";
 import { shapes } from "./deployment.ts";
-import { nowAndThenMs, until } from "./within.ts";
+import { until } from "./within.ts";
 
 /** The modules themselves on their own database, without HTTP: for tests that act thousands of times. */
 export interface InProcess {
@@ -159,19 +159,15 @@ async function openWith(entries: ReturnType<typeof modulesOf>, log: Logger) {
 }
 
 async function settled(databaseOf: (module: string) => Database, all: readonly Database[]): Promise<void> {
-  await until(
-    "everything is handled",
-    async () => {
-      const groups = await readAllLag(all.map(({ pool }) => pool));
-      const dead = groups.filter((group) => group.deadLetters > 0);
-      if (dead.length > 0) throw new Error(`dead letters of ${dead.map((one) => one.group)}`);
-      if (groups.some((group) => group.records > 0)) return false;
-      for (const module of ["feed", "relation"])
-        if ((await databaseOf(module).pool.query(`select from ${module}.job`)).rows.length > 0) return false;
-      return true;
-    },
-    nowAndThenMs,
-  );
+  await until("everything is handled", async () => {
+    const groups = await readAllLag(all.map(({ pool }) => pool));
+    const dead = groups.filter((group) => group.deadLetters > 0);
+    if (dead.length > 0) throw new Error(`dead letters of ${dead.map((one) => one.group)}`);
+    if (groups.some((group) => group.records > 0)) return false;
+    for (const module of ["feed", "relation"])
+      if ((await databaseOf(module).pool.query(`select from ${module}.job`)).rows.length > 0) return false;
+    return true;
+  });
 }
 
 /** The modules of a cluster, called as the gateway calls them: by gRPC, through etcd, any of two instances. */
