@@ -212,7 +212,8 @@ export async function readEnd({ streams }: Nats, names: StreamNames): Promise<St
 
 /** Each of the last ones, then fewer and fewer: whoever floods the stream has not everything copied again. */
 function* downwards(last: number, first: number): Generator<number> {
-  for (let back = 0; last - back >= first; back += Math.max(1, back - strangersExamined)) yield last - back;
+  for (let back = 0; last - back > first; back += Math.max(1, back - strangersExamined)) yield last - back;
+  yield first;
 }
 
 export async function lastSequence({ streams }: Nats, { stream }: StreamNames): Promise<number> {
