@@ -147,12 +147,12 @@ describe("several processes", () => {
     await until("it is known that it is away", async () => unavailable.test(await refused()));
     // Whoever asks what has changed gets an error.
     const { databaseUrl } = server.deployment;
-    await queryOnce(databaseUrl, "alter function events.recent rename to not_asked");
+    await queryOnce(databaseUrl, "alter function events.recent_of_types rename to not_asked");
     const all: string[] = [];
     for (let i = 0; i < 50; i++) all.push(await refused());
     // The rest came while it was being tried whether somebody is there again.
     expect(all.filter((one) => unavailable.test(one)).length).toBeGreaterThan(25);
-    await queryOnce(databaseUrl, "alter function events.not_asked rename to recent");
+    await queryOnce(databaseUrl, "alter function events.not_asked rename to recent_of_types");
     await server.deployment.restart("feed");
   });
 });

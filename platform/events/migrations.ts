@@ -241,9 +241,9 @@ export const migrations: Migrations = {
     alter table events.origin add column history text;
   `,
   "0008-recent-of-types+": `
-    -- As before, but total counts only what is wanted, so that nobody is told of too many for the sake of what others
+    -- As events.recent, but total counts only what is wanted, so that nobody is told of too many for the sake of what others
     -- write. Beyond so many of all types it is too many all the same: nobody waits until they are passed.
-    create or replace function events.recent(after int8, known int, wanted text[], most int)
+    create function events.recent_of_types(after int8, known int, wanted text[], most int)
     returns table (
       decided int8, above int, total int, partition int2, "position" int8, type text, key text, payload bytea,
       trace_id text, at timestamptz

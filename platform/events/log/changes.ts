@@ -50,7 +50,7 @@ async function readChanges<Type extends EventType>(
 ): Promise<LogChanges<Type>> {
   const [known, after = null, above = null] = cursorForm.exec(cursor) ?? [];
   const { rows } = await sql<LogRow & { decided: string; above: number; total: number }>`
-    select * from events.recent(${after}, ${above}, ${[...types.keys()]}, ${maxEvents})`.execute(db);
+    select * from events.recent_of_types(${after}, ${above}, ${[...types.keys()]}, ${maxEvents})`.execute(db);
   const [first] = rows;
   if (!first) return { cursor, events: [] };
   const tooMany = known === undefined || first.total > maxEvents;
