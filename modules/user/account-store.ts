@@ -2,12 +2,13 @@ import { type Selectable, sql } from "kysely";
 import { profileChanged, sessionsEnded } from "#contracts/events.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
+import type { BlobStore } from "#platform/blob/blob-store.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Guesses } from "#platform/protect/guess-limit.ts";
-import { dropPicture, lockPicture } from "./picture-store.ts";
+import { dropPicture, lockPicture, removeUnused } from "./picture-store.ts";
 import { type Proven, stillProven, whyUnproven } from "./proven.ts";
 import { type NewSession, sessionRow } from "./session-store.ts";
 import type { Tables } from "./tables.ts";
@@ -115,7 +116,7 @@ export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       id: UserId,
       { column, key, isThere }: { column: PictureColumn; key: string; isThere: () => Promise<boolean> },
       jobs: Jobs,
-    ): Promise<Account> {
+    ): Promise<{ account: Account; dropped: string | undefined }> {
       return events.transaction(db, async (transaction, emit) => {
         if (key) await lockPicture(transaction, key);
         if (key && !(await isThere())) throw refusal("BUSY");
@@ -133,10 +134,14 @@ export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .where("id", "=", id)
           .returningAll()
           .executeTakeFirstOrThrow();
-        if (before[column] && before[column] !== key) await dropPicture(transaction, jobs, before[column]);
-        return account;
+        const dropped = before[column] !== key && before[column] ? before[column] : undefined;
+        if (dropped) await dropPicture(transaction, jobs, dropped);
+        return { account, dropped };
       });
     },
+    /** One that somebody does not have any more. */
+    removePicture: (key: string, blobs: Pick<BlobStore, "remove">): Promise<void> =>
+      inTransaction(db, (transaction) => removeUnused(transaction, blobs, key)),
     /** One that was put in its place and not set. */
     dropPicture: (key: string, jobs: Jobs): Promise<void> =>
       inTransaction(db, (transaction) => dropPicture(transaction, jobs, key)),

@@ -23,11 +23,20 @@ export function removePicture(db: Kysely<Tables>, blobs: Pick<BlobStore, "remove
     timeoutMs: 60_000,
     run: (job) =>
       inTransaction(db, async (transaction) => {
-        await lockPicture(transaction, job.key);
-        if (!(await isUsed(transaction, job.key))) await blobs.remove(job.key as BlobKey);
+        await removeUnused(transaction, blobs, job.key);
         await job.finish(transaction);
       }),
   };
+}
+
+/** Removes a picture that nobody has any more. */
+export async function removeUnused(
+  on: Queryable<Tables>,
+  blobs: Pick<BlobStore, "remove">,
+  key: string,
+): Promise<void> {
+  await lockPicture(on, key);
+  if (!(await isUsed(on, key))) await blobs.remove(key as BlobKey);
 }
 
 /** Locked until the transaction ends, so that nobody sets the picture, and it is not removed, meanwhile. */

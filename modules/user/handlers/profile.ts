@@ -84,10 +84,15 @@ export function setPicture(
     if (drawn) await blobs.commit(drawn.name, key as BlobKey);
     const isThere = async () => (await blobs.size(key as BlobKey)) !== undefined;
     const set = store(call).setPicture(caller, { column, key, isThere }, jobs);
-    const account = await set.catch(async (error) => {
+    const { account, dropped } = await set.catch(async (error) => {
       if (key) await store.lasting.dropPicture(key, jobs).catch(() => {});
       throw error;
     });
+    // Gone with the next request; where it cannot be removed now, the job does it.
+    if (dropped)
+      await store(call)
+        .removePicture(dropped, blobs)
+        .catch(() => {});
     return toUser(account);
   };
 }
