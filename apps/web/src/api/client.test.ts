@@ -1,7 +1,9 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { afterFailures, againMs, isSoonOver, isTransient, refreshSession } from "./client.ts";
+import { afterFailures, againMs, createSender, isSoonOver, isTransient, refreshSession } from "./client.ts";
 import { Problem } from "./problem.ts";
 import { createRetryHints } from "./retry-hints.ts";
+import type { SessionStore } from "./session.ts";
+import type { User } from "./types.ts";
 
 const busy = (retryAfterMs?: number) => new Problem(429, { reason: "BUSY", retryAfterMs });
 
@@ -70,4 +72,34 @@ it("a renewal that a busy server or a proxy refuses knows when to retry", async 
     status: 503,
     retryAfterMs: 30_000,
   });
+});
+
+it("what one person did is not sent again as another who has logged in meanwhile", async () => {
+  vi.stubGlobal("navigator", { cookieEnabled: true });
+  const asked: (string | null)[] = [];
+  vi.stubGlobal("fetch", async (request: Request) => {
+    asked.push(request.headers.get("authorization"));
+    return new Response(JSON.stringify({ reason: "TOKEN_EXPIRED" }), { status: 401 });
+  });
+  const post = (later: User | null) => {
+    let user: User | null = { id: "1" } as User;
+    const session = {
+      user: () => user,
+      accessToken: async () => "first",
+      async renew() {
+        user = later;
+        return later && "second";
+      },
+    } as unknown as SessionStore;
+    return createSender(
+      session,
+      createRetryHints(),
+    )(new Request("http://douya.example/", { method: "POST" }));
+  };
+  expect((await post({ id: "2" } as User)).status).toBe(401);
+  expect(asked.splice(0)).toEqual(["Bearer first"]);
+  await post({ id: "1" } as User);
+  expect(asked.splice(0)).toEqual(["Bearer first", "Bearer second"]);
+  await post(null);
+  expect(asked).toEqual(["Bearer first", null]);
 });

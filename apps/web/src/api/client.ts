@@ -51,13 +51,18 @@ async function isTokenRefused(response: Response): Promise<boolean> {
 /** Sends with the session's token, and once more with a new token if the first was refused. */
 export function createSender(session: SessionStore, hints: RetryHints) {
   return async (request: Request): Promise<Response> => {
+    const who = session.user()?.id;
     const token = await session.accessToken();
     if (!token) return send(withToken(request, null), hints);
     const again = request.clone();
     const response = await send(withToken(request, token), hints);
     if (!(await isTokenRefused(response))) return response;
+    const renewed = await session.renew(token);
+    // What one person did is not done as another, who has logged in from another tab.
+    const now = session.user()?.id;
+    if (now !== undefined && now !== who) return response;
     // Without a session it is sent as a guest: the public feed still works.
-    return send(withToken(again, await session.renew(token)), hints);
+    return send(withToken(again, renewed), hints);
   };
 }
 
