@@ -5,7 +5,7 @@ import { inTransaction } from "#platform/db/transaction.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
-import { shownBy, shownColumns } from "./shown-files.ts";
+import { lockShown, shownBy } from "./shown-files.ts";
 import type { Tables } from "./tables.ts";
 
 /** Which videos and uploads use which blobs. */
@@ -45,12 +45,7 @@ export function blobUseStore(db: Kysely<Tables>) {
     /** Releases what was kept for a video, unless the video shows it. */
     async releaseUnshown(key: string, id: VideoId, jobs: Jobs): Promise<void> {
       await inTransaction(db, async (transaction) => {
-        const video = await transaction
-          .selectFrom("video")
-          .select(shownColumns)
-          .where("id", "=", id)
-          .forUpdate()
-          .executeTakeFirst();
+        const video = await lockShown(transaction, id);
         const shown = video ? await shownBy(transaction, id, video) : [];
         if (!shown.includes(key)) await releaseKeys(transaction, jobs, id, [key]);
       });

@@ -10,7 +10,7 @@ import type { MediaInfo } from "#platform/media/media-tool.ts";
 import type { Made } from "./bench.ts";
 import { releaseBlobs, releaseKeys } from "./blob-use-store.ts";
 import { replacedLifetimeMs } from "./rules.ts";
-import { averageBitrate, shownBy, shownColumns } from "./shown-files.ts";
+import { averageBitrate, lockShown, shownBy, shownColumns } from "./shown-files.ts";
 import { reasonOfTry, stepBegins } from "./steps.ts";
 import type { Tables } from "./tables.ts";
 import { unpublishedBytes } from "./upload-store.ts";
@@ -56,12 +56,7 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     async releaseReplaced(job: Pick<Job, "key" | "finish">, jobs: Jobs): Promise<void> {
       const [id = "", untilMs = ""] = job.key.split(" ");
       await inTransaction(db, async (transaction) => {
-        const video = await transaction
-          .selectFrom("video")
-          .select(shownColumns)
-          .where("id", "=", id)
-          .forUpdate()
-          .executeTakeFirst();
+        const video = await lockShown(transaction, id);
         await job.finish(transaction);
         // It was deleted meanwhile.
         if (!video) return;

@@ -1,10 +1,14 @@
 import type { Selectable } from "kysely";
-import type { Queryable } from "#platform/db/database.ts";
+import type { Queryable, Transaction } from "#platform/db/database.ts";
 import type { Tables } from "./tables.ts";
 
 /** The columns of a video that say so, beside its rungs. */
 export const shownColumns = ["play_key", "cover_key", "storyboard", "pictures", "replaced"] as const;
 export type ShownColumns = Pick<Selectable<Tables["video"]>, (typeof shownColumns)[number]>;
+
+/** Locks a video until the transaction ends; undefined if it is not there. */
+export const lockShown = (on: Transaction<Tables>, id: string): Promise<ShownColumns | undefined> =>
+  on.selectFrom("video").select(shownColumns).where("id", "=", id).forUpdate().executeTakeFirst();
 
 /** The blobs that a published video shows, to those who play what was replaced too. */
 export async function shownBy(on: Queryable<Tables>, id: string, video: ShownColumns): Promise<string[]> {
