@@ -84,6 +84,24 @@ export const reasons = {
   MODERATORS_ONLY: { kind: "forbidden", says: "Only a moderator can do this." },
   CROSS_SITE: { kind: "forbidden", says: "Only the pages of this site may do that.", tells: "programs" },
 
+  // Connections.
+  FRAME_INVALID: {
+    kind: "invalid",
+    says: "This is no frame of douya.1; see /api/v1/asyncapi.json.",
+    tells: "programs",
+  },
+  HELLO_LATE: { kind: "deadline", says: "The first frame, hello, did not come in time.", tells: "programs" },
+  REALTIME_SLOW: {
+    kind: "exhausted",
+    says: "The client does not read what it is sent. Connect again and go on from the last entry.",
+    tells: "programs",
+  },
+  CONNECTION_REPLACED: {
+    kind: "exhausted",
+    says: "The same person has opened many other connections since.",
+    tells: "programs",
+  },
+
   // Lists and addresses.
   NOT_FOUND: { kind: "not-found", says: "There is nothing here.", tells: "programs" },
   CURSOR_INVALID: {

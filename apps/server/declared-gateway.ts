@@ -6,7 +6,7 @@ import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
 import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import { changingSettings } from "#platform/settings/live-settings.ts";
-import { noSignals } from "#platform/signals/signals.ts";
+import { localSignals } from "#platform/signals/signals.ts";
 import { liveSettings, readConfig } from "./config.ts";
 import { table } from "./targets.ts";
 
@@ -34,7 +34,7 @@ export async function declaredGateway(
     media: {},
     caches: embeddedCaches(metrics),
     protect: embeddedProtection({ limits: true, metrics }),
-    signals: noSignals,
+    signals: localSignals(),
     issuerKeys: localIssuerKeys(),
     settings: changingSettings(liveSettings(config), { log }),
     metrics,

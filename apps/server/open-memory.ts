@@ -12,7 +12,7 @@ import { redisProtection } from "#platform/protect/redis/redis-protection.ts";
 import { inspectRedis } from "#platform/redis/inspect-redis.ts";
 import { connectRedis, type RedisClient } from "#platform/redis/redis-client.ts";
 import type { LiveSettings } from "#platform/settings/live-settings.ts";
-import { noSignals, type Signals } from "#platform/signals/signals.ts";
+import { localSignals, type Signals } from "#platform/signals/signals.ts";
 import type { Config } from "./config.ts";
 import { engineTls } from "./open-transport.ts";
 
@@ -41,7 +41,7 @@ export async function openMemory(
     return {
       caches: embeddedCaches(metrics),
       protect: embeddedProtection({ limits, rates, metrics }),
-      signals: noSignals,
+      signals: localSignals(),
       close: async () => {},
     };
   }

@@ -12,7 +12,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file message.proto.
  */
 export const file_message: GenFile = /*@__PURE__*/
-  fileDesc("Cg1tZXNzYWdlLnByb3RvEhBkb3V5YS5tZXNzYWdlLnYxImIKB01lc3NhZ2USCgoCaWQYASABKAkSEQoJc2VuZGVyX2lkGAIgASgJEhMKC3JlY2VpdmVyX2lkGAMgASgJEg8KB2NvbnRlbnQYBCABKAkSEgoKc2VudF9hdF9tcxgFIAEoASJMCgtTZW5kUmVxdWVzdBITCgtyZWNlaXZlcl9pZBgBIAEoCRIPCgdjb250ZW50GAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCSJsChNMaXN0TWVzc2FnZXNSZXF1ZXN0Eg8KB3BlZXJfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEhAKCGFmdGVyX2lkGAMgASgJEhAKCGFmdGVyX21zGAQgASgBEg0KBWxpbWl0GAUgASgNIlEKFExpc3RNZXNzYWdlc1Jlc3BvbnNlEisKCG1lc3NhZ2VzGAEgAygLMhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEgwKBG1vcmUYAiABKAgiOQoYTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDSJgChlMaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlEjUKDWNvbnZlcnNhdGlvbnMYASADKAsyHi5kb3V5YS5tZXNzYWdlLnYxLkNvbnZlcnNhdGlvbhIMCgRuZXh0GAIgASgJInEKDENvbnZlcnNhdGlvbhIPCgdwZWVyX2lkGAEgASgJEikKBmxhdGVzdBgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRIOCgZ1bnJlYWQYAyABKA0SFQoNcmVhZF91cF90b19pZBgEIAEoCSI0Cg9NYXJrUmVhZFJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRIQCgh1cF90b19pZBgCIAEoCSISChBNYXJrUmVhZFJlc3BvbnNlIiQKEEdldExhdGVzdFJlcXVlc3QSEAoIcGVlcl9pZHMYASADKAkiPQoRR2V0TGF0ZXN0UmVzcG9uc2USKAoGbGF0ZXN0GAEgAygLMhguZG91eWEubWVzc2FnZS52MS5MYXRlc3QiRQoGTGF0ZXN0Eg8KB3BlZXJfaWQYASABKAkSKgoHbWVzc2FnZRgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZSIUChJDb3VudFVucmVhZFJlcXVlc3QiJQoTQ291bnRVbnJlYWRSZXNwb25zZRIOCgZ1bnJlYWQYASABKAEyvQQKDk1lc3NhZ2VTZXJ2aWNlEkAKBFNlbmQSHS5kb3V5YS5tZXNzYWdlLnYxLlNlbmRSZXF1ZXN0GhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEmIKDExpc3RNZXNzYWdlcxIlLmRvdXlhLm1lc3NhZ2UudjEuTGlzdE1lc3NhZ2VzUmVxdWVzdBomLmRvdXlhLm1lc3NhZ2UudjEuTGlzdE1lc3NhZ2VzUmVzcG9uc2UiA5ACARJxChFMaXN0Q29udmVyc2F0aW9ucxIqLmRvdXlhLm1lc3NhZ2UudjEuTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0GisuZG91eWEubWVzc2FnZS52MS5MaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlIgOQAgESVgoITWFya1JlYWQSIS5kb3V5YS5tZXNzYWdlLnYxLk1hcmtSZWFkUmVxdWVzdBoiLmRvdXlhLm1lc3NhZ2UudjEuTWFya1JlYWRSZXNwb25zZSIDkAICElkKCUdldExhdGVzdBIiLmRvdXlhLm1lc3NhZ2UudjEuR2V0TGF0ZXN0UmVxdWVzdBojLmRvdXlhLm1lc3NhZ2UudjEuR2V0TGF0ZXN0UmVzcG9uc2UiA5ACARJfCgtDb3VudFVucmVhZBIkLmRvdXlhLm1lc3NhZ2UudjEuQ291bnRVbnJlYWRSZXF1ZXN0GiUuZG91eWEubWVzc2FnZS52MS5Db3VudFVucmVhZFJlc3BvbnNlIgOQAgFiBnByb3RvMw");
+  fileDesc("Cg1tZXNzYWdlLnByb3RvEhBkb3V5YS5tZXNzYWdlLnYxImIKB01lc3NhZ2USCgoCaWQYASABKAkSEQoJc2VuZGVyX2lkGAIgASgJEhMKC3JlY2VpdmVyX2lkGAMgASgJEg8KB2NvbnRlbnQYBCABKAkSEgoKc2VudF9hdF9tcxgFIAEoASJMCgtTZW5kUmVxdWVzdBITCgtyZWNlaXZlcl9pZBgBIAEoCRIPCgdjb250ZW50GAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCSJsChNMaXN0TWVzc2FnZXNSZXF1ZXN0Eg8KB3BlZXJfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEhAKCGFmdGVyX2lkGAMgASgJEhAKCGFmdGVyX21zGAQgASgBEg0KBWxpbWl0GAUgASgNIlEKFExpc3RNZXNzYWdlc1Jlc3BvbnNlEisKCG1lc3NhZ2VzGAEgAygLMhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEgwKBG1vcmUYAiABKAgiOQoYTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDSJgChlMaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlEjUKDWNvbnZlcnNhdGlvbnMYASADKAsyHi5kb3V5YS5tZXNzYWdlLnYxLkNvbnZlcnNhdGlvbhIMCgRuZXh0GAIgASgJInEKDENvbnZlcnNhdGlvbhIPCgdwZWVyX2lkGAEgASgJEikKBmxhdGVzdBgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRIOCgZ1bnJlYWQYAyABKA0SFQoNcmVhZF91cF90b19pZBgEIAEoCSI0Cg9NYXJrUmVhZFJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRIQCgh1cF90b19pZBgCIAEoCSISChBNYXJrUmVhZFJlc3BvbnNlIiQKEEdldExhdGVzdFJlcXVlc3QSEAoIcGVlcl9pZHMYASADKAkiPQoRR2V0TGF0ZXN0UmVzcG9uc2USKAoGbGF0ZXN0GAEgAygLMhguZG91eWEubWVzc2FnZS52MS5MYXRlc3QiRQoGTGF0ZXN0Eg8KB3BlZXJfaWQYASABKAkSKgoHbWVzc2FnZRgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZSIUChJDb3VudFVucmVhZFJlcXVlc3QiJQoTQ291bnRVbnJlYWRSZXNwb25zZRIOCgZ1bnJlYWQYASABKAEiPwoQVGltZWxpbmVQb3NpdGlvbhIPCgd1c2VyX2lkGAEgASgJEg0KBWVwb2NoGAIgASgJEgsKA3NlcRgDIAEoCSJJChRSZWFkVGltZWxpbmVzUmVxdWVzdBIxCgVhZnRlchgBIAMoCzIiLmRvdXlhLm1lc3NhZ2UudjEuVGltZWxpbmVQb3NpdGlvbiJGChVSZWFkVGltZWxpbmVzUmVzcG9uc2USLQoJdGltZWxpbmVzGAEgAygLMhouZG91eWEubWVzc2FnZS52MS5UaW1lbGluZSJrCghUaW1lbGluZRINCgVlcG9jaBgBIAEoCRILCgNzZXEYAiABKAkSEQoJcmVjb3ZlcmVkGAMgASgIEjAKB2VudHJpZXMYBCADKAsyHy5kb3V5YS5tZXNzYWdlLnYxLlRpbWVsaW5lRW50cnkijQEKDVRpbWVsaW5lRW50cnkSCwoDc2VxGAEgASgJEg0KBWF0X21zGAIgASgBEiwKB21lc3NhZ2UYAyABKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2VIABIqCgRyZWFkGAQgASgLMhouZG91eWEubWVzc2FnZS52MS5SZWFkTWFya0gAQgYKBHdoYXQiQAoIUmVhZE1hcmsSEQoJcmVhZGVyX2lkGAEgASgJEg8KB3BlZXJfaWQYAiABKAkSEAoIdXBfdG9faWQYAyABKAkypAUKDk1lc3NhZ2VTZXJ2aWNlEkAKBFNlbmQSHS5kb3V5YS5tZXNzYWdlLnYxLlNlbmRSZXF1ZXN0GhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEmIKDExpc3RNZXNzYWdlcxIlLmRvdXlhLm1lc3NhZ2UudjEuTGlzdE1lc3NhZ2VzUmVxdWVzdBomLmRvdXlhLm1lc3NhZ2UudjEuTGlzdE1lc3NhZ2VzUmVzcG9uc2UiA5ACARJxChFMaXN0Q29udmVyc2F0aW9ucxIqLmRvdXlhLm1lc3NhZ2UudjEuTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0GisuZG91eWEubWVzc2FnZS52MS5MaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlIgOQAgESVgoITWFya1JlYWQSIS5kb3V5YS5tZXNzYWdlLnYxLk1hcmtSZWFkUmVxdWVzdBoiLmRvdXlhLm1lc3NhZ2UudjEuTWFya1JlYWRSZXNwb25zZSIDkAICElkKCUdldExhdGVzdBIiLmRvdXlhLm1lc3NhZ2UudjEuR2V0TGF0ZXN0UmVxdWVzdBojLmRvdXlhLm1lc3NhZ2UudjEuR2V0TGF0ZXN0UmVzcG9uc2UiA5ACARJlCg1SZWFkVGltZWxpbmVzEiYuZG91eWEubWVzc2FnZS52MS5SZWFkVGltZWxpbmVzUmVxdWVzdBonLmRvdXlhLm1lc3NhZ2UudjEuUmVhZFRpbWVsaW5lc1Jlc3BvbnNlIgOQAgESXwoLQ291bnRVbnJlYWQSJC5kb3V5YS5tZXNzYWdlLnYxLkNvdW50VW5yZWFkUmVxdWVzdBolLmRvdXlhLm1lc3NhZ2UudjEuQ291bnRVbnJlYWRSZXNwb25zZSIDkAIBYgZwcm90bzM");
 
 /**
  * @generated from message douya.message.v1.Message
@@ -356,6 +356,178 @@ export const CountUnreadResponseSchema: GenMessage<CountUnreadResponse> = /*@__P
   messageDesc(file_message, 13);
 
 /**
+ * Everything that reaches a person has a number of their own, 1, 2, 3 … without gaps.
+ *
+ * @generated from message douya.message.v1.TimelinePosition
+ */
+export type TimelinePosition = Message$1<"douya.message.v1.TimelinePosition"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * Changes when timelines are made anew; empty: none is known yet.
+   *
+   * @generated from field: string epoch = 2;
+   */
+  epoch: string;
+
+  /**
+   * @generated from field: string seq = 3;
+   */
+  seq: string;
+};
+
+/**
+ * Describes the message douya.message.v1.TimelinePosition.
+ * Use `create(TimelinePositionSchema)` to create a new message.
+ */
+export const TimelinePositionSchema: GenMessage<TimelinePosition> = /*@__PURE__*/
+  messageDesc(file_message, 14);
+
+/**
+ * @generated from message douya.message.v1.ReadTimelinesRequest
+ */
+export type ReadTimelinesRequest = Message$1<"douya.message.v1.ReadTimelinesRequest"> & {
+  /**
+   * @generated from field: repeated douya.message.v1.TimelinePosition after = 1;
+   */
+  after: TimelinePosition[];
+};
+
+/**
+ * Describes the message douya.message.v1.ReadTimelinesRequest.
+ * Use `create(ReadTimelinesRequestSchema)` to create a new message.
+ */
+export const ReadTimelinesRequestSchema: GenMessage<ReadTimelinesRequest> = /*@__PURE__*/
+  messageDesc(file_message, 15);
+
+/**
+ * @generated from message douya.message.v1.ReadTimelinesResponse
+ */
+export type ReadTimelinesResponse = Message$1<"douya.message.v1.ReadTimelinesResponse"> & {
+  /**
+   * In the order of the request.
+   *
+   * @generated from field: repeated douya.message.v1.Timeline timelines = 1;
+   */
+  timelines: Timeline[];
+};
+
+/**
+ * Describes the message douya.message.v1.ReadTimelinesResponse.
+ * Use `create(ReadTimelinesResponseSchema)` to create a new message.
+ */
+export const ReadTimelinesResponseSchema: GenMessage<ReadTimelinesResponse> = /*@__PURE__*/
+  messageDesc(file_message, 16);
+
+/**
+ * @generated from message douya.message.v1.Timeline
+ */
+export type Timeline = Message$1<"douya.message.v1.Timeline"> & {
+  /**
+   * @generated from field: string epoch = 1;
+   */
+  epoch: string;
+
+  /**
+   * The latest number.
+   *
+   * @generated from field: string seq = 2;
+   */
+  seq: string;
+
+  /**
+   * Whether `entries` are all that follow the position, up to `seq`. Otherwise there are none: the position is of another
+   * epoch, or too long ago.
+   *
+   * @generated from field: bool recovered = 3;
+   */
+  recovered: boolean;
+
+  /**
+   * @generated from field: repeated douya.message.v1.TimelineEntry entries = 4;
+   */
+  entries: TimelineEntry[];
+};
+
+/**
+ * Describes the message douya.message.v1.Timeline.
+ * Use `create(TimelineSchema)` to create a new message.
+ */
+export const TimelineSchema: GenMessage<Timeline> = /*@__PURE__*/
+  messageDesc(file_message, 17);
+
+/**
+ * @generated from message douya.message.v1.TimelineEntry
+ */
+export type TimelineEntry = Message$1<"douya.message.v1.TimelineEntry"> & {
+  /**
+   * @generated from field: string seq = 1;
+   */
+  seq: string;
+
+  /**
+   * @generated from field: double at_ms = 2;
+   */
+  atMs: number;
+
+  /**
+   * @generated from oneof douya.message.v1.TimelineEntry.what
+   */
+  what: {
+    /**
+     * @generated from field: douya.message.v1.Message message = 3;
+     */
+    value: Message;
+    case: "message";
+  } | {
+    /**
+     * @generated from field: douya.message.v1.ReadMark read = 4;
+     */
+    value: ReadMark;
+    case: "read";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message douya.message.v1.TimelineEntry.
+ * Use `create(TimelineEntrySchema)` to create a new message.
+ */
+export const TimelineEntrySchema: GenMessage<TimelineEntry> = /*@__PURE__*/
+  messageDesc(file_message, 18);
+
+/**
+ * Somebody of a conversation has read it up to a message.
+ *
+ * @generated from message douya.message.v1.ReadMark
+ */
+export type ReadMark = Message$1<"douya.message.v1.ReadMark"> & {
+  /**
+   * @generated from field: string reader_id = 1;
+   */
+  readerId: string;
+
+  /**
+   * @generated from field: string peer_id = 2;
+   */
+  peerId: string;
+
+  /**
+   * @generated from field: string up_to_id = 3;
+   */
+  upToId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.ReadMark.
+ * Use `create(ReadMarkSchema)` to create a new message.
+ */
+export const ReadMarkSchema: GenMessage<ReadMark> = /*@__PURE__*/
+  messageDesc(file_message, 19);
+
+/**
  * @generated from service douya.message.v1.MessageService
  */
 export const MessageService: GenService<{
@@ -410,6 +582,16 @@ export const MessageService: GenService<{
     methodKind: "unary";
     input: typeof GetLatestRequestSchema;
     output: typeof GetLatestResponseSchema;
+  },
+  /**
+   * What has reached each of these people after a position of theirs, in order; for gateways, which know the people.
+   *
+   * @generated from rpc douya.message.v1.MessageService.ReadTimelines
+   */
+  readTimelines: {
+    methodKind: "unary";
+    input: typeof ReadTimelinesRequestSchema;
+    output: typeof ReadTimelinesResponseSchema;
   },
   /**
    * How many messages the caller has not read.

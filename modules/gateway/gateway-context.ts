@@ -1,5 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
+import type { Logger } from "#platform/observe/log.ts";
 import type { Composer } from "./composition/composer.ts";
 import type { FeedPages } from "./composition/feed-pages.ts";
 import type { Admit } from "./edge/admit.ts";
@@ -11,6 +12,7 @@ import { type MediaUrls, mediaUrls, originOf, wantsPaths } from "./media/media-u
 import type { ResumableIntake } from "./media/resumable-intake.ts";
 import type { SignedMedia } from "./media/signed-media.ts";
 import type { UploadIntake } from "./media/upload-intake.ts";
+import type { TimelineHub } from "./realtime/timeline-hub.ts";
 
 /** What the routes of both public APIs are given. */
 export interface GatewayContext {
@@ -34,6 +36,8 @@ export interface GatewayContext {
   /** What the URLs of public files begin with; empty: what others do. */
   mediaUrl: string;
   signed: SignedMedia;
+  hub: TimelineHub;
+  log: Logger;
   urlsFor(request: FastifyRequest): MediaUrls;
 }
 

@@ -23,6 +23,7 @@ import { mediaRoutes } from "./media/media-routes.ts";
 import { createResumableIntake } from "./media/resumable-intake.ts";
 import { signedMedia } from "./media/signed-media.ts";
 import { createUploadIntake } from "./media/upload-intake.ts";
+import { createTimelineHub } from "./realtime/timeline-hub.ts";
 import { firstScreen } from "./web/first-screen.ts";
 import { linkPreview } from "./web/link-preview.ts";
 import { webClient } from "./web/web-client.ts";
@@ -82,6 +83,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       config.quotaBytes,
     );
     const signed = signedMedia(config.secret);
+    const hub = createTimelineHub(clients.message, signals, events, log);
     const context: GatewayContext = {
       ...clients,
       auth,
@@ -98,10 +100,13 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       cookie: sessionCookie(config.publicUrl),
       publicUrl: config.publicUrl,
       mediaUrl: config.mediaUrl,
+      hub,
+      log,
     };
     return {
       handlers: {},
       async stop() {
+        hub.stop();
         await context.resumable.stop();
         await auth.stop();
       },

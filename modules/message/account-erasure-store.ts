@@ -3,6 +3,7 @@ import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { lock } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
+import { entryKinds } from "./timeline-store.ts";
 
 /** Messages removed in one transaction. */
 const chunk = 2_000;
@@ -30,7 +31,7 @@ export function accountErasureStore(db: Kysely<Tables>) {
     },
     /**
      * Removes the oldest messages of a conversation, and with the last of them the conversation, for both sides;
-     * returns whether there may be more.
+     * returns whether there may be more. In the peer's timeline their entries keep their places.
      */
     async removeMessages(userId: string, peerId: string): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
@@ -70,6 +71,12 @@ export function accountErasureStore(db: Kysely<Tables>) {
             where (user_id, peer_id) in ((${userId}::int8, ${peerId}::int8), (${peerId}::int8, ${userId}::int8))`.execute(
             transaction,
           );
+          await sql`
+            with own as (
+              delete from message.timeline where user_id = ${userId} and peer_id = ${peerId}
+            )
+            update message.timeline set kind = ${entryKinds.void}, peer_id = 0, subject_id = 0, actor_id = 0
+            where user_id = ${peerId} and peer_id = ${userId}`.execute(transaction);
         }
         return more;
       });

@@ -17,21 +17,22 @@ beforeAll(async () => {
 });
 afterAll(() => own.drop());
 beforeEach(async () => {
-  await own.database.pool.query("truncate message.conversation, message.message, message.person");
+  await own.database.pool.query(
+    "truncate message.conversation, message.message, message.person, message.timeline",
+  );
 });
 
 const eve = "500";
 const send = (senderId: string, receiverId: string) =>
-  sendStore(
-    own.db,
-    ids,
-    own.events,
-  )([{ senderId, receiverId, content: "hi", key: undefined, friends: true, traceId: "" }]);
+  sendStore(own.db, ids, own.events, () => {})([
+    { senderId, receiverId, content: "hi", key: undefined, friends: true, traceId: "" },
+  ]);
 const store = () => accountErasureStore(own.db);
 const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
 const placesOfEve = async () => [
   ...(await rowsOf("select from message.conversation where 500 in (user_id, peer_id)")),
   ...(await rowsOf("select from message.message where 500 in (low_id, high_id)")),
+  ...(await rowsOf("select from message.timeline where 500 in (user_id, peer_id, actor_id)")),
 ];
 async function remove(): Promise<void> {
   await store().markDeleted(eve);

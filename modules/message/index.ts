@@ -1,6 +1,7 @@
 import { MessageService } from "#contracts/gen/message_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
+import { tellTimelines } from "#contracts/timelines.ts";
 import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
@@ -8,14 +9,16 @@ import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { markRead } from "./handlers/mark-read.ts";
 import { readHandlers } from "./handlers/read.ts";
+import { readTimelines } from "./handlers/read-timelines.ts";
 import { send } from "./handlers/send.ts";
 import { migrations } from "./migrations.ts";
 import { counts } from "./recount.ts";
 import { sendStore } from "./send-store.ts";
 import { messageStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
+import { type Head, timelineStore } from "./timeline-store.ts";
 
-/** Conversations between two people. */
+/** Conversations between two people, and the timelines of what reaches each person. */
 export const messageModule = defineModule<object, Tables>()({
   name: "message",
   service: MessageService,
@@ -28,17 +31,19 @@ export const messageModule = defineModule<object, Tables>()({
   },
   migrations,
   recount: counts,
-  async start({ db, clients, ids, events }) {
+  async start({ db, clients, ids, events, signals }) {
+    const reached = (heads: Head[]) => tellTimelines(signals, heads);
     const store = perCall(db, messageStore);
     const erasures = consumeErasures(events, perCall(db, accountErasureStore));
     return {
       handlers: {
         send: send(
-          perCall(db, (until) => sendStore(until, ids, events)),
+          perCall(db, (until) => sendStore(until, ids, events, reached)),
           clients.user,
           clients.relation,
         ),
-        markRead: markRead(store),
+        markRead: markRead(store, reached),
+        readTimelines: readTimelines(perCall(db, timelineStore)),
         ...readHandlers(store.reading),
       },
       stop: () => erasures.stop(),

@@ -40,4 +40,28 @@ export const migrations: Migrations = {
     -- Their account is deleted: nobody writes to them any more, nor they to anybody. What is left of them is this row.
     alter table message.person add gone boolean not null default false;
   `,
+  "0003-timelines": `
+    -- The latest number of what has reached the person.
+    alter table message.person add seq int8 not null default 0;
+    -- What has reached each person, in order and without gaps, written in the transaction of its fact.
+    create table message.timeline (
+      user_id int8 not null,
+      seq int8 not null,
+      -- modules/message/timeline.ts
+      kind int2 not null,
+      at_ms int8 not null,
+      peer_id int8 not null,
+      -- Of a message: its id. Of a read mark: the message up to which it was read.
+      subject_id int8 not null,
+      -- Of a read mark: who has read.
+      actor_id int8 not null,
+      primary key (user_id, seq)
+    );
+    -- One row. Another epoch says that numbers mean something else than before.
+    create table message.epoch (
+      is_only boolean primary key default true check (is_only),
+      epoch text not null
+    );
+    insert into message.epoch (epoch) values (substr(md5(gen_random_uuid()::text), 1, 12));
+  `,
 };

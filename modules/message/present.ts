@@ -1,5 +1,6 @@
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import type { MessageRow } from "./pairs.ts";
+import { type EntryRow, entryKinds } from "./timeline-store.ts";
 
 export function toMessage(row: MessageRow) {
   return {
@@ -9,4 +10,12 @@ export function toMessage(row: MessageRow) {
     content: row.content,
     sentAtMs: timeOfId(row.id),
   };
+}
+
+export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, message }: EntryRow) {
+  const entry = { seq, atMs: Number(atMs) };
+  if (message) return { ...entry, what: { case: "message" as const, value: toMessage(message) } };
+  if (kind !== entryKinds.read) return entry;
+  const mark = { readerId: actorId, peerId, upToId: subjectId };
+  return { ...entry, what: { case: "read" as const, value: mark } };
 }

@@ -6,6 +6,10 @@ export const maxStrangerMessages = 3;
 /** As many of the longest messages as fit into one gRPC answer. */
 export const maxMessages = 500;
 export const maxConversations = 100;
+/** Who has missed more entries of their timeline than this begins anew with lists. */
+export const maxReplayed = 300;
+/** Positions in one question, so that each gets some entries. */
+export const maxPositions = 100;
 
 export function checkContent(content: string): string {
   return checkText(content, {

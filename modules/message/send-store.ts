@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { refuseDeleted, withoutDeleted } from "#contracts/deleted-accounts.ts";
+import { withoutDeleted } from "#contracts/deleted-accounts.ts";
 import { messageSent } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -8,6 +8,7 @@ import { type Ids, timeOfId } from "#platform/ids/snowflake.ts";
 import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
 import { refusalOf, type SendContext } from "./rules.ts";
 import type { Tables } from "./tables.ts";
+import { append, type Head } from "./timeline-store.ts";
 
 /** A message to send, with the relationship of the two people as the relation module has it. */
 export interface SendCommand {
@@ -25,11 +26,18 @@ export type Send = (commands: SendCommand[]) => Promise<(MessageRow | DomainErro
 
 /**
  * Sends many messages in one transaction, with their counts and events. Each gives the message (an earlier one if its
- * key was used before) or a refusal. No two may be of the same conversation.
+ * key was used before) or a refusal. No two may be of the same conversation. Then `reached` is told whose timelines have
+ * got how far.
  */
-export function sendStore(db: Kysely<Tables>, ids: Ids, events: EventWriter<Tables>): Send {
-  const sendAll = (commands: SendCommand[]) =>
-    events.transaction(db, async (transaction, emit) => {
+export function sendStore(
+  db: Kysely<Tables>,
+  ids: Ids,
+  events: EventWriter<Tables>,
+  reached: (heads: Head[]) => void,
+): Send {
+  async function sendAll(commands: SendCommand[]): Promise<(MessageRow | DomainError)[]> {
+    let heads: Head[] = [];
+    const outcomes = await events.transaction(db, async (transaction, emit) => {
       const locked = await lockConversations(transaction, commands);
       const earlier = await findByKey(transaction, commands);
       const added: (SendCommand & { id: string })[] = [];
@@ -45,11 +53,14 @@ export function sendStore(db: Kysely<Tables>, ids: Ids, events: EventWriter<Tabl
         added.push({ ...command, id });
         return { id, sender_id: command.senderId, receiver_id: command.receiverId, content: command.content };
       });
-      if (added.length > 0) await add(transaction, added);
+      heads = added.length > 0 ? await add(transaction, added) : [];
       for (const { id, senderId, receiverId, traceId } of added)
         emit(messageSent, { messageId: id, senderId, receiverId, atMs: timeOfId(id) }, traceId);
       return outcomes;
     });
+    reached(heads);
+    return outcomes;
+  }
   return (commands) => withoutDeleted(commands, (command) => [command.senderId, command.receiverId], sendAll);
 }
 
@@ -108,11 +119,11 @@ async function findByKey(on: Queryable<Tables>, commands: SendCommand[]): Promis
 }
 
 /**
- * Adds the messages and what follows from them, in one statement. The conversations are locked, and now both people.
- * Error: AccountsDeleted.
+ * Adds the messages and what follows from them. The conversations are locked, and now both people. Error:
+ * AccountsDeleted.
  */
-async function add(on: Queryable<Tables>, added: (SendCommand & { id: string })[]): Promise<void> {
-  const { rows } = await sql<{ user_id: string; gone: boolean }>`
+async function add(on: Queryable<Tables>, added: (SendCommand & { id: string })[]): Promise<Head[]> {
+  await sql`
     with sent as materialized (
       select * from unnest(${added.map((one) => one.senderId)}::int8[], ${added.map((one) => one.receiverId)}::int8[],
         ${added.map((one) => one.id)}::int8[], ${added.map((one) => one.content)}::text[],
@@ -125,15 +136,17 @@ async function add(on: Queryable<Tables>, added: (SendCommand & { id: string })[
       update message.conversation c
       set last_id = s.id, to_stranger = c.to_stranger + (not s.friends and not c.answered)::int4
       from sent s where c.user_id = s.sender_id and c.peer_id = s.receiver_id
-    ), receivers as (
-      update message.conversation c set last_id = s.id, unread = c.unread + 1, answered = true
-      from sent s where c.user_id = s.receiver_id and c.peer_id = s.sender_id
     )
-    insert into message.person as p (user_id, unread)
-    select person_id, sum(received)
-    from sent, lateral (values (receiver_id, 1), (sender_id, 0)) as counts(person_id, received)
-    group by person_id order by person_id
-    on conflict (user_id) do update set unread = p.unread + excluded.unread
-    returning user_id, gone`.execute(on);
-  refuseDeleted(rows);
+    update message.conversation c set last_id = s.id, unread = c.unread + 1, answered = true
+    from sent s where c.user_id = s.receiver_id and c.peer_id = s.sender_id`.execute(on);
+  return append(
+    on,
+    added.flatMap(({ id, senderId, receiverId }) => {
+      const entry = { kind: "message", atMs: timeOfId(id), subjectId: id, actorId: senderId } as const;
+      return [
+        { ...entry, userId: receiverId, peerId: senderId, unread: 1 },
+        { ...entry, userId: senderId, peerId: receiverId, unread: 0 },
+      ];
+    }),
+  );
 }

@@ -48,7 +48,7 @@ function openProcess(node: number, clockMs: number) {
   const ids = createSnowflake({ node, floorMs: 0, nowMs: () => Date.now() + clockMs });
   const lease = startLease(database.pool, { log });
   const events = createEvents({ databases: [{ database, lease }], databaseOf: () => database, log });
-  const sendAll = sendStore(db, ids, events.of("message"));
+  const sendAll = sendStore(db, ids, events.of("message"), () => {});
   const store = messageStore(db);
   const send = createBatcher(sendAll, {
     conflict: (command) => conversationKey(command.senderId, command.receiverId),
@@ -66,7 +66,7 @@ function openProcess(node: number, clockMs: number) {
 
 async function empty() {
   await processes[0]!.database.pool.query(
-    "truncate message.conversation, message.message, message.person, events.log",
+    "truncate message.conversation, message.message, message.person, message.timeline, events.log",
   );
 }
 

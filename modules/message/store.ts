@@ -3,6 +3,7 @@ import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
+import { append, type Head } from "./timeline-store.ts";
 
 export interface ReadCommand extends Pair {
   upToId: string;
@@ -14,13 +15,24 @@ export type Range = { beforeId: string } | { afterId: string };
 /** The SQL of the module, except for sending. */
 export function messageStore(db: Kysely<Tables>) {
   return {
-    /** Moves many read positions in one transaction, with the counts. No two may be of the same person and peer. */
-    async markRead(commands: ReadCommand[]): Promise<undefined[]> {
+    /**
+     * Moves many read positions in one transaction, with the counts; returns whose timelines have got how far. No two
+     * may be of the same person and peer.
+     */
+    async markRead(commands: ReadCommand[]): Promise<Head[]> {
       return inTransaction(db, async (transaction) => {
         // Waits for transactions that are sending; the next statement sees everything that they sent.
         await lock(transaction, commands);
-        await moveReadPositions(transaction, commands);
-        return commands.map(() => undefined);
+        const moved = await moveReadPositions(transaction, commands);
+        const atMs = Date.now();
+        const entries = moved.flatMap(({ user_id, peer_id, read_id, change }) => {
+          const entry = { kind: "read", atMs, subjectId: read_id, actorId: user_id } as const;
+          return [
+            { ...entry, userId: user_id, peerId: peer_id, unread: change },
+            { ...entry, userId: peer_id, peerId: user_id, unread: 0 },
+          ];
+        });
+        return entries.length > 0 ? append(transaction, entries) : [];
       });
     },
     /** Up to `limit` messages, the oldest first. */
@@ -69,9 +81,9 @@ export type MessageStore = ReturnType<typeof messageStore>;
 const withLatest = sql`join message.message m
   on m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id) and m.id = c.last_id`;
 
-/** The rows are locked. A position never goes back, and never beyond the last message. */
-async function moveReadPositions(on: Queryable<Tables>, commands: ReadCommand[]): Promise<void> {
-  await sql`
+/** The rows are locked. A position never goes back, and never beyond the last message. Returns those that moved. */
+async function moveReadPositions(on: Queryable<Tables>, commands: ReadCommand[]) {
+  const { rows } = await sql<{ user_id: string; peer_id: string; read_id: string; change: number }>`
     with moved as materialized (
       select c.user_id, c.peer_id, c.unread as was, least(w.up_to_id, c.last_id) as read_id, rest.unread
       from unnest(${commands.map((command) => command.userId)}::int8[], ${commands.map((command) => command.peerId)}::int8[],
@@ -83,11 +95,9 @@ async function moveReadPositions(on: Queryable<Tables>, commands: ReadCommand[])
           and m.id > w.up_to_id and m.sender_id = c.peer_id
       ) rest
       where least(w.up_to_id, c.last_id) > c.read_id
-    ), positions as (
-      update message.conversation c set read_id = m.read_id, unread = m.unread
-      from moved m where c.user_id = m.user_id and c.peer_id = m.peer_id
     )
-    insert into message.person as p (user_id, unread)
-    select user_id, sum(unread - was) from moved group by user_id order by user_id
-    on conflict (user_id) do update set unread = p.unread + excluded.unread`.execute(on);
+    update message.conversation c set read_id = m.read_id, unread = m.unread
+    from moved m where c.user_id = m.user_id and c.peer_id = m.peer_id
+    returning c.user_id, c.peer_id, c.read_id, m.unread - m.was as change`.execute(on);
+  return rows;
 }

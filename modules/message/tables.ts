@@ -18,5 +18,15 @@ export interface Tables {
     content: string;
     idempotency_key: string | null;
   };
-  person: { user_id: string; unread: Generated<string>; gone: Generated<boolean> };
+  person: { user_id: string; unread: Generated<string>; gone: Generated<boolean>; seq: Generated<string> };
+  timeline: {
+    user_id: string;
+    seq: string;
+    kind: number;
+    at_ms: string;
+    peer_id: string;
+    subject_id: string;
+    actor_id: string;
+  };
+  epoch: { is_only: Generated<boolean>; epoch: string };
 }

@@ -16,7 +16,7 @@ import { directClient } from "#platform/rpc/direct-link.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { sealedBy } from "#platform/seal/key-seal.ts";
 import { createSecurityLog } from "#platform/security/security-log.ts";
-import { noSignals } from "#platform/signals/signals.ts";
+import { localSignals } from "#platform/signals/signals.ts";
 import { fixedSettings } from "#platform/testing/fixed-settings.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { userModule } from "./index.ts";
@@ -46,7 +46,7 @@ async function start(limits = false, secret = "s".repeat(32)): Promise<Client<ty
     media: {} as never,
     caches: embeddedCaches(metrics),
     protect: embeddedProtection({ limits, metrics }),
-    signals: noSignals,
+    signals: localSignals(),
     issuerKeys: localIssuerKeys(),
     settings: fixedSettings(),
     metrics,

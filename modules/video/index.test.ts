@@ -25,7 +25,7 @@ import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { createSecurityLog } from "#platform/security/security-log.ts";
-import { noSignals } from "#platform/signals/signals.ts";
+import { localSignals } from "#platform/signals/signals.ts";
 import { fixedSettings } from "#platform/testing/fixed-settings.ts";
 import { heldUp, waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
@@ -91,7 +91,7 @@ async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promi
     media,
     caches: embeddedCaches(metrics),
     protect: embeddedProtection({ limits: true, metrics }),
-    signals: noSignals,
+    signals: localSignals(),
     issuerKeys: localIssuerKeys(),
     settings: fixedSettings(),
     metrics,

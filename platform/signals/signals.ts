@@ -1,3 +1,5 @@
+import { EventEmitter } from "node:events";
+
 /**
  * What processes tell each other at once, with nothing stored. A signal may be lost, and whoever can write to the shared
  * memory can send one: so it only ever says that something is worth looking at now, and something else says so later.
@@ -8,5 +10,13 @@ export interface Signals {
   listen(channel: string, hear: (message: string) => void): void;
 }
 
-/** Where processes share no memory. */
-export const noSignals: Signals = { async tell() {}, listen() {} };
+/** Where processes share no memory: within this one. */
+export function localSignals(): Signals {
+  const heard = new EventEmitter().setMaxListeners(0);
+  return {
+    async tell(channel, message) {
+      heard.emit(channel, message);
+    },
+    listen: (channel, hear) => void heard.on(channel, hear),
+  };
+}

@@ -31,7 +31,7 @@ import { plaintext } from "#platform/rpc/rpc-credentials.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { createServiceTokens } from "#platform/rpc/service-token.ts";
 import { createSecurityLog } from "#platform/security/security-log.ts";
-import { noSignals } from "#platform/signals/signals.ts";
+import { localSignals } from "#platform/signals/signals.ts";
 import { fixedSettings } from "#platform/testing/fixed-settings.ts";
 import { patienceMs } from "#platform/testing/patience.ts";
 import { createTestDatabase } from "#platform/testing/test-database.ts";
@@ -109,7 +109,7 @@ export async function startModules(
       media: lazyMediaTool(() => Promise.reject(new Error("There is no media here."))),
       caches,
       protect,
-      signals: noSignals,
+      signals: localSignals(),
       issuerKeys: localIssuerKeys(),
       settings: fixedSettings(),
       metrics,

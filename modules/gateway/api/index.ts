@@ -7,6 +7,7 @@ import { sendProblem } from "../edge/problem.ts";
 import { bearerToken, identify, requireServices } from "../edge/request-call.ts";
 import { type Caller, filePolicy } from "../edge/route-table.ts";
 import type { GatewayContext } from "../gateway-context.ts";
+import { realtimeRoutes } from "../realtime/realtime.ts";
 import { accountRoutes } from "./accounts.ts";
 import { blockRoutes } from "./blocks.ts";
 import { requireTypes } from "./body-types.ts";
@@ -102,6 +103,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(hotUserRoutes(context));
     await routes.register(rankingRoutes(context));
   });
+  await app.register((scope) => realtimeRoutes(scope, context));
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
   // The page names its files by their whole path; this scope knows only its own part.
   await app.register(swaggerUi, {

@@ -176,19 +176,23 @@ const onceValid: ReadonlySet<string> = new Set(["TOKEN_EXPIRED", "SESSION_ENDED"
 export interface Limits {
   /** Counts a request for its identified sender. Errors: TOO_MANY_REQUESTS, TOO_MANY_PAGES. */
   take(request: FastifyRequest): Promise<void>;
+  /** Counts what a person does without a request of its own. Error: TOO_MANY_REQUESTS. */
+  takeFor(name: Row["name"], userId: string): Promise<void>;
   /** Counts a request whose sender is refused for this reason. Error: TOO_MANY_REQUESTS. */
   takeUnidentified(request: FastifyRequest, reason: string): Promise<void>;
 }
+
+const personKey = (userId: string) => `person ${userId}`;
 
 export function createLimits(
   protect: Pick<Protection, "rateLimit">,
   scraping: Scraping = createScraping(protect),
 ): Limits {
-  const ofRoute = new Map<string, RateLimit>(
-    limitTable.flatMap(({ name, routes, ...row }) => {
-      const limit = protect.rateLimit(name, row);
-      return routes.map((route) => [route, limit] as const);
-    }),
+  const ofName = new Map<string, RateLimit>(
+    limitTable.map(({ name, routes: _, ...row }) => [name, protect.rateLimit(name, row)]),
+  );
+  const ofRoute = new Map(
+    limitTable.flatMap(({ name, routes }) => routes.map((route) => [route, ofName.get(name)!] as const)),
   );
   const others = protect.rateLimit("other changes", otherChanges);
   const unidentifiedLimit = protect.rateLimit("unidentified", unidentified);
@@ -202,7 +206,10 @@ export function createLimits(
       if (request.routeOptions.config.policy?.isList)
         await scraping.take(identity?.userId, addressKey(request.ip));
       const limit = ofRoute.get(route) ?? (reads ? undefined : others);
-      await limit?.take(identity ? `person ${identity.userId}` : `address ${addressKey(request.ip)}`);
+      await limit?.take(identity ? personKey(identity.userId) : `address ${addressKey(request.ip)}`);
+    },
+    async takeFor(name, userId) {
+      await ofName.get(name)!.take(personKey(userId));
     },
     async takeUnidentified(request, reason) {
       if (!onceValid.has(reason)) await unidentifiedLimit.take(addressKey(request.ip));

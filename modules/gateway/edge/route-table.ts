@@ -93,6 +93,8 @@ const routeTable: Record<string, RoutePolicy> = {
   "GET /api/v1/me/videos": row(person, "video user", aVideo),
   "GET /api/v1/me/bookmarks": row(person, "interaction video user", aVideo),
   "GET /api/v1/me/blocks": row(person, "relation user", aPerson),
+  // Who connects is known by the first frame.
+  "GET /api/v1/realtime": row(anybody, "message user", essential),
   "GET /api/v1/me/unread": row(person, "message", { switch: "unread", ...sheddable }),
   "GET /api/v1/users/:id": row(guest, "user", aPerson),
   "GET /api/v1/users/:id/videos": row(guest, "video user", { ...list, ...aVideo }),

@@ -15,7 +15,7 @@ import { localIssuerKeys } from "#platform/keys/issuer-keys.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
 import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
-import { noSignals } from "#platform/signals/signals.ts";
+import { localSignals } from "#platform/signals/signals.ts";
 import { fixedSettings } from "#platform/testing/fixed-settings.ts";
 import { gatewayModule } from "../index.ts";
 import { createUploadIntake } from "./upload-intake.ts";
@@ -64,7 +64,7 @@ beforeEach(async () => {
     config,
     clients: { user },
     outage: () => undefined,
-    signals: noSignals,
+    signals: localSignals(),
     issuerKeys: localIssuerKeys(),
     settings: fixedSettings(),
     blobs,

@@ -1,0 +1,172 @@
+import type { WebSocket } from "ws";
+import type { TimelineEntry } from "#contracts/gen/message_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Call } from "#platform/rpc/call.ts";
+import type { Identity } from "../edge/auth.ts";
+import { type ClientFrame, readFrame, toApiEntry, toApiMessage } from "./frames.ts";
+import type { Realtime } from "./realtime.ts";
+import type { Receiver } from "./timeline-hub.ts";
+
+/** Both sides say something at least this often. */
+export const heartbeatMs = 30_000;
+const missedHeartbeats = 3;
+/** The first frame comes within this time. */
+const helloMs = 10_000;
+/** What a client may leave unread; then it comes back when it has time, and reads from where it was. */
+const maxUnsentBytes = 256 * 1024;
+const maxFramesPerSecond = 20;
+/** Frames that are being answered. */
+const maxUnderWay = 20;
+
+/** The code with which the connection is closed tells programs what the last frame tells people. */
+const closeCodes = { goingAway: 1001, policy: 1008 };
+
+/** A connection as the rest sees it. */
+export interface Connection {
+  readonly identity: Identity | undefined;
+  /** Is called some times a second: ends what is silent, or whose session has ended. */
+  look(): void;
+  /** Asks the client to come back after this time, and ends. */
+  drain(afterMs: number): void;
+  end(error: DomainError): void;
+}
+
+export function serveConnection(socket: WebSocket, realtime: Realtime, newCall: () => Call): Connection {
+  const startedMs = performance.now();
+  let heardMs = startedMs;
+  let secondMs = startedMs;
+  let framesInSecond = 0;
+  let underWay = 0;
+  let token: string | undefined;
+  let identity: Identity | undefined;
+  let receiver: Receiver | undefined;
+  let checking = false;
+  let ended = false;
+
+  function tell(frame: object): void {
+    if (ended || socket.readyState !== socket.OPEN) return;
+    if (socket.bufferedAmount > maxUnsentBytes) end(refusal("REALTIME_SLOW"));
+    else socket.send(JSON.stringify(frame));
+  }
+
+  function close(code: number, frame: object): void {
+    if (ended) return;
+    ended = true;
+    if (receiver) realtime.hub.leave(receiver);
+    socket.send(JSON.stringify(frame));
+    socket.close(code);
+  }
+
+  function end(error: DomainError): void {
+    const { reason, message, retryAfterMs } = error;
+    close(closeCodes.policy, { type: "bye", reason, detail: message, retryAfterMs });
+  }
+
+  /** Whatever fails is the client's to know; what is no refusal is logged, without the frame. */
+  const refused = (error: unknown) => (error instanceof DomainError ? error : realtime.unexpected(error));
+
+  async function hello(frame: Extract<ClientFrame, { type: "hello" }>): Promise<void> {
+    if (token !== undefined) throw refusal("FRAME_INVALID", "There is one hello, and it is the first frame.");
+    token = frame.token;
+    const call = newCall();
+    const who = await realtime.auth.identify(token, call);
+    if (ended) return;
+    identity = who;
+    const { userId } = who;
+    const joined: Receiver = {
+      userId,
+      position: { epoch: frame.epoch ?? "", seq: frame.seq ?? "0" },
+      take: (entries) => giveEntries(entries, userId),
+      resync: () => tell({ type: "resync", ...joined.position }),
+    };
+    realtime.admit(connection, userId);
+    await realtime.hub.join(joined, { ...call, callerId: userId }, (recovered) =>
+      tell({ type: "welcome", ...joined.position, recovered, heartbeatMs }),
+    );
+    if (ended) return realtime.hub.leave(joined);
+    receiver = joined;
+  }
+
+  function giveEntries(entries: TimelineEntry[], ownId: string): void {
+    tell({ type: "entries", entries: entries.map((entry) => toApiEntry(entry, ownId)) });
+  }
+
+  async function send(
+    frame: Extract<ClientFrame, { type: "send" }>,
+    { userId, moderator }: Identity,
+  ): Promise<void> {
+    const { idempotencyKey, conversationId, text } = frame;
+    try {
+      await realtime.limits.takeFor("messages", userId);
+      const sent = await realtime.message.send(
+        { receiverId: conversationId, content: text, idempotencyKey },
+        { ...newCall(), callerId: userId, moderator },
+      );
+      tell({ type: "sent", idempotencyKey, message: toApiMessage(sent, userId) });
+    } catch (error) {
+      const { reason, message, retryAfterMs } = refused(error);
+      tell({ type: "refused", idempotencyKey, reason, detail: message, retryAfterMs });
+    }
+  }
+
+  async function hear(text: string): Promise<void> {
+    const frame = readFrame(text);
+    if (!frame) throw refusal("FRAME_INVALID");
+    if (frame.type === "hello") return hello(frame);
+    if (!identity) throw refusal("FRAME_INVALID", "The first frame is a hello.");
+    if (frame.type === "ping") tell({ type: "pong" });
+    if (frame.type === "send") await send(frame, identity);
+  }
+
+  socket.on("message", (data, isBinary) => {
+    if (ended) return;
+    heardMs = performance.now();
+    if (heardMs - secondMs >= 1_000) {
+      secondMs = heardMs;
+      framesInSecond = 0;
+    }
+    if (++framesInSecond > maxFramesPerSecond || underWay >= maxUnderWay)
+      return end(refusal("TOO_MANY_REQUESTS", `Send ${maxFramesPerSecond} frames a second at most.`));
+    if (isBinary) return end(refusal("FRAME_INVALID", "Frames are texts."));
+    underWay++;
+    hear(String(data))
+      .catch((error) => end(refused(error)))
+      .finally(() => {
+        underWay--;
+      });
+  });
+  // Broken frames and cut lines: there is nobody to tell.
+  socket.on("error", () => {});
+  socket.on("close", () => {
+    ended = true;
+    if (receiver) realtime.hub.leave(receiver);
+    realtime.forget(connection);
+  });
+
+  const connection: Connection = {
+    get identity() {
+      return identity;
+    },
+    look() {
+      const now = performance.now();
+      if (!identity && now - startedMs > helloMs) return end(refusal("HELLO_LATE"));
+      // A client that does not even close is not waited for.
+      if (now - heardMs > missedHeartbeats * heartbeatMs) return socket.terminate();
+      if (!identity || checking || ended || realtime.auth.known(token!)) return;
+      checking = true;
+      realtime.auth
+        .identify(token!, newCall())
+        .catch((error) => {
+          // A service that is away ends nobody's session.
+          if (error instanceof DomainError && error.kind === "unauthenticated") end(error);
+        })
+        .finally(() => {
+          checking = false;
+        });
+    },
+    drain: (afterMs) => close(closeCodes.goingAway, { type: "reconnect", afterMs }),
+    end,
+  };
+  return connection;
+}

@@ -1,0 +1,103 @@
+import websocket from "@fastify/websocket";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { refusal } from "#contracts/reasons.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
+import type { Logger } from "#platform/observe/log.ts";
+import { newTraceId } from "#platform/observe/trace-context.ts";
+import type { Call } from "#platform/rpc/call.ts";
+import type { Auth } from "../edge/auth.ts";
+import type { Limits } from "../edge/limits.ts";
+import type { GatewayClients } from "../gateway-calls.ts";
+import { type Connection, serveConnection } from "./connection.ts";
+import type { TimelineHub } from "./timeline-hub.ts";
+
+/** The subprotocol: what frames mean. */
+export const subprotocol = "douya.1";
+const maxFrameBytes = 16 * 1024;
+/** A person's devices and browsers; the oldest makes room, since it may be one whose end nobody has seen. */
+const maxPerPerson = 20;
+/** Every connection is looked at once a second, some at a time. */
+const turns = 20;
+const turnMs = 1_000 / turns;
+const callMs = 10_000;
+/** Clients of a process that ends come back spread over this time. */
+const comeBackMs = 5_000;
+
+/** What connections are served with. */
+export interface Realtime {
+  auth: Pick<Auth, "identify" | "known">;
+  hub: TimelineHub;
+  message: Pick<GatewayClients["message"], "send">;
+  limits: Pick<Limits, "takeFor">;
+  /** Counts the connection for its person. */
+  admit(connection: Connection, userId: string): void;
+  forget(connection: Connection): void;
+  /** Logs it, and says what the client is told. */
+  unexpected(error: unknown): DomainError;
+}
+
+export type RealtimeServices = Pick<Realtime, "auth" | "hub" | "message" | "limits"> & {
+  publicUrl: string;
+  log: Logger;
+};
+
+/** Connections over which people are told what reaches them while it happens. */
+export async function realtimeRoutes(app: FastifyInstance, services: RealtimeServices): Promise<void> {
+  const { publicUrl, log } = services;
+  const connections = new Set<Connection>();
+  const ofPerson = new Map<string, Set<Connection>>();
+  const realtime: Realtime = {
+    ...services,
+    admit(connection, userId) {
+      const own = ofPerson.get(userId) ?? new Set();
+      ofPerson.set(userId, own.add(connection));
+      const [oldest] = own;
+      if (own.size > maxPerPerson) oldest!.end(refusal("CONNECTION_REPLACED"));
+    },
+    forget(connection) {
+      connections.delete(connection);
+      const userId = connection.identity?.userId;
+      const own = userId === undefined ? undefined : ofPerson.get(userId);
+      own?.delete(connection);
+      if (own?.size === 0) ofPerson.delete(userId!);
+    },
+    unexpected(error) {
+      log.error({ err: error }, "internal error");
+      return refusal("INTERNAL", "Something went wrong on our side. Try again in a moment.");
+    },
+  };
+
+  let turn = 0;
+  const timer = setInterval(() => {
+    let i = 0;
+    for (const connection of connections) if (i++ % turns === turn) connection.look();
+    turn = (turn + 1) % turns;
+  }, turnMs);
+
+  await app.register(websocket, {
+    options: {
+      maxPayload: maxFrameBytes,
+      // 78 KB of memory for each connection, instead of 6.
+      perMessageDeflate: false,
+      handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
+    },
+    preClose() {
+      clearInterval(timer);
+      for (const connection of connections) connection.drain(Math.ceil(Math.random() * comeBackMs));
+    },
+  });
+  app.addHook("onRequest", async (request) => {
+    checkOrigin(request, publicUrl);
+  });
+  app.get("/realtime", { websocket: true, schema: { hide: true } }, (socket) => {
+    const newCall = (): Call => ({ traceId: newTraceId(), deadlineMs: Date.now() + callMs });
+    connections.add(serveConnection(socket, realtime, newCall));
+  });
+}
+
+/** A page of another site could otherwise connect from its visitor's browser. Error: CROSS_SITE. */
+function checkOrigin({ headers: { origin }, host }: FastifyRequest, publicUrl: string): void {
+  if (origin === undefined || origin === publicUrl) return;
+  // The scheme is the proxy's business.
+  if (!URL.canParse(origin) || new URL(origin).host !== host) throw refusal("CROSS_SITE");
+}

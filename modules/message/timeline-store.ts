@@ -1,0 +1,128 @@
+import { sql } from "kysely";
+import { refuseDeleted } from "#contracts/deleted-accounts.ts";
+import type { Kysely, Queryable } from "#platform/db/database.ts";
+import type { MessageRow } from "./pairs.ts";
+import { maxReplayed } from "./rules.ts";
+import type { Tables } from "./tables.ts";
+
+/** Numbers in the table never change. What is void was removed with its account; its place stays, so there is no gap. */
+export const entryKinds = { void: 0, message: 1, read: 2 } as const;
+
+/** Something that reaches a person. */
+export interface NewEntry {
+  userId: string;
+  kind: keyof typeof entryKinds;
+  atMs: number;
+  /** The conversation, as the person sees it. */
+  peerId: string;
+  /** Of a message: its id. Of a read mark: the message up to which it was read. */
+  subjectId: string;
+  /** Of a read mark: who has read. */
+  actorId: string;
+  /** By how much it changes the number of unread messages. */
+  unread: number;
+}
+
+/** How far a person's timeline has got. */
+export interface Head {
+  userId: string;
+  seq: string;
+}
+
+export interface Position extends Head {
+  /** Empty: none is known. */
+  epoch: string;
+}
+
+export interface EntryRow {
+  seq: string;
+  kind: number;
+  atMs: string;
+  peerId: string;
+  subjectId: string;
+  actorId: string;
+  /** Null once it is removed. */
+  message: MessageRow | null;
+}
+
+export interface TimelineRows {
+  epoch: string;
+  seq: string;
+  recovered: boolean;
+  entries: EntryRow[];
+}
+
+/**
+ * Appends entries in their order, each with the next number of its person, within the transaction of their fact. It
+ * locks the rows of all people, so this is the transaction's last lock. Error: AccountsDeleted.
+ */
+export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]): Promise<Head[]> {
+  const { rows } = await sql<{ user_id: string; seq: string; gone: boolean }>`
+    with added as materialized (
+      select * from unnest(${entries.map((one) => one.userId)}::int8[],
+        ${entries.map((one) => entryKinds[one.kind])}::int2[], ${entries.map((one) => one.atMs)}::int8[],
+        ${entries.map((one) => one.peerId)}::int8[], ${entries.map((one) => one.subjectId)}::int8[],
+        ${entries.map((one) => one.actorId)}::int8[], ${entries.map((one) => one.unread)}::int4[])
+        with ordinality as a(user_id, kind, at_ms, peer_id, subject_id, actor_id, unread, n)
+    ), heads as (
+      insert into message.person as p (user_id, unread, seq)
+      select user_id, sum(unread), count(*) from added group by user_id order by user_id
+      on conflict (user_id) do update set unread = p.unread + excluded.unread, seq = p.seq + excluded.seq
+      returning user_id, seq, gone
+    ), numbered as (
+      insert into message.timeline (user_id, seq, kind, at_ms, peer_id, subject_id, actor_id)
+      select user_id, h.seq + 1 - row_number() over (partition by user_id order by a.n desc), a.kind, a.at_ms,
+        a.peer_id, a.subject_id, a.actor_id
+      from added a join heads h using (user_id)
+    )
+    select user_id, seq, gone from heads`.execute(on);
+  refuseDeleted(rows);
+  return rows.map((row) => ({ userId: row.user_id, seq: row.seq }));
+}
+
+/** Reads timelines. */
+export function timelineStore(db: Kysely<Tables>) {
+  return {
+    /**
+     * What follows each position, or that it cannot be said. Up to `limit` entries each: when `seq` is not among them,
+     * there are more.
+     */
+    async after(positions: readonly Position[], limit: number): Promise<TimelineRows[]> {
+      // One statement sees one moment: the latest number and the entries up to it agree.
+      const { rows } = await sql<{ epoch: string; seq: string; known: boolean; entries: EntryRow[] | null }>`
+        select e.epoch, coalesce(p.seq, 0) as seq, w.known, t.entries
+        from message.epoch e
+        cross join lateral (
+          select n, user_id, after, epoch = e.epoch as known
+          from unnest(${positions.map((one) => one.userId)}::int8[], ${positions.map((one) => one.seq)}::int8[],
+            ${positions.map((one) => one.epoch)}::text[]) with ordinality as given(user_id, after, epoch, n)
+        ) w
+        left join message.person p on p.user_id = w.user_id
+        left join lateral (
+          select json_agg(json_build_object('seq', t.seq::text, 'kind', t.kind, 'atMs', t.at_ms::text,
+            'peerId', t.peer_id::text, 'subjectId', t.subject_id::text, 'actorId', t.actor_id::text,
+            'message', case when m.id is not null then json_build_object('id', m.id::text,
+              'sender_id', m.sender_id::text, 'receiver_id', (m.low_id + (m.high_id - m.sender_id))::text,
+              'content', m.content) end) order by t.seq) as entries
+          from (
+            select * from message.timeline t
+            where w.known and t.user_id = w.user_id and t.seq > w.after and p.seq - w.after between 1 and ${maxReplayed}
+            order by t.seq limit ${limit}
+          ) t
+          left join message.message m on t.kind = ${entryKinds.message}
+            and m.low_id = least(t.user_id, t.peer_id) and m.high_id = greatest(t.user_id, t.peer_id)
+            and m.id = t.subject_id
+        ) t on true
+        order by w.n`.execute(db);
+      return rows.map(({ epoch, seq, known, entries }, i) => {
+        const missed = Number(BigInt(seq) - BigInt(positions[i]!.seq));
+        // Old entries are removed from the beginning on.
+        const whole = (entries?.length ?? 0) === Math.min(missed, limit);
+        const recovered = known && missed >= 0 && missed <= maxReplayed && whole;
+        return { epoch, seq, recovered, entries: recovered ? (entries ?? []) : [] };
+      });
+    },
+  };
+}
+
+export type TimelineStore = ReturnType<typeof timelineStore>;

@@ -1,0 +1,166 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { WebSocket } from "ws";
+import { shapes } from "./harness/deployment.ts";
+import { body, type Schemas, send } from "./harness/http-client.ts";
+import { type Person, scenario } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
+
+interface Entry {
+  seq: string;
+  at: string;
+  kind: string;
+  message?: { id: string; conversationId: string; senderId: string; text: string };
+  read?: { conversationId: string; readerId: string; upTo: string };
+}
+interface Frame {
+  type: string;
+  epoch?: string;
+  seq?: string;
+  recovered?: boolean;
+  entries?: Entry[];
+  reason?: string;
+  [field: string]: unknown;
+}
+
+describe.each(shapes)("realtime, %s", (shape) => {
+  const server = scenario(shape);
+
+  /** A device that keeps every frame it is sent. */
+  async function connect(person: Person, position: { epoch?: string; seq?: string } = {}) {
+    const socket = new WebSocket(`${server.origin.replace("http", "ws")}/api/v1/realtime`, "douya.1");
+    const frames: Frame[] = [];
+    let closed: number | undefined;
+    socket.on("message", (data) => frames.push(JSON.parse(String(data))));
+    socket.on("close", (code) => {
+      closed = code;
+    });
+    socket.on("error", () => {});
+    onTestFinished(() => socket.terminate());
+    const tell = (frame: object) => socket.send(JSON.stringify(frame));
+    socket.on("open", () =>
+      tell({ type: "hello", token: person.session.accessToken, device: "one", ...position }),
+    );
+    const frame = (type: string, at = 0) =>
+      until(`a frame ${type}`, () => frames.filter((one) => one.type === type)[at]);
+    const entries = () => frames.flatMap((one) => one.entries ?? []);
+    return {
+      socket,
+      tell,
+      frame,
+      frames,
+      entries,
+      closed: () => until("the connection ends", () => closed),
+      welcome: await frame("welcome"),
+      entriesUpTo: (count: number) =>
+        until(`${count} entries`, () => (entries().length >= count ? entries() : undefined)),
+    };
+  }
+  const write = async (from: Person, to: Person, content: string) =>
+    body(await from.post<Schemas["Message"]>(`/conversations/${to.id}/messages`, { json: { content } }), 201);
+  const friends = async () => {
+    const [ada, ben] = await Promise.all([server.register(), server.register()]);
+    body(await ada.put(`/users/${ben.id}/follow`), 204);
+    body(await ben.put(`/users/${ada.id}/follow`), 204);
+    return [ada, ben] as const;
+  };
+
+  test("what one sends reaches both, in order, with numbers without a gap", async () => {
+    const [ada, ben] = await friends();
+    const [ada1, ben1] = await Promise.all([connect(ada), connect(ben)]);
+    expect(ben1.welcome).toMatchObject({ recovered: false, seq: "0", heartbeatMs: expect.any(Number) });
+    for (let i = 0; i < 5; i++)
+      ada1.tell({ type: "send", idempotencyKey: `k${i}`, conversationId: ben.id, text: `hello ${i}` });
+    const heard = await ben1.entriesUpTo(5);
+    expect(
+      heard.map(({ seq, kind, message }) => [seq, kind, message?.text, message?.conversationId]),
+    ).toEqual([0, 1, 2, 3, 4].map((i) => [`${i + 1}`, "message", `hello ${i}`, ada.id]));
+    expect((await ada1.entriesUpTo(5)).map(({ message }) => message?.conversationId)).toEqual(
+      Array(5).fill(ben.id),
+    );
+    const sent = await ada1.frame("sent");
+    expect(sent).toMatchObject({ idempotencyKey: "k0", message: { id: heard[0]!.message!.id } });
+  });
+
+  test("a device that comes back is given what it missed, once", async () => {
+    const [ada, ben] = await friends();
+    const first = await connect(ben);
+    await write(ada, ben, "one");
+    await first.entriesUpTo(1);
+    first.socket.terminate();
+    for (const text of ["two", "three"]) await write(ada, ben, text);
+    const again = await connect(ben, { epoch: first.welcome.epoch!, seq: "1" });
+    expect(again.welcome).toMatchObject({ recovered: true, seq: "1" });
+    await write(ada, ben, "four");
+    const heard = await again.entriesUpTo(3);
+    expect(heard.map(({ seq, message }) => [seq, message?.text])).toEqual([
+      ["2", "two"],
+      ["3", "three"],
+      ["4", "four"],
+    ]);
+    const strange = await connect(ben, { epoch: "another", seq: "1" });
+    expect(strange.welcome).toMatchObject({ recovered: false, seq: "4" });
+    const ahead = await connect(ben, { epoch: first.welcome.epoch!, seq: "99" });
+    expect(ahead.welcome).toMatchObject({ recovered: false, seq: "4" });
+  });
+
+  test("what one has read is told to their other devices and to the peer", async () => {
+    const [ada, ben] = await friends();
+    const [ada1, ben1] = await Promise.all([connect(ada), connect(ben)]);
+    const { id } = await write(ada, ben, "read me");
+    body(await ben.put(`/conversations/${ada.id}/read`, { json: { upTo: id } }), 204);
+    expect((await ada1.entriesUpTo(2))[1]).toMatchObject({
+      kind: "read",
+      read: { conversationId: ben.id, readerId: ben.id, upTo: id },
+    });
+    expect((await ben1.entriesUpTo(2))[1]).toMatchObject({
+      kind: "read",
+      read: { conversationId: ada.id, readerId: ben.id, upTo: id },
+    });
+  });
+
+  test("a session that ends takes its connections along", async () => {
+    const ada = await server.register();
+    const device = await connect(ada);
+    body(await ada.delete("/sessions/current"), 204);
+    expect(await device.frame("bye")).toMatchObject({ reason: "SESSION_ENDED" });
+    expect(await device.closed()).toBe(1008);
+  });
+
+  test.each([
+    ["no JSON", "{", "FRAME_INVALID"],
+    ["an unknown type", `{"type":"wonder"}`, "FRAME_INVALID"],
+    ["something before hello", `{"type":"ping"}`, "FRAME_INVALID"],
+    ["a token that is none", `{"type":"hello","token":"x","device":"a"}`, "TOKEN_INVALID"],
+    ["a position that is none", `{"type":"hello","token":"x","device":"a","seq":"-1"}`, "FRAME_INVALID"],
+  ])("%s is refused with a reason", async (_what, text, reason) => {
+    const socket = new WebSocket(`${server.origin.replace("http", "ws")}/api/v1/realtime`, "douya.1");
+    const frames: Frame[] = [];
+    let code: number | undefined;
+    socket.on("message", (data) => frames.push(JSON.parse(String(data))));
+    socket.on("close", (with_) => {
+      code = with_;
+    });
+    socket.on("open", () => socket.send(text));
+    await until("it is closed", () => code);
+    expect([frames.map((frame) => [frame.type, frame.reason]), code]).toEqual([[["bye", reason]], 1008]);
+  });
+
+  test("pages of other sites do not connect", async () => {
+    const socket = new WebSocket(`${server.origin.replace("http", "ws")}/api/v1/realtime`, "douya.1", {
+      origin: "https://evil.example",
+    });
+    let status: number | undefined;
+    socket.on("unexpected-response", (_request, response) => {
+      status = response.statusCode;
+      response.destroy();
+    });
+    socket.on("error", () => {});
+    expect(await until("it is refused", () => status)).toBe(403);
+  });
+
+  test("a request that is no WebSocket is told so", async () => {
+    const answer = await send("GET", `${server.origin}/api/v1/realtime`);
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(answer.status).toBeLessThan(500);
+  });
+});
