@@ -1,10 +1,8 @@
-import type { Signals } from "#platform/signals/signals.ts";
-
 /**
- * Tells gateways that timelines have got further. A word may be lost: whoever holds a person's connection looks at the
- * timeline now and then as well.
+ * The signal by which gateways learn that timelines have got further. It may be lost: whoever holds a person's connection
+ * looks at the timeline now and then as well.
  */
-const channel = "timelines";
+export const timelineSignal = "timelines";
 
 /** How far a person's timeline has got. */
 export interface TimelineHead {
@@ -12,16 +10,14 @@ export interface TimelineHead {
   seq: string;
 }
 
-export function tellTimelines(signals: Signals, heads: readonly TimelineHead[]): void {
-  if (heads.length > 0)
-    void signals.tell(channel, heads.map(({ userId, seq }) => `${userId} ${seq}`).join("\n"));
+export function writeHeads(heads: readonly TimelineHead[]): string {
+  return heads.map(({ userId, seq }) => `${userId} ${seq}`).join("\n");
 }
 
-export function hearTimelines(signals: Signals, hear: (head: TimelineHead) => void): void {
-  signals.listen(channel, (message) => {
-    for (const line of message.split("\n")) {
-      const [userId = "", seq = ""] = line.split(" ", 2);
-      if (/^\d{1,19}$/.test(userId) && /^\d{1,19}$/.test(seq)) hear({ userId, seq });
-    }
+/** Leaves out what is none. */
+export function readHeads(text: string): TimelineHead[] {
+  return text.split("\n").flatMap((line) => {
+    const [, userId, seq] = /^(\d{1,19}) (\d{1,19})$/.exec(line) ?? [];
+    return userId && seq ? [{ userId, seq }] : [];
   });
 }

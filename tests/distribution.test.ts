@@ -31,6 +31,7 @@ const distributedBy: Record<string, string> = {
   // A conversation's two people, the one with the lower id first.
   "message.message": "low_id",
   "message.person": "user_id",
+  "message.timeline": "user_id",
   "relation.block": "blocker_id",
   "relation.follow": "follower_id",
   "relation.stats": "user_id",
@@ -58,7 +59,7 @@ const local = new Set([
     "events.partitioning",
   ],
   ...["feed.delivery", "feed.job", "feed.pull_clock", "feed.rebuild", "ids.node_lease", "interaction.job"],
-  ...["lease.installation", "lease.process"],
+  ...["lease.installation", "lease.process", "message.epoch"],
   // New followers of the last 24 hours.
   ...[
     "relation.hot_follow",

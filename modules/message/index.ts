@@ -1,7 +1,7 @@
 import { MessageService } from "#contracts/gen/message_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
-import { tellTimelines } from "#contracts/timelines.ts";
+import { timelineSignal, writeHeads } from "#contracts/timelines.ts";
 import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
@@ -32,7 +32,9 @@ export const messageModule = defineModule<object, Tables>()({
   migrations,
   recount: counts,
   async start({ db, clients, ids, events, signals }) {
-    const reached = (heads: Head[]) => tellTimelines(signals, heads);
+    const reached = (heads: Head[]) => {
+      if (heads.length > 0) void signals.tell(timelineSignal, writeHeads(heads));
+    };
     const store = perCall(db, messageStore);
     const erasures = consumeErasures(events, perCall(db, accountErasureStore));
     return {

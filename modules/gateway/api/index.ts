@@ -7,6 +7,8 @@ import { sendProblem } from "../edge/problem.ts";
 import { bearerToken, identify, requireServices } from "../edge/request-call.ts";
 import { type Caller, filePolicy } from "../edge/route-table.ts";
 import type { GatewayContext } from "../gateway-context.ts";
+import { asyncApi } from "../realtime/async-api.ts";
+import { entriesRoute } from "../realtime/entries-route.ts";
 import { realtimeRoutes } from "../realtime/realtime.ts";
 import { accountRoutes } from "./accounts.ts";
 import { blockRoutes } from "./blocks.ts";
@@ -94,6 +96,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(directUploadRoutes(context));
     await routes.register(resumableUploadRoutes(context));
     await routes.register(messageRoutes(context));
+    await routes.register(entriesRoute(context));
     await routes.register(reactionRoutes(context));
     await routes.register(shareRoutes(context));
     await routes.register(commentRoutes(context));
@@ -105,6 +108,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
   });
   await app.register((scope) => realtimeRoutes(scope, context));
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
+  app.get("/asyncapi.json", { schema: { hide: true } }, () => asyncApi);
   // The page names its files by their whole path; this scope knows only its own part.
   await app.register(swaggerUi, {
     routePrefix: "/docs",

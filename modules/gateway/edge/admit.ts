@@ -30,10 +30,10 @@ export interface Admit {
 export function createAdmit(protect: Pick<Protection, "admission">, auth: Pick<Auth, "userOf">): Admit {
   const admission = protect.admission("edge");
 
-  /** Undefined for what is not counted: files and passwords have queues of their own, and take long whatever the load is. */
+  /** Undefined for what is not counted: files, passwords and what waits take long whatever the load is. */
   function placeOf(request: FastifyRequest, person?: string): AdmissionRequest | undefined {
     const { takesFile, policy } = request.routeOptions.config;
-    if (takesFile || !policy?.caller.issuer) return undefined;
+    if (takesFile || !policy?.caller.issuer || policy.waits) return undefined;
     return { priority: priorities.indexOf(policy.priority), asker: person ?? askerOfRequest(request) };
   }
 

@@ -45,6 +45,8 @@ export interface RoutePolicy {
   switch?: Switch;
   /** What the answer may lack when a service cannot be asked. */
   without: readonly Part[];
+  /** It is answered when something happens, and takes nobody's place meanwhile. */
+  waits?: true;
   /** A page of a list, by which all there is could be copied: counted by scraping.ts. */
   isList?: true;
 }
@@ -95,6 +97,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "GET /api/v1/me/blocks": row(person, "relation user", aPerson),
   // Who connects is known by the first frame.
   "GET /api/v1/realtime": row(anybody, "message user", essential),
+  "GET /api/v1/realtime/entries": row(person, "message user", { waits: true, timeoutMs: 35_000 }),
   "GET /api/v1/me/unread": row(person, "message", { switch: "unread", ...sheddable }),
   "GET /api/v1/users/:id": row(guest, "user", aPerson),
   "GET /api/v1/users/:id/videos": row(guest, "video user", { ...list, ...aVideo }),

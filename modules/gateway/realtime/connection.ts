@@ -3,13 +3,14 @@ import type { TimelineEntry } from "#contracts/gen/message_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Call } from "#platform/rpc/call.ts";
-import type { Identity } from "../edge/auth.ts";
+import type { Auth, Identity } from "../edge/auth.ts";
+import type { Limits } from "../edge/limits.ts";
+import type { GatewayClients } from "../gateway-calls.ts";
 import { type ClientFrame, readFrame, toApiEntry, toApiMessage } from "./frames.ts";
-import type { Realtime } from "./realtime.ts";
-import type { Receiver } from "./timeline-hub.ts";
+import type { Receiver, TimelineHub } from "./timeline-hub.ts";
 
 /** Both sides say something at least this often. */
-export const heartbeatMs = 30_000;
+const heartbeatMs = 30_000;
 const missedHeartbeats = 3;
 /** The first frame comes within this time. */
 const helloMs = 10_000;
@@ -21,6 +22,19 @@ const maxUnderWay = 20;
 
 /** The code with which the connection is closed tells programs what the last frame tells people. */
 const closeCodes = { goingAway: 1001, policy: 1008 };
+
+/** What connections are served with. */
+export interface Realtime {
+  auth: Pick<Auth, "identify" | "known">;
+  hub: TimelineHub;
+  message: Pick<GatewayClients["message"], "send">;
+  limits: Pick<Limits, "takeFor">;
+  /** Counts the connection for its person. */
+  admit(connection: Connection, userId: string): void;
+  forget(connection: Connection): void;
+  /** Logs it, and says what the client is told. */
+  unexpected(error: unknown): DomainError;
+}
 
 /** A connection as the rest sees it. */
 export interface Connection {

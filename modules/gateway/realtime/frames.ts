@@ -4,12 +4,35 @@ import type { Message, TimelineEntry } from "#contracts/gen/message_pb.ts";
 import { toTime } from "../api/present.ts";
 import { Id } from "../api/schemas.ts";
 
-const Seq = Type.String({ pattern: "^\\d{1,19}$" });
-const Epoch = Type.String({ maxLength: 64 });
+/** What frames mean: the name by which a WebSocket agrees on it. */
+export const subprotocol = "douya.1";
+
+export const Seq = Type.String({
+  pattern: "^\\d{1,19}$",
+  description: "The number of an entry in the timeline of its person; each is one more than the one before.",
+});
+export const Epoch = Type.String({ maxLength: 64, description: "Numbers of another epoch mean something else." });
+const Time = Type.String({ format: "date-time" });
 const frame = <Name extends string, Fields extends Record<string, Type.TSchema>>(
   name: Name,
   fields: Fields,
 ) => Type.Object({ type: Type.Literal(name), ...fields });
+
+const Message = Type.Object({
+  id: Id,
+  conversationId: Id,
+  senderId: Id,
+  text: Type.String(),
+  sentAt: Time,
+});
+/** A kind that a client does not know is one of a later server: it has its place, and nothing to show. */
+export const Entry = Type.Object({
+  seq: Seq,
+  at: Time,
+  kind: Type.String({ description: "message, read, or removed: what was there went with an account." }),
+  message: Type.Optional(Message),
+  read: Type.Optional(Type.Object({ conversationId: Id, readerId: Id, upTo: Id })),
+});
 
 /** What a client sends. A field that is not known here is left alone, so that newer clients can talk to older servers. */
 export const clientFrames = {
@@ -26,6 +49,29 @@ export const clientFrames = {
     text: Type.String({ maxLength: 16_000 }),
   }),
   ping: frame("ping", {}),
+};
+
+const Refusal = {
+  reason: Type.String(),
+  detail: Type.String(),
+  retryAfterMs: Type.Optional(Type.Integer()),
+};
+const Key = Type.String({ description: "As it was sent." });
+/** What the server sends. */
+export const serverFrames = {
+  welcome: frame("welcome", {
+    epoch: Epoch,
+    seq: Seq,
+    recovered: Type.Boolean({ description: "Whether what follows `seq` is everything after the position of the hello." }),
+    heartbeatMs: Type.Integer({ description: "How often to send a ping at least." }),
+  }),
+  entries: frame("entries", { entries: Type.Array(Entry) }),
+  resync: frame("resync", { epoch: Epoch, seq: Seq }),
+  sent: frame("sent", { idempotencyKey: Key, message: Message }),
+  refused: frame("refused", { idempotencyKey: Key, ...Refusal }),
+  pong: frame("pong", {}),
+  reconnect: frame("reconnect", { afterMs: Type.Integer() }),
+  bye: frame("bye", Refusal),
 };
 
 export type ClientFrame = {

@@ -1,18 +1,12 @@
 import websocket from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { refusal } from "#contracts/reasons.ts";
-import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { newTraceId } from "#platform/observe/trace-context.ts";
 import type { Call } from "#platform/rpc/call.ts";
-import type { Auth } from "../edge/auth.ts";
-import type { Limits } from "../edge/limits.ts";
-import type { GatewayClients } from "../gateway-calls.ts";
-import { type Connection, serveConnection } from "./connection.ts";
-import type { TimelineHub } from "./timeline-hub.ts";
+import { type Connection, type Realtime, serveConnection } from "./connection.ts";
+import { subprotocol } from "./frames.ts";
 
-/** The subprotocol: what frames mean. */
-export const subprotocol = "douya.1";
 const maxFrameBytes = 16 * 1024;
 /** A person's devices and browsers; the oldest makes room, since it may be one whose end nobody has seen. */
 const maxPerPerson = 20;
@@ -22,19 +16,6 @@ const turnMs = 1_000 / turns;
 const callMs = 10_000;
 /** Clients of a process that ends come back spread over this time. */
 const comeBackMs = 5_000;
-
-/** What connections are served with. */
-export interface Realtime {
-  auth: Pick<Auth, "identify" | "known">;
-  hub: TimelineHub;
-  message: Pick<GatewayClients["message"], "send">;
-  limits: Pick<Limits, "takeFor">;
-  /** Counts the connection for its person. */
-  admit(connection: Connection, userId: string): void;
-  forget(connection: Connection): void;
-  /** Logs it, and says what the client is told. */
-  unexpected(error: unknown): DomainError;
-}
 
 export type RealtimeServices = Pick<Realtime, "auth" | "hub" | "message" | "limits"> & {
   publicUrl: string;

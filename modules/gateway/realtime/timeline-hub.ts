@@ -1,6 +1,7 @@
 import { messageSent } from "#contracts/events.ts";
 import type { Timeline, TimelineEntry } from "#contracts/gen/message_pb.ts";
-import { hearTimelines } from "#contracts/timelines.ts";
+import { refusal } from "#contracts/reasons.ts";
+import { readHeads, timelineSignal } from "#contracts/timelines.ts";
 import type { EventBroadcast } from "#platform/events/events.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { newTraceId } from "#platform/observe/trace-context.ts";
@@ -30,9 +31,9 @@ export interface Receiver {
 export interface TimelineHub {
   /**
    * Tells whether the position can be gone on from; if not, it has been set to the current one. Then gives the receiver
-   * what follows, until it leaves.
+   * what follows, until it leaves. Error: TOO_MANY_REQUESTS.
    */
-  join(receiver: Receiver, call: Call, welcome: (recovered: boolean) => void): Promise<void>;
+  join(receiver: Receiver, call: Call, welcome: (recovered: boolean) => unknown): Promise<void>;
   leave(receiver: Receiver): void;
   stop(): void;
 }
@@ -53,6 +54,8 @@ const lookMs = 15_000;
 const followMs = 250;
 const readMs = 10_000;
 const retryMs = 1_000;
+/** Of a person, in this process. */
+const maxReceivers = 40;
 /** Positions in one question to the service, which answers up to 100. */
 const perQuestion = 32;
 
@@ -126,12 +129,14 @@ export function createTimelineHub(
     }
   }
 
-  hearTimelines(signals, ({ userId, seq }) => {
-    const person = people.get(userId);
-    if (!person) return;
-    person.stale = true;
-    const isBehind = [...person.receivers].some(({ position }) => isAfter(seq, position.seq));
-    if (isBehind) void pull(userId, person);
+  signals.listen(timelineSignal, (text) => {
+    for (const { userId, seq } of readHeads(text)) {
+      const person = people.get(userId);
+      if (!person) continue;
+      person.stale = true;
+      const isBehind = [...person.receivers].some(({ position }) => isAfter(seq, position.seq));
+      if (isBehind) void pull(userId, person);
+    }
   });
 
   /** Hears from the log of messages of other processes, and looks at all timelines now and then. */
@@ -170,6 +175,8 @@ export function createTimelineHub(
       const { userId, position } = receiver;
       // Who joins is told of what comes from before it is asked what there is.
       const person = people.get(userId) ?? { receivers: new Set(), joining: 0, pulling: false, stale: false };
+      if (person.receivers.size + person.joining >= maxReceivers)
+        throw refusal("TOO_MANY_REQUESTS", "You are connected too often at once. Close some.");
       people.set(userId, person);
       person.joining++;
       try {

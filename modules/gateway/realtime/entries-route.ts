@@ -1,0 +1,67 @@
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import Type from "typebox";
+import type { TimelineEntry } from "#contracts/gen/message_pb.ts";
+import type { Call } from "#platform/rpc/call.ts";
+import { answers } from "../api/schemas.ts";
+import { callOf } from "../edge/request-call.ts";
+import type { GatewayContext } from "../gateway-context.ts";
+import { Entry, Epoch, Seq, toApiEntry } from "./frames.ts";
+import type { Position, Receiver, TimelineHub } from "./timeline-hub.ts";
+
+/** Shorter than proxies wait for an answer. */
+const waitMs = 25_000;
+
+/** The same as the connection, for those who cannot have one. */
+export function entriesRoute({ hub }: Pick<GatewayContext, "hub">): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get(
+      "/realtime/entries",
+      {
+        schema: {
+          summary: "What has reached one after a position, or does within 25 seconds",
+          description:
+            "Send `epoch` and `seq` of the answer before as `epoch` and `after`. Where `recovered` is false, something " +
+            "may be missing: take the position first, then the lists, then go on from the position.",
+          tags: ["messages"],
+          querystring: Type.Object({ epoch: Type.Optional(Epoch), after: Type.Optional(Seq) }),
+          response: answers({
+            200: Type.Object({
+              epoch: Type.String(),
+              seq: Type.String(),
+              recovered: Type.Boolean(),
+              entries: Type.Array(Entry),
+            }),
+          }),
+        },
+      },
+      async (request) => {
+        const { userId } = request.identity!;
+        const { epoch = "", after = "0" } = request.query;
+        const { entries, ...position } = await next(hub, userId, { epoch, seq: after }, callOf(request));
+        return { ...position, entries: entries.map((entry) => toApiEntry(entry, userId)) };
+      },
+    );
+  };
+}
+
+/** What follows the position; nothing if nothing comes for a while. */
+async function next(hub: TimelineHub, userId: string, position: Position, call: Call) {
+  const { promise, resolve } = Promise.withResolvers<{ recovered: boolean; entries: TimelineEntry[] }>();
+  const receiver: Receiver = {
+    userId,
+    position,
+    take: (entries) => resolve({ recovered: true, entries }),
+    resync: () => resolve({ recovered: false, entries: [] }),
+  };
+  const none = () => resolve({ recovered: true, entries: [] });
+  const timer = setTimeout(none, waitMs);
+  call.signal?.addEventListener("abort", none);
+  try {
+    await hub.join(receiver, call, (recovered) => recovered || receiver.resync());
+    return { ...(await promise), ...receiver.position };
+  } finally {
+    clearTimeout(timer);
+    call.signal?.removeEventListener("abort", none);
+    hub.leave(receiver);
+  }
+}
