@@ -118,6 +118,22 @@ describe.each(shapes)("realtime, %s", (shape) => {
     });
   });
 
+  test("who cannot have a connection waits for the same by a request", async () => {
+    const [ada, ben] = await friends();
+    type Answer = { epoch: string; seq: string; recovered: boolean; entries: Entry[] };
+    const ask = async (query = "") => body(await ben.get<Answer>(`/realtime/entries${query}`));
+    const start = await ask();
+    expect(start).toEqual({ epoch: expect.any(String), seq: "0", recovered: false, entries: [] });
+    const waiting = ask(`?epoch=${start.epoch}&after=0`);
+    await write(ada, ben, "while you wait");
+    const heard = await waiting;
+    expect(heard).toMatchObject({ seq: "1", recovered: true, entries: [{ message: { text: "while you wait" } }] });
+    await write(ada, ben, "meanwhile");
+    const { entries } = await ask(`?epoch=${heard.epoch}&after=${heard.seq}`);
+    expect(entries.map(({ seq, message }) => [seq, message?.text])).toEqual([["2", "meanwhile"]]);
+    expect(await ask(`?epoch=${heard.epoch}&after=99`)).toMatchObject({ seq: "2", recovered: false });
+  });
+
   test("a session that ends takes its connections along", async () => {
     const ada = await server.register();
     const device = await connect(ada);

@@ -276,7 +276,7 @@ declare module "fastify" {
 export function policyOf(method: string, url: string): RoutePolicy | undefined {
   // A page has the row of its GET for HEAD too.
   const own = routeTable[`${method} ${url}`] ?? (method === "HEAD" ? routeTable[`GET ${url}`] : undefined);
-  const document = url.startsWith("/api/v1/docs") || url === "/api/v1/openapi.json";
+  const document = /^\/api\/v1\/(docs|(openapi|asyncapi)\.json$)/.test(url);
   const mustHaveOwn =
     declaredOnly.some((start) => url.startsWith(start)) || (url.startsWith("/api/") && !document);
   return own ?? (mustHaveOwn ? undefined : filePolicy);

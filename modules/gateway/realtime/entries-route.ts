@@ -1,3 +1,4 @@
+import { EventEmitter, once } from "node:events";
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
 import type { TimelineEntry } from "#contracts/gen/message_pb.ts";
@@ -37,31 +38,35 @@ export function entriesRoute({ hub }: Pick<GatewayContext, "hub">): FastifyPlugi
       async (request) => {
         const { userId } = request.identity!;
         const { epoch = "", after = "0" } = request.query;
-        const { entries, ...position } = await next(hub, userId, { epoch, seq: after }, callOf(request));
-        return { ...position, entries: entries.map((entry) => toApiEntry(entry, userId)) };
+        const { entries, ...rest } = await next(hub, userId, { epoch, seq: after }, callOf(request));
+        return { ...rest, entries: entries.map((entry) => toApiEntry(entry, userId)) };
       },
     );
   };
 }
 
+interface Answer extends Position {
+  recovered: boolean;
+  entries: TimelineEntry[];
+}
+
 /** What follows the position; nothing if nothing comes for a while. */
-async function next(hub: TimelineHub, userId: string, position: Position, call: Call) {
-  const { promise, resolve } = Promise.withResolvers<{ recovered: boolean; entries: TimelineEntry[] }>();
+async function next(hub: TimelineHub, userId: string, position: Position, call: Call): Promise<Answer> {
+  const heard = new EventEmitter<{ answer: [Answer] }>();
+  const answer = (recovered: boolean, entries: TimelineEntry[]) =>
+    heard.emit("answer", { ...receiver.position, recovered, entries });
   const receiver: Receiver = {
     userId,
     position,
-    take: (entries) => resolve({ recovered: true, entries }),
-    resync: () => resolve({ recovered: false, entries: [] }),
+    take: (entries) => answer(true, entries),
+    resync: () => answer(false, []),
   };
-  const none = () => resolve({ recovered: true, entries: [] });
-  const timer = setTimeout(none, waitMs);
-  call.signal?.addEventListener("abort", none);
+  const signal = AbortSignal.any([AbortSignal.timeout(waitMs), ...(call.signal ? [call.signal] : [])]);
+  const answered = once(heard, "answer", { signal }).catch(() => [{ ...position, recovered: true, entries: [] }]);
   try {
     await hub.join(receiver, call, (recovered) => recovered || receiver.resync());
-    return { ...(await promise), ...receiver.position };
+    return (await answered)[0] as Answer;
   } finally {
-    clearTimeout(timer);
-    call.signal?.removeEventListener("abort", none);
     hub.leave(receiver);
   }
 }
