@@ -127,7 +127,11 @@ describe.each(shapes)("realtime, %s", (shape) => {
     const waiting = ask(`?epoch=${start.epoch}&after=0`);
     await write(ada, ben, "while you wait");
     const heard = await waiting;
-    expect(heard).toMatchObject({ seq: "1", recovered: true, entries: [{ message: { text: "while you wait" } }] });
+    expect(heard).toMatchObject({
+      seq: "1",
+      recovered: true,
+      entries: [{ message: { text: "while you wait" } }],
+    });
     await write(ada, ben, "meanwhile");
     const { entries } = await ask(`?epoch=${heard.epoch}&after=${heard.seq}`);
     expect(entries.map(({ seq, message }) => [seq, message?.text])).toEqual([["2", "meanwhile"]]);

@@ -1061,6 +1061,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/realtime/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What has reached one after a position, or does within 25 seconds
+         * @description Send `epoch` and `seq` of the answer before as `epoch` and `after`. Where `recovered` is false, something may be missing: take the position first, then the lists, then go on from the position.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The number of an entry in the timeline of its person; each is one more than the one before. */
+                    after?: string;
+                    /** @description Numbers of another epoch mean something else. */
+                    epoch?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            entries: {
+                                /** Format: date-time */
+                                at: string;
+                                /** @description message, read, or removed: what was there went with an account. */
+                                kind: string;
+                                message?: {
+                                    /** @description A 64-bit id as a decimal string. */
+                                    conversationId: string;
+                                    /** @description A 64-bit id as a decimal string. */
+                                    id: string;
+                                    /** @description A 64-bit id as a decimal string. */
+                                    senderId: string;
+                                    /** Format: date-time */
+                                    sentAt: string;
+                                    text: string;
+                                };
+                                read?: {
+                                    /** @description A 64-bit id as a decimal string. */
+                                    conversationId: string;
+                                    /** @description A 64-bit id as a decimal string. */
+                                    readerId: string;
+                                    /** @description A 64-bit id as a decimal string. */
+                                    upTo: string;
+                                };
+                                /** @description The number of an entry in the timeline of its person; each is one more than the one before. */
+                                seq: string;
+                            }[];
+                            epoch: string;
+                            recovered: boolean;
+                            seq: string;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;

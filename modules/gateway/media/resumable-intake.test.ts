@@ -8,7 +8,7 @@ import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
 import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import { deadlineExceeded } from "#platform/rpc/call.ts";
-import { noSignals } from "#platform/signals/signals.ts";
+import { localSignals } from "#platform/signals/signals.ts";
 import { createResumableIntake } from "./resumable-intake.ts";
 
 const content = Buffer.from("....ftypisom and the rest of a film");
@@ -30,7 +30,7 @@ test("a file that takes longer than its sender waits is hashed once, and finishe
   };
   const announced = { receivePiece: (_from: object, receive: () => Promise<number>) => receive() };
   const protect = embeddedProtection({ limits: true, metrics: createMetrics() });
-  const intake = createResumableIntake(blobs, video as never, announced as never, noSignals, protect);
+  const intake = createResumableIntake(blobs, video as never, announced as never, localSignals(), protect);
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;

@@ -62,7 +62,9 @@ async function next(hub: TimelineHub, userId: string, position: Position, call: 
     resync: () => answer(false, []),
   };
   const signal = AbortSignal.any([AbortSignal.timeout(waitMs), ...(call.signal ? [call.signal] : [])]);
-  const answered = once(heard, "answer", { signal }).catch(() => [{ ...position, recovered: true, entries: [] }]);
+  const answered = once(heard, "answer", { signal }).catch(() => [
+    { ...position, recovered: true, entries: [] },
+  ]);
   try {
     await hub.join(receiver, call, (recovered) => recovered || receiver.resync());
     return (await answered)[0] as Answer;

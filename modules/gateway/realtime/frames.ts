@@ -11,7 +11,10 @@ export const Seq = Type.String({
   pattern: "^\\d{1,19}$",
   description: "The number of an entry in the timeline of its person; each is one more than the one before.",
 });
-export const Epoch = Type.String({ maxLength: 64, description: "Numbers of another epoch mean something else." });
+export const Epoch = Type.String({
+  maxLength: 64,
+  description: "Numbers of another epoch mean something else.",
+});
 const Time = Type.String({ format: "date-time" });
 const frame = <Name extends string, Fields extends Record<string, Type.TSchema>>(
   name: Name,
@@ -62,7 +65,9 @@ export const serverFrames = {
   welcome: frame("welcome", {
     epoch: Epoch,
     seq: Seq,
-    recovered: Type.Boolean({ description: "Whether what follows `seq` is everything after the position of the hello." }),
+    recovered: Type.Boolean({
+      description: "Whether what follows `seq` is everything after the position of the hello.",
+    }),
     heartbeatMs: Type.Integer({ description: "How often to send a ping at least." }),
   }),
   entries: frame("entries", { entries: Type.Array(Entry) }),
