@@ -21,7 +21,7 @@ const frame = <Name extends string, Fields extends Record<string, Type.TSchema>>
   fields: Fields,
 ) => Type.Object({ type: Type.Literal(name), ...fields });
 
-const Message = Type.Object({
+const ApiMessage = Type.Object({
   id: Id,
   conversationId: Id,
   senderId: Id,
@@ -33,7 +33,7 @@ export const Entry = Type.Object({
   seq: Seq,
   at: Time,
   kind: Type.String({ description: "message, read, or removed: what was there went with an account." }),
-  message: Type.Optional(Message),
+  message: Type.Optional(ApiMessage),
   read: Type.Optional(Type.Object({ conversationId: Id, readerId: Id, upTo: Id })),
 });
 
@@ -72,7 +72,7 @@ export const serverFrames = {
   }),
   entries: frame("entries", { entries: Type.Array(Entry) }),
   resync: frame("resync", { epoch: Epoch, seq: Seq }),
-  sent: frame("sent", { idempotencyKey: Key, message: Message }),
+  sent: frame("sent", { idempotencyKey: Key, message: ApiMessage }),
   refused: frame("refused", { idempotencyKey: Key, ...Refusal }),
   pong: frame("pong", {}),
   reconnect: frame("reconnect", { afterMs: Type.Integer() }),
