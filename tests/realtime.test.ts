@@ -9,6 +9,7 @@ interface Entry {
   seq: string;
   at: string;
   kind: string;
+  idempotencyKey?: string;
   message?: { id: string; conversationId: string; senderId: string; text: string };
   read?: { conversationId: string; readerId: string; upTo: string };
 }
@@ -74,9 +75,13 @@ describe.each(shapes)("realtime, %s", (shape) => {
     expect(
       heard.map(({ seq, kind, message }) => [seq, kind, message?.text, message?.conversationId]),
     ).toEqual([0, 1, 2, 3, 4].map((i) => [`${i + 1}`, "message", `hello ${i}`, ada.id]));
-    expect((await ada1.entriesUpTo(5)).map(({ message }) => message?.conversationId)).toEqual(
-      Array(5).fill(ben.id),
-    );
+    expect(
+      (await ada1.entriesUpTo(5)).map(({ message, idempotencyKey }) => [
+        message?.conversationId,
+        idempotencyKey,
+      ]),
+    ).toEqual([0, 1, 2, 3, 4].map((i) => [ben.id, `k${i}`]));
+    expect(heard.map(({ idempotencyKey }) => idempotencyKey)).toEqual(Array(5).fill(undefined));
     const sent = await ada1.frame("sent");
     expect(sent).toMatchObject({ idempotencyKey: "k0", message: { id: heard[0]!.message!.id } });
   });

@@ -43,6 +43,8 @@ export interface EntryRow {
   actorId: string;
   /** Null once it is removed. */
   message: MessageRow | null;
+  /** Of the person's own message. */
+  key: string | null;
 }
 
 export interface TimelineRows {
@@ -103,7 +105,8 @@ export function timelineStore(db: Kysely<Tables>) {
             'peerId', t.peer_id::text, 'subjectId', t.subject_id::text, 'actorId', t.actor_id::text,
             'message', case when m.id is not null then json_build_object('id', m.id::text,
               'sender_id', m.sender_id::text, 'receiver_id', (m.low_id + (m.high_id - m.sender_id))::text,
-              'content', m.content) end) order by t.seq) as entries
+              'content', m.content) end,
+            'key', case when m.sender_id = t.user_id then m.idempotency_key end) order by t.seq) as entries
           from (
             select * from message.timeline t
             where w.known and t.user_id = w.user_id and t.seq > w.after and p.seq - w.after between 1 and ${maxReplayed}

@@ -1096,6 +1096,8 @@ export interface paths {
                             entries: {
                                 /** Format: date-time */
                                 at: string;
+                                /** @description Of a message of one's own: the key it was sent with. */
+                                idempotencyKey?: string;
                                 /** @description message, read, or removed: what was there went with an account. */
                                 kind: string;
                                 message?: {

@@ -19,6 +19,7 @@ import { I18nProvider } from "./i18n/i18n.tsx";
 import { pickLanguage } from "./i18n/language.ts";
 import { loadFirstWords } from "./i18n/load-dictionary.ts";
 import { createPictureUploadStore } from "./pictures/picture-upload-store.ts";
+import { createRealtime } from "./realtime/start.ts";
 import { createPreferences } from "./settings/preferences.ts";
 import { App } from "./shell/app.tsx";
 import { browserStorage } from "./shell/browser-storage.ts";
@@ -83,6 +84,7 @@ const cache = new QueryClient({
     mutations: { networkMode: "always" },
   },
 });
+const realtime = createRealtime({ api, session, cache });
 // Before React renders: the first video is what people wait for.
 const { feedTab } = preferences.get();
 const { feed, video } = firstAnswers();
@@ -113,7 +115,9 @@ const first = await words.catch((error) => {
 });
 createRoot(root).render(
   <StrictMode>
-    <ServicesProvider value={{ api, sendRaw, session, preferences, uploads, pictureUploads, drafts }}>
+    <ServicesProvider
+      value={{ api, sendRaw, session, preferences, uploads, pictureUploads, drafts, realtime }}
+    >
       <QueryClientProvider client={cache}>
         <I18nProvider first={first}>
           <ToastProvider>

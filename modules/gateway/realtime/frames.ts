@@ -34,6 +34,9 @@ export const Entry = Type.Object({
   at: Time,
   kind: Type.String({ description: "message, read, or removed: what was there went with an account." }),
   message: Type.Optional(ApiMessage),
+  idempotencyKey: Type.Optional(
+    Type.String({ description: "Of a message of one's own: the key it was sent with." }),
+  ),
   read: Type.Optional(Type.Object({ conversationId: Id, readerId: Id, upTo: Id })),
 });
 
@@ -104,8 +107,8 @@ export function toApiMessage({ id, senderId, receiverId, content, sentAtMs }: Me
 }
 
 /** An entry of that person's timeline. `removed`: its place stays, what was there went with somebody's account. */
-export function toApiEntry({ seq, atMs, what }: TimelineEntry, ownId: string) {
-  const entry = { seq, at: toTime(atMs) };
+export function toApiEntry({ seq, atMs, what, idempotencyKey }: TimelineEntry, ownId: string) {
+  const entry = { seq, at: toTime(atMs), ...(idempotencyKey && { idempotencyKey }) };
   switch (what.case) {
     case "message":
       return { ...entry, kind: "message", message: toApiMessage(what.value, ownId) };

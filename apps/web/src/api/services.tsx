@@ -1,5 +1,6 @@
 import { createContext, type ReactNode, use, useSyncExternalStore } from "react";
 import type { PictureUploadStore } from "../pictures/picture-upload-store.ts";
+import type { Realtime } from "../realtime/start.ts";
 import type { Preferences } from "../settings/preferences.ts";
 import type { Drafts } from "../social/drafts.ts";
 import type { UploadStore } from "../upload/upload-store.ts";
@@ -17,6 +18,7 @@ export interface Services {
   uploads: UploadStore;
   pictureUploads: PictureUploadStore;
   drafts: Drafts;
+  realtime: Realtime;
 }
 
 const Context = createContext<Services | null>(null);

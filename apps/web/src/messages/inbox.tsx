@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 import { peopleQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
@@ -9,26 +9,16 @@ import { Avatar } from "../ui/avatar.tsx";
 import { Failure } from "../ui/failure.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
-import { createMessageCache } from "./message-cache.ts";
 import { isVideoLink } from "./message-content.tsx";
-import { conversationsQuery, fetchConversations } from "./message-queries.ts";
+import { conversationsQuery } from "./message-queries.ts";
 import { UnreadMark } from "./unread-mark.tsx";
-import { useLive } from "./use-live.ts";
-
-const CHECK_MS = 5000;
 
 /** Friends without a conversation, then all conversations, the one with the latest message first. */
 export function Inbox({ me, openId }: { me: User; openId: string | undefined }) {
   const { t } = useI18n();
   const { api } = useServices();
-  const cache = useQueryClient();
   const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = useInfiniteQuery(
     conversationsQuery(api),
-  );
-  useLive(
-    async () => createMessageCache(cache).conversations(await fetchConversations(api)),
-    CHECK_MS,
-    data !== undefined,
   );
   const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
   useAgain(data ? error : null, fetchNextPage);

@@ -41,6 +41,23 @@ export function createMessageCache(cache: QueryClient) {
         ...items.filter((one) => one.peer.id !== peer.id),
       ]);
     },
+    /** Moves a conversation up with its new message; one that is not known is fetched with the others. */
+    latest(peerId: string, message: Message) {
+      const lists = cache.getQueryData<Conversations>(["conversations"]);
+      const found = lists?.pages.flatMap(({ items }) => items).find((one) => one.peer.id === peerId);
+      if (!lists || !found) return void cache.invalidateQueries({ queryKey: ["conversations"] });
+      if (BigInt(message.id) <= BigInt(found.latest.id)) return;
+      const unread = found.unread + Number(message.senderId === peerId);
+      const others = lists.pages.map((page) => ({
+        ...page,
+        items: page.items.filter((one) => one !== found),
+      }));
+      const [first, ...rest] = others;
+      cache.setQueryData<Conversations>(["conversations"], {
+        ...lists,
+        pages: [{ ...first!, items: [{ ...found, latest: message, unread }, ...first!.items] }, ...rest],
+      });
+    },
     /** Replaces the newest conversations; ones that moved up or disappeared are dropped, later ones stay. */
     conversations(fresh: ConversationPage) {
       const ids = new Set(fresh.items.map((one) => one.peer.id));

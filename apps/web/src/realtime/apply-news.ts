@@ -1,0 +1,30 @@
+import type { QueryClient } from "@tanstack/react-query";
+import { createMessageCache } from "../messages/message-cache.ts";
+import type { Entry } from "./timeline.ts";
+
+/** Writes what has reached the viewer into every list that shows it. */
+export function applyNews(cache: QueryClient, ownId: string) {
+  const known = createMessageCache(cache);
+  return {
+    entries(entries: readonly Entry[]) {
+      for (const { message, read, idempotencyKey } of entries) {
+        if (message) {
+          const { id, conversationId, senderId, text, sentAt } = message;
+          const receiverId = senderId === ownId ? conversationId : ownId;
+          if (idempotencyKey)
+            known.changeOutbox(conversationId, (waiting) =>
+              waiting.filter(({ key }) => key !== idempotencyKey),
+            );
+          known.arrived(conversationId, [{ id, senderId, receiverId, content: text, sentAt }]);
+          known.latest(conversationId, { id, senderId, receiverId, content: text, sentAt });
+        }
+        if (read?.readerId === ownId) known.read(read.conversationId);
+      }
+      void cache.invalidateQueries({ queryKey: ["unread"] });
+    },
+    resync() {
+      for (const queryKey of [["unread"], ["conversations"], ["messages"]])
+        void cache.invalidateQueries({ queryKey });
+    },
+  };
+}

@@ -1,0 +1,231 @@
+import type { Entry, News, Position, Timeline } from "./timeline.ts";
+
+/** What is used of a WebSocket. */
+export type Socket = Pick<WebSocket, "send" | "close" | "onopen" | "onmessage" | "onclose">;
+
+export interface Answer extends Position {
+  recovered: boolean;
+  entries: readonly Entry[];
+}
+
+interface Options {
+  timeline: Timeline;
+  news: Pick<News, "online">;
+  open(): Socket;
+  /** What comes after the position, as soon as there is something. Rejects if the server could not be asked. */
+  poll(position: Position | undefined, signal: AbortSignal): Promise<Answer>;
+  /** A token that is not `refused`; null: nobody is logged in any more. Rejects if the server could not be asked. */
+  token(refused: string | null): Promise<string | null>;
+  /** How long to wait after an error instead of `usualMs`. */
+  againMs?(error: unknown, usualMs: number): number;
+  random?: () => number;
+}
+
+export interface RealtimeClient {
+  /** The network or the page is back: looks at once whether the line is alive. */
+  wake(): void;
+  stop(): void;
+}
+
+/** How a connection or a request ended. */
+interface End {
+  /** It worked for a while. */
+  worked?: boolean;
+  /** The server said when to come back. */
+  afterMs?: number | undefined;
+  /** Why the server ended it. */
+  reason?: string;
+}
+
+type Frame = {
+  type: string;
+  reason?: string;
+  afterMs?: number;
+  retryAfterMs?: number;
+  heartbeatMs?: number;
+} & Partial<Answer>;
+
+const FIRST_MS = 500;
+const LONGEST_MS = 20_000;
+/** From connecting to `welcome`. */
+const WELCOME_MS = 15_000;
+/** A line that is asked whether it is alive answers within this time. */
+const ALIVE_MS = 5_000;
+/** A connection that lasts so long was none of a row of failures. */
+const LASTING_MS = 10_000;
+/** After so many connections without a welcome, requests take over; a connection is tried again after a while. */
+const FAILURES_TO_POLL = 3;
+const POLLING_MS = 5 * 60_000;
+/** Reasons to ask for another token. */
+const TOKEN_REASONS = new Set(["TOKEN_INVALID", "TOKEN_EXPIRED", "SESSION_ENDED"]);
+
+/**
+ * Keeps a timeline going over a WebSocket, or over requests that wait where there is none, and comes back by itself. The
+ * protocol is described by /api/v1/asyncapi.json.
+ */
+export function createRealtimeClient(options: Options): RealtimeClient {
+  const { timeline, news, open, poll, token, againMs = (_, ms) => ms, random = Math.random } = options;
+  const stopped = new AbortController();
+  let failures = 0;
+  let unwelcomed = 0;
+  let pollUntilMs = 0;
+  let refused: string | null = null;
+  let endPause = () => {};
+  let probe = () => {};
+  const now = () => performance.now();
+
+  /** One connection, from `hello` to its end. */
+  function connect(access: string): Promise<End> {
+    return new Promise((resolve) => {
+      const socket = open();
+      const timers = new Set<ReturnType<typeof setTimeout>>();
+      let heardMs = now();
+      let welcomedMs: number | undefined;
+      let over = false;
+
+      const after = (ms: number, act: () => void) => {
+        const timer = setTimeout(() => {
+          timers.delete(timer);
+          act();
+        }, ms);
+        timers.add(timer);
+      };
+      const say = (frame: object) => socket.send(JSON.stringify(frame));
+      // A line that is dead would tell of its end much later.
+      function finish(end: End = {}) {
+        if (over) return;
+        over = true;
+        for (const timer of timers) clearTimeout(timer);
+        socket.onopen = socket.onmessage = socket.onclose = null;
+        stopped.signal.removeEventListener("abort", leave);
+        probe = () => {};
+        socket.close();
+        resolve({ worked: welcomedMs !== undefined && now() - welcomedMs > LASTING_MS, ...end });
+      }
+      const leave = () => finish();
+
+      function beat(everyMs: number, firstMs: number) {
+        after(firstMs, () => {
+          // Sleep and wake: the answer to the last one should be here long since.
+          if (now() - heardMs > 2 * everyMs) return finish();
+          say({ type: "ping" });
+          beat(everyMs, everyMs);
+        });
+      }
+
+      function hear(frame: Frame) {
+        if (frame.type === "welcome") {
+          welcomedMs = now();
+          unwelcomed = 0;
+          if (!frame.recovered || !timeline.position())
+            timeline.moveTo({ epoch: frame.epoch!, seq: frame.seq! });
+          const everyMs = frame.heartbeatMs ?? 30_000;
+          beat(everyMs, everyMs * random());
+          news.online(true);
+        } else if (frame.type === "entries") {
+          // What is missing comes with the next connection.
+          if (!timeline.take(frame.entries ?? [])) return finish();
+          const position = timeline.position();
+          if (position) say({ type: "ack", seq: position.seq });
+        } else if (frame.type === "resync") timeline.moveTo({ epoch: frame.epoch!, seq: frame.seq! });
+        else if (frame.type === "reconnect") finish({ afterMs: frame.afterMs });
+        else if (frame.type === "bye") finish({ reason: frame.reason ?? "", afterMs: frame.retryAfterMs });
+      }
+
+      socket.onopen = () => say({ type: "hello", token: access, device: "web", ...timeline.position() });
+      socket.onmessage = ({ data }: { data: unknown }) => {
+        heardMs = now();
+        const frame = readFrame(data);
+        if (frame) hear(frame);
+      };
+      socket.onclose = () => finish();
+      stopped.signal.addEventListener("abort", leave);
+      after(WELCOME_MS, () => welcomedMs === undefined && finish());
+      probe = () => {
+        if (welcomedMs === undefined) return;
+        const askedMs = now();
+        say({ type: "ping" });
+        after(ALIVE_MS, () => heardMs < askedMs && finish());
+      };
+    });
+  }
+
+  async function askOnce(): Promise<End> {
+    const answer = await poll(timeline.position(), stopped.signal);
+    if (stopped.signal.aborted) return {};
+    news.online(true);
+    const { epoch, seq, recovered, entries } = answer;
+    if (!recovered || !timeline.position()) timeline.moveTo({ epoch, seq });
+    return { worked: timeline.take(entries), afterMs: 0 };
+  }
+
+  async function attempt(): Promise<End | undefined> {
+    const access = await token(refused);
+    if (access === null) return undefined;
+    if (now() < pollUntilMs) return askOnce();
+    if (unwelcomed >= FAILURES_TO_POLL) {
+      unwelcomed = 0;
+      pollUntilMs = now() + POLLING_MS;
+      return askOnce();
+    }
+    unwelcomed++;
+    const end = await connect(access);
+    if (TOKEN_REASONS.has(end.reason ?? "")) refused = access;
+    return end;
+  }
+
+  async function run() {
+    while (!stopped.signal.aborted) {
+      let waitMs: number;
+      try {
+        const end = await attempt();
+        if (!end || stopped.signal.aborted) break;
+        failures = end.worked ? 0 : failures + 1;
+        waitMs = end.afterMs ?? backOffMs();
+        if (waitMs > 0) news.online(false);
+      } catch (error) {
+        if (stopped.signal.aborted) break;
+        failures++;
+        news.online(false);
+        waitMs = againMs(error, backOffMs());
+      }
+      await pause(waitMs);
+    }
+    news.online(false);
+  }
+
+  /** Anything up to a bound that doubles, so that those who lost their lines together do not come back together. */
+  function backOffMs(): number {
+    return random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures, 10));
+  }
+
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  void run();
+  return {
+    wake() {
+      probe();
+      endPause();
+    },
+    stop() {
+      stopped.abort();
+      endPause();
+    },
+  };
+}
+
+function readFrame(data: unknown): Frame | undefined {
+  try {
+    return JSON.parse(String(data)) as Frame;
+  } catch {
+    return undefined;
+  }
+}
