@@ -9,6 +9,7 @@ import {
   isSoonOver,
   isTransient,
   refreshSession,
+  take,
 } from "./api/client.ts";
 import { feedQuery, videoQuery } from "./api/queries.ts";
 import { createRetryHints } from "./api/retry-hints.ts";
@@ -18,6 +19,8 @@ import { firstAnswers, firstFilmMoves, hideFirstScreen } from "./feed/first-scre
 import { I18nProvider } from "./i18n/i18n.tsx";
 import { pickLanguage } from "./i18n/language.ts";
 import { loadFirstWords } from "./i18n/load-dictionary.ts";
+import { createMessageCache } from "./messages/message-cache.ts";
+import { createOutbox } from "./messages/outbox.ts";
 import { createPictureUploadStore } from "./pictures/picture-upload-store.ts";
 import { createRealtime } from "./realtime/start.ts";
 import { createPreferences } from "./settings/preferences.ts";
@@ -84,7 +87,20 @@ const cache = new QueryClient({
     mutations: { networkMode: "always" },
   },
 });
-const realtime = createRealtime({ api, session, cache });
+const messages = createMessageCache(cache);
+const outbox = createOutbox({
+  storage: local,
+  session,
+  send: ({ peerId, content, key }) =>
+    take(
+      api.POST("/api/v1/conversations/{userId}/messages", {
+        params: { path: { userId: peerId } },
+        body: { content, idempotencyKey: key },
+      }),
+    ),
+  onSent: messages.add,
+});
+const realtime = createRealtime({ api, session, cache, outbox });
 // Before React renders: the first video is what people wait for.
 const { feedTab } = preferences.get();
 const { feed, video } = firstAnswers();
@@ -116,7 +132,7 @@ const first = await words.catch((error) => {
 createRoot(root).render(
   <StrictMode>
     <ServicesProvider
-      value={{ api, sendRaw, session, preferences, uploads, pictureUploads, drafts, realtime }}
+      value={{ api, sendRaw, session, preferences, uploads, pictureUploads, drafts, realtime, outbox }}
     >
       <QueryClientProvider client={cache}>
         <I18nProvider first={first}>

@@ -1,4 +1,5 @@
 import { createContext, type ReactNode, use, useSyncExternalStore } from "react";
+import type { Outbox } from "../messages/outbox.ts";
 import type { PictureUploadStore } from "../pictures/picture-upload-store.ts";
 import type { Realtime } from "../realtime/start.ts";
 import type { Preferences } from "../settings/preferences.ts";
@@ -19,6 +20,7 @@ export interface Services {
   pictureUploads: PictureUploadStore;
   drafts: Drafts;
   realtime: Realtime;
+  outbox: Outbox;
 }
 
 const Context = createContext<Services | null>(null);

@@ -3,8 +3,8 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { AlertIcon } from "../ui/icons.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
-import type { Outgoing } from "./message-cache.ts";
 import { MessageContent } from "./message-content.tsx";
+import type { Outgoing } from "./outbox.ts";
 
 /** After a pause of this length the time is shown. */
 const PAUSE_MS = 5 * 60_000;
@@ -15,7 +15,7 @@ interface Props {
   outbox: readonly Outgoing[];
   hasOlder: boolean;
   onOlder: () => unknown;
-  onAgain: (outgoing: Outgoing) => void;
+  onAgain: () => void;
   onDrop: (key: string) => void;
 }
 
@@ -57,7 +57,7 @@ export function Bubbles({ peer, messages, outbox, hasOlder, onOlder, onAgain, on
               <div className="bubble-failed" role="alert">
                 <AlertIcon size={16} />
                 {t.notSent}
-                <button type="button" onClick={() => onAgain(outgoing)}>
+                <button type="button" onClick={onAgain}>
                   {t.retry}
                 </button>
                 <button type="button" onClick={() => onDrop(outgoing.key)}>

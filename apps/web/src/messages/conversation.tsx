@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useState, useSyncExternalStore } from "react";
 import { Link } from "wouter";
 import { asProblem } from "../api/problem.ts";
 import { userQuery } from "../api/queries.ts";
@@ -15,7 +15,6 @@ import { Avatar } from "../ui/avatar.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { RetryButton } from "../ui/retry-button.tsx";
 import { Bubbles } from "./bubbles.tsx";
-import { outboxQuery } from "./message-cache.ts";
 import { MessageComposer } from "./message-composer.tsx";
 import { useConversation } from "./use-conversation.ts";
 import { useSend } from "./use-send.ts";
@@ -67,7 +66,8 @@ export function Conversation({ peerId, alone }: Props) {
 
 function Talk({ peer }: { peer: User }) {
   const { t } = useI18n();
-  const { drafts } = useServices();
+  const { drafts, realtime } = useServices();
+  const offline = useSyncExternalStore(realtime.subscribe, realtime.isOffline);
   const where = `messages/${peer.id}`;
   const [text, setText] = useState(() => drafts.get(where));
   const write = (next: string) => {
@@ -75,8 +75,7 @@ function Talk({ peer }: { peer: User }) {
     drafts.set(where, next);
   };
   const { messages, data, error, refetch, ...older } = useConversation(peer.id);
-  const { data: outbox } = useQuery(outboxQuery(peer.id));
-  const { send, again, drop, refused } = useSend(peer, (content) => write(content));
+  const { waiting, send, again, drop, refused } = useSend(peer.id, write);
   if (!data)
     return error ? (
       <Notice title={t.conversationFailed} body={explain(t, error)}>
@@ -93,7 +92,7 @@ function Talk({ peer }: { peer: User }) {
       <Bubbles
         peer={peer}
         messages={messages}
-        outbox={outbox}
+        outbox={waiting}
         hasOlder={older.hasNextPage && !older.isFetching && !error}
         onOlder={older.fetchNextPage}
         onAgain={again}
@@ -108,6 +107,11 @@ function Talk({ peer }: { peer: User }) {
         </div>
       ) : (
         stranger && <p className="chat-note">{t.strangerHint(peer.name)}</p>
+      )}
+      {offline && (
+        <p className="chat-note" role="status">
+          {t.offlineNote}
+        </p>
       )}
       {!peer.blocked && (
         <MessageComposer

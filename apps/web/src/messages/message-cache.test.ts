@@ -37,38 +37,39 @@ function filled() {
 
 it("adds new messages to the newest page, each once", () => {
   const { cache, messages } = filled();
-  messages.arrived("1", [message("4"), message("5")]);
-  messages.arrived("1", [message("5")]);
+  for (const id of ["4", "5", "5"]) messages.add("1", message(id));
   expect(cache.getQueryData(["messages", "1"])).toMatchObject({
     pages: [{ items: [{ id: "3" }, { id: "4" }, { id: "5" }] }, { items: [{ id: "1" }, { id: "2" }] }],
   });
-  messages.arrived("9", [message("5")]);
+  messages.add("9", message("5"));
   expect(cache.getQueryData(["messages", "9"])).toBeUndefined();
 });
 
-it("moves the conversation of a sent message to the top, also a new one", () => {
-  const { rows, messages } = filled();
-  messages.sent(peer("1"), message("5"));
-  expect(rows()).toEqual([["1 5 3", "2 95 0"], ["3 70 1"]]);
-  messages.sent(peer("7"), message("6"));
-  expect(rows()[0]).toEqual(["7 6 0", "1 5 3", "2 95 0"]);
-});
-
-it("replaces the newest conversations and keeps the ones below", () => {
-  const { rows, messages } = filled();
-  messages.conversations({
-    items: [conversation("1", 4, "99"), conversation("2", 0, "95")],
-    nextCursor: "y",
+it("adds a message to an answer that was under way when it came", async () => {
+  const { cache, messages } = filled();
+  let arrive = (_: unknown) => {};
+  const asked = cache.fetchQuery({
+    queryKey: ["messages", "3"],
+    queryFn: () => new Promise((resolve) => (arrive = resolve)),
   });
-  expect(rows()).toEqual([["1 99 4", "2 95 0"], ["3 70 1"]]);
+  messages.add("3", message("9"));
+  arrive({ pages: [{ items: [message("8")], nextCursor: null }], pageParams: [undefined] });
+  await asked;
+  expect(cache.getQueryData(["messages", "3"])).toMatchObject({
+    pages: [{ items: [{ id: "8" }, { id: "9" }] }],
+  });
 });
 
-it("drops conversations that are gone", () => {
-  const { rows, messages } = filled();
-  messages.conversations({ items: [conversation("1", 3)], nextCursor: "y" });
-  expect(rows()).toEqual([["1 90 3"], ["3 70 1"]]);
-  messages.conversations({ items: [conversation("1", 3)], nextCursor: null });
-  expect(rows()).toEqual([["1 90 3"], []]);
+it("moves the conversation of a new message to the top, and counts what others wrote", () => {
+  const { cache, rows, messages } = filled();
+  messages.add("1", message("500"));
+  expect(rows()).toEqual([["1 500 3", "2 95 0"], ["3 70 1"]]);
+  messages.add("3", { ...message("600"), senderId: "3" });
+  messages.add("3", { ...message("600"), senderId: "3" });
+  expect(rows()).toEqual([["3 600 2", "1 500 3", "2 95 0"], []]);
+  expect(cache.getQueryState(["conversations"])?.isInvalidated).toBe(false);
+  messages.add("7", message("700"));
+  expect(cache.getQueryState(["conversations"])?.isInvalidated).toBe(true);
 });
 
 it("marks a conversation as read, and has the unread ones counted again", () => {

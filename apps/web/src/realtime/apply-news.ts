@@ -1,9 +1,10 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { createMessageCache } from "../messages/message-cache.ts";
+import type { Outbox } from "../messages/outbox.ts";
 import type { Entry } from "./timeline.ts";
 
 /** Writes what has reached the viewer into every list that shows it. */
-export function applyNews(cache: QueryClient, ownId: string) {
+export function applyNews(cache: QueryClient, outbox: Pick<Outbox, "arrived">, ownId: string) {
   const known = createMessageCache(cache);
   return {
     entries(entries: readonly Entry[]) {
@@ -11,12 +12,8 @@ export function applyNews(cache: QueryClient, ownId: string) {
         if (message) {
           const { id, conversationId, senderId, text, sentAt } = message;
           const receiverId = senderId === ownId ? conversationId : ownId;
-          if (idempotencyKey)
-            known.changeOutbox(conversationId, (waiting) =>
-              waiting.filter(({ key }) => key !== idempotencyKey),
-            );
-          known.arrived(conversationId, [{ id, senderId, receiverId, content: text, sentAt }]);
-          known.latest(conversationId, { id, senderId, receiverId, content: text, sentAt });
+          known.add(conversationId, { id, senderId, receiverId, content: text, sentAt });
+          if (idempotencyKey) outbox.arrived(idempotencyKey);
         }
         if (read?.readerId === ownId) known.read(read.conversationId);
       }

@@ -31,7 +31,7 @@ export function shareRealtime({ name, news, start, locks, channel }: Options): {
   let client: ReturnType<typeof start> | undefined;
   let isOnline = false;
   const tell = (told: Told) => {
-    if (client) channel.postMessage(told);
+    if (client && !stopped.signal.aborted) channel.postMessage(told);
   };
   const timeline = createTimeline({
     entries(entries, epoch) {

@@ -2,6 +2,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import { type Api, againMs, take } from "../api/client.ts";
 import { createListeners } from "../api/listeners.ts";
 import type { SessionStore } from "../api/session.ts";
+import type { Outbox } from "../messages/outbox.ts";
 import { applyNews } from "./apply-news.ts";
 import { createRealtimeClient } from "./client.ts";
 import { shareRealtime } from "./shared.ts";
@@ -20,8 +21,13 @@ const OFFLINE_AFTER_MS = 4_000;
 const POLL_MS = 35_000;
 
 /** Keeps every list fresh with what reaches the viewer, as long as somebody is logged in. */
-export function createRealtime(services: { api: Api; session: SessionStore; cache: QueryClient }): Realtime {
-  const { api, session, cache } = services;
+export function createRealtime(services: {
+  api: Api;
+  session: SessionStore;
+  cache: QueryClient;
+  outbox: Outbox;
+}): Realtime {
+  const { api, session, cache, outbox } = services;
   const changes = createListeners();
   let offline = false;
   let followed: string | undefined;
@@ -36,8 +42,10 @@ export function createRealtime(services: { api: Api; session: SessionStore; cach
     changes.call();
   }
   function online(is: boolean) {
-    if (is) setOffline(false);
-    else losing ??= setTimeout(() => setOffline(true), OFFLINE_AFTER_MS);
+    if (is) {
+      setOffline(false);
+      outbox.wake();
+    } else losing ??= setTimeout(() => setOffline(true), OFFLINE_AFTER_MS);
   }
 
   const start = (timeline: Timeline, news: Pick<News, "online">) =>
@@ -65,7 +73,7 @@ export function createRealtime(services: { api: Api; session: SessionStore; cach
     shared = undefined;
     setOffline(false);
     if (!id) return;
-    const { entries, resync } = applyNews(cache, id);
+    const { entries, resync } = applyNews(cache, outbox, id);
     shared = shareRealtime({
       name: `douya.realtime ${id}`,
       news: { entries, resync, online },

@@ -81,7 +81,7 @@ function Friend({ friend, videoId }: { friend: User; videoId: string }) {
         }),
       ),
     onSuccess: (message) => {
-      createMessageCache(cache).sent(friend, message);
+      createMessageCache(cache).add(friend.id, message);
       toast(t.sentTo(friend.name));
     },
   });
