@@ -59,7 +59,7 @@ const local = new Set([
     "events.partitioning",
   ],
   ...["feed.delivery", "feed.job", "feed.pull_clock", "feed.rebuild", "ids.node_lease", "interaction.job"],
-  ...["lease.installation", "lease.process", "message.epoch"],
+  ...["lease.installation", "lease.process", "message.epoch", "message.job"],
   // New followers of the last 24 hours.
   ...[
     "relation.hot_follow",

@@ -151,6 +151,24 @@ describe.each(shapes)("realtime, %s", (shape) => {
     expect(await device.closed()).toBe(1008);
   });
 
+  test("a connection goes on with the next token of its session, and with nobody else's", async () => {
+    const [ada, ben] = await friends();
+    const device = await connect(ada);
+    const next = await server.logIn(ada.username, ada.password);
+    device.tell({ type: "token", token: next.session.accessToken });
+    device.tell({ type: "ping" });
+    await device.frame("pong");
+    await write(ben, ada, "still here?");
+    await device.entriesUpTo(1);
+    // The first one counts no more.
+    body(await ada.delete("/sessions/current"), 204);
+    await write(ben, ada, "and now?");
+    await device.entriesUpTo(2);
+    expect(device.frames.some(({ type }) => type === "bye")).toBe(false);
+    device.tell({ type: "token", token: ben.session.accessToken });
+    expect(await device.frame("bye")).toMatchObject({ reason: "FRAME_INVALID" });
+  });
+
   test.each([
     ["no JSON", "{", "FRAME_INVALID"],
     ["an unknown type", `{"type":"wonder"}`, "FRAME_INVALID"],

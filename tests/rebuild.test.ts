@@ -155,6 +155,6 @@ describe("douya rebuild", () => {
   test.each([[[]], [["nonsense"]], [["inboxes", "hot-users"]]])("%j: told what to say", async (words) => {
     const program = startProgram(["rebuild", ...words], {});
     expect(await within(program.ended, () => "it does not end")).toMatchObject({ code: 1 });
-    expect(program.output().trim()).toBe("Say one of: hot-users, rankings, inboxes.");
+    expect(program.output().trim()).toBe("Say one of: hot-users, rankings, timelines, inboxes.");
   });
 });

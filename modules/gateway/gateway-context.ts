@@ -1,6 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
 import type { Logger } from "#platform/observe/log.ts";
+import type { Protection } from "#platform/protect/protection.ts";
 import type { Composer } from "./composition/composer.ts";
 import type { FeedPages } from "./composition/feed-pages.ts";
 import type { Admit } from "./edge/admit.ts";
@@ -36,6 +37,7 @@ export interface GatewayContext {
   /** What the URLs of public files begin with; empty: what others do. */
   mediaUrl: string;
   signed: SignedMedia;
+  protect: Pick<Protection, "boundedQueue">;
   hub: TimelineHub;
   log: Logger;
   urlsFor(request: FastifyRequest): MediaUrls;

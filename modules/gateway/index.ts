@@ -101,6 +101,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       publicUrl: config.publicUrl,
       mediaUrl: config.mediaUrl,
       hub,
+      protect,
       log,
     };
     return {

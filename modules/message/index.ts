@@ -3,7 +3,9 @@ import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { timelineSignal, writeHeads } from "#contracts/timelines.ts";
 import { perCall } from "#platform/db/database.ts";
+import { rebuildJob, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { repeatEvery } from "#platform/module/repeat.ts";
 import { only } from "#platform/rpc/service.ts";
 import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
@@ -18,6 +20,8 @@ import { messageStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
 import { type Head, timelineStore } from "./timeline-store.ts";
 
+const expireEveryMs = 3_600_000;
+
 /** Conversations between two people, and the timelines of what reaches each person. */
 export const messageModule = defineModule<object, Tables>()({
   name: "message",
@@ -31,11 +35,20 @@ export const messageModule = defineModule<object, Tables>()({
   },
   migrations,
   recount: counts,
-  async start({ db, clients, ids, events, signals }) {
+  readModels: { timelines: { group: "message.accounts" } },
+  async start({ db, clients, ids, events, signals, jobs, log }) {
     const reached = (heads: Head[]) => {
       if (heads.length > 0) void signals.tell(timelineSignal, writeHeads(heads));
     };
     const store = perCall(db, messageStore);
+    const timelines = perCall(db, timelineStore);
+    const workers = jobs.work({
+      kinds: { [rebuildKind]: rebuildJob(db, timelines.lasting.rebuild) },
+      concurrency: 1,
+    });
+    const stopExpiry = repeatEvery(expireEveryMs, timelines.lasting.expire, (error) =>
+      log.warn({ err: error }, "could not remove old entries of timelines"),
+    );
     const erasures = consumeErasures(events, perCall(db, accountErasureStore));
     return {
       handlers: {
@@ -45,10 +58,14 @@ export const messageModule = defineModule<object, Tables>()({
           clients.relation,
         ),
         markRead: markRead(store, reached),
-        readTimelines: readTimelines(perCall(db, timelineStore)),
+        readTimelines: readTimelines(timelines),
         ...readHandlers(store.reading),
       },
-      stop: () => erasures.stop(),
+      async stop() {
+        await workers.stop();
+        await stopExpiry();
+        await erasures.stop();
+      },
     };
   },
 });

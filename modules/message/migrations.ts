@@ -1,4 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
+import { wholeJobTable } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-conversations": `
@@ -57,11 +58,14 @@ export const migrations: Migrations = {
       actor_id int8 not null,
       primary key (user_id, seq)
     );
+    -- Of a few pages: entries lie almost in the order of their time, and the oldest are removed.
+    create index timeline_old on message.timeline using brin (at_ms) with (pages_per_range = 32);
     -- One row. Another epoch says that numbers mean something else than before.
     create table message.epoch (
       is_only boolean primary key default true check (is_only),
       epoch text not null
     );
     insert into message.epoch (epoch) values (substr(md5(gen_random_uuid()::text), 1, 12));
+    ${wholeJobTable("message")}
   `,
 };

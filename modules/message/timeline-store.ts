@@ -8,6 +8,13 @@ import type { Tables } from "./tables.ts";
 /** Numbers in the table never change. What is void was removed with its account; its place stays, so there is no gap. */
 export const entryKinds = { void: 0, message: 1, read: 2 } as const;
 
+/** How many entries a person has at least, if they are not too old. */
+const maxKept = 10_000;
+const trimEvery = 500;
+const keptMs = 30 * 24 * 3_600_000;
+/** Entries removed in one statement. */
+const chunk = 5_000;
+
 /** Something that reaches a person. */
 export interface NewEntry {
   userId: string;
@@ -79,12 +86,38 @@ export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]
     )
     select user_id, seq, gone from heads`.execute(on);
   refuseDeleted(rows);
-  return rows.map((row) => ({ userId: row.user_id, seq: row.seq }));
+  const heads = rows.map((row) => ({ userId: row.user_id, seq: row.seq }));
+  await trim(on, heads, entries.length);
+  return heads;
 }
 
-/** Reads timelines. */
+/** Removes what a person has too much of: now and then, since it costs as much for one entry as for many. */
+async function trim(on: Queryable<Tables>, heads: readonly Head[], added: number): Promise<void> {
+  const due = heads.filter(({ seq }) => Number(seq) > maxKept && Number(seq) % trimEvery < added);
+  if (due.length === 0) return;
+  await sql`
+    delete from message.timeline t
+    using unnest(${due.map(({ userId }) => userId)}::int8[], ${due.map(({ seq }) => seq)}::int8[]) as h(user_id, seq)
+    where t.user_id = h.user_id and t.seq <= h.seq - ${maxKept}`.execute(on);
+}
+
 export function timelineStore(db: Kysely<Tables>) {
   return {
+    /** Removes what is too old. */
+    async expire(stopping: AbortSignal): Promise<void> {
+      for (let removed = chunk; removed === chunk && !stopping.aborted; ) {
+        const { numAffectedRows } = await sql`
+          delete from message.timeline where ctid = any (array(
+            select ctid from message.timeline where at_ms < ${Date.now() - keptMs} limit ${chunk}
+          ))`.execute(db);
+        removed = Number(numAffectedRows);
+      }
+    },
+    /** Begins timelines anew: who has a position is told to take the current one, and then the lists. */
+    async rebuild(on: Queryable<Tables>): Promise<void> {
+      await sql`truncate message.timeline`.execute(on);
+      await sql`update message.epoch set epoch = substr(md5(gen_random_uuid()::text), 1, 12)`.execute(on);
+    },
     /**
      * What follows each position, or that it cannot be said. Up to `limit` entries each: when `seq` is not among them,
      * there are more.

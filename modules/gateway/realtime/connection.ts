@@ -29,6 +29,8 @@ export interface Realtime {
   hub: TimelineHub;
   message: Pick<GatewayClients["message"], "send">;
   limits: Pick<Limits, "takeFor">;
+  /** Runs `enter` in its turn. Error: BUSY. */
+  letIn(call: Call, enter: () => Promise<void>): Promise<void>;
   /** Counts the connection for its person. */
   admit(connection: Connection, userId: string): void;
   forget(connection: Connection): void;
@@ -84,7 +86,13 @@ export function serveConnection(socket: WebSocket, realtime: Realtime, newCall: 
     if (token !== undefined) throw refusal("FRAME_INVALID", "There is one hello, and it is the first frame.");
     token = frame.token;
     const call = newCall();
-    const who = await realtime.auth.identify(token, call);
+    await realtime.letIn(call, () => enter(frame, call));
+  }
+
+  async function enter(frame: Extract<ClientFrame, { type: "hello" }>, call: Call): Promise<void> {
+    // Nobody waits any more.
+    if (ended) return;
+    const who = await realtime.auth.identify(frame.token, call);
     if (ended) return;
     identity = who;
     const { userId } = who;
@@ -100,6 +108,14 @@ export function serveConnection(socket: WebSocket, realtime: Realtime, newCall: 
     );
     if (ended) return realtime.hub.leave(joined);
     receiver = joined;
+  }
+
+  /** A session goes on with its next token, and the connection with it. */
+  async function renew(next: string, { userId }: Identity): Promise<void> {
+    const who = await realtime.auth.identify(next, newCall());
+    if (who.userId !== userId) throw refusal("FRAME_INVALID", "This token is somebody else's.");
+    token = next;
+    identity = who;
   }
 
   function giveEntries(entries: TimelineEntry[], ownId: string): void {
@@ -129,6 +145,7 @@ export function serveConnection(socket: WebSocket, realtime: Realtime, newCall: 
     if (!frame) throw refusal("FRAME_INVALID");
     if (frame.type === "hello") return hello(frame);
     if (!identity) throw refusal("FRAME_INVALID", "The first frame is a hello.");
+    if (frame.type === "token") await renew(frame.token, identity);
     if (frame.type === "ping") tell({ type: "pong" });
     if (frame.type === "send") await send(frame, identity);
   }

@@ -54,6 +54,7 @@ export const clientFrames = {
     conversationId: Id,
     text: Type.String({ maxLength: 16_000 }),
   }),
+  token: frame("token", { token: Type.String({ maxLength: 4_096 }) }),
   ping: frame("ping", {}),
 };
 

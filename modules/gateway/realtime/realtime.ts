@@ -1,8 +1,10 @@
+import { setTimeout as delay } from "node:timers/promises";
 import websocket from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { refusal } from "#contracts/reasons.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { newTraceId } from "#platform/observe/trace-context.ts";
+import type { Protection } from "#platform/protect/protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { type Connection, type Realtime, serveConnection } from "./connection.ts";
 import { subprotocol } from "./frames.ts";
@@ -14,21 +16,36 @@ const maxPerPerson = 20;
 const turns = 20;
 const turnMs = 1_000 / turns;
 const callMs = 10_000;
+/** Hellos answered at once; after a failure everybody comes at the same time. */
+const entriesAtOnce = 64;
+const maxWaiting = 20_000;
+/** A process that ends closes its connections in slices, so that not all of them are taken up by others at once. */
+const slices = 20;
+const leastInSlice = 50;
+const sliceMs = 100;
 /** Clients of a process that ends come back spread over this time. */
 const comeBackMs = 5_000;
 
 export type RealtimeServices = Pick<Realtime, "auth" | "hub" | "message" | "limits"> & {
   publicUrl: string;
   log: Logger;
+  protect: Pick<Protection, "boundedQueue">;
 };
 
 /** Connections over which people are told what reaches them while it happens. */
 export async function realtimeRoutes(app: FastifyInstance, services: RealtimeServices): Promise<void> {
-  const { publicUrl, log } = services;
+  const { publicUrl, log, protect } = services;
+  const entrance = protect.boundedQueue("realtime_entrance", {
+    concurrency: entriesAtOnce,
+    maxWaiting,
+    typicalMs: 10,
+    help: "Connections whose hello waits for its turn.",
+  });
   const connections = new Set<Connection>();
   const ofPerson = new Map<string, Set<Connection>>();
   const realtime: Realtime = {
     ...services,
+    letIn: (call, enter) => entrance.run(enter, call.deadlineMs),
     admit(connection, userId) {
       const own = ofPerson.get(userId) ?? new Set();
       ofPerson.set(userId, own.add(connection));
@@ -62,8 +79,16 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
       perMessageDeflate: false,
       handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
     },
-    preClose() {
+    async preClose() {
       clearInterval(timer);
+      const all = [...connections];
+      const size = Math.max(leastInSlice, Math.ceil(all.length / slices));
+      for (let i = 0; i < all.length; i += size) {
+        if (i > 0) await delay(sliceMs);
+        for (const connection of all.slice(i, i + size))
+          connection.drain(Math.ceil(Math.random() * comeBackMs));
+      }
+      // Whoever came meanwhile.
       for (const connection of connections) connection.drain(Math.ceil(Math.random() * comeBackMs));
     },
   });

@@ -220,6 +220,24 @@ it("comes back when the server said, and with another token when the one it had 
   expect(lines).toHaveLength(3);
 });
 
+it("gives the connection the next token of the session when there is one", async () => {
+  const { next, giveTokens } = scripted();
+  const server = await next(1);
+  server.welcome();
+  giveTokens("token", "second");
+  for (let i = 0; i < 3; i++) {
+    await seconds(30);
+    server.say({ type: "pong" });
+  }
+  expect(server.said.slice(1)).toEqual([
+    { type: "ping" },
+    { type: "ping" },
+    { type: "token", token: "second" },
+    { type: "ping" },
+    { type: "token", token: "token" },
+  ]);
+});
+
 it("asks by requests where no connection is let through, and tries one again later", async () => {
   const asked: (Position | undefined)[] = [];
   let answer = (_: Answer) => {};

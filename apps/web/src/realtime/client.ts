@@ -82,6 +82,7 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       let heardMs = now();
       let welcomedMs: number | undefined;
       let over = false;
+      let given = access;
 
       const after = (ms: number, act: () => void) => {
         const timer = setTimeout(() => {
@@ -104,11 +105,20 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       }
       const leave = () => finish();
 
+      /** The connection goes on with the session's next token. */
+      async function renew() {
+        const next = await token(null).catch(() => null);
+        if (over || next === null || next === given) return;
+        given = next;
+        say({ type: "token", token: next });
+      }
+
       function beat(everyMs: number, firstMs: number) {
         after(firstMs, () => {
           // Sleep and wake: the answer to the last one should be here long since.
           if (now() - heardMs > 2 * everyMs) return finish();
           say({ type: "ping" });
+          void renew();
           beat(everyMs, everyMs);
         });
       }

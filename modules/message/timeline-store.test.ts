@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { type Database, openDatabase } from "#platform/db/database.ts";
+import { migrate } from "#platform/db/migrate.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
+import { migrations as leaseMigrations } from "#platform/lease/migrations.ts";
+import { createLog } from "#platform/observe/log.ts";
+import fc from "#platform/testing/property.ts";
+import { createTestDatabaseFrom, type TestDatabase } from "#platform/testing/test-database.ts";
+import { migrations } from "./migrations.ts";
+import type { Tables } from "./tables.ts";
+import { append, type NewEntry, timelineStore } from "./timeline-store.ts";
+
+const log = createLog("silent");
+let testDatabase: TestDatabase;
+let database: Database;
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabaseFrom("message_timelines", async (url) => {
+    const fresh = openDatabase(url, { log });
+    await migrate(fresh, "lease", leaseMigrations);
+    await migrate(fresh, "message", migrations);
+    await fresh.close();
+  });
+  database = openDatabase(testDatabase.url, { log });
+});
+afterAll(async () => {
+  await database.close();
+  await testDatabase.drop();
+});
+beforeEach(() => database.pool.query("truncate message.person, message.timeline"));
+
+const db = () => database.of<Tables>("message");
+const store = () => timelineStore(db());
+const entry = (userId: string, subjectId: number, atMs = Date.now()): NewEntry => ({
+  ...{ userId, kind: "read", atMs, peerId: "9", subjectId: String(subjectId), actorId: "9", unread: 0 },
+});
+const add = (...entries: NewEntry[]) => inTransaction(db(), (on) => append(on, entries));
+async function read(userId: string, seq: string, limit = 300) {
+  const [{ epoch }] = (await database.pool.query<{ epoch: string }>("select epoch from message.epoch"))
+    .rows as [{ epoch: string }];
+  const [found] = await store().after([{ userId, epoch, seq }], limit);
+  return found!;
+}
+
+test("whoever appends at the same time, numbers of each person have no gap and no double", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(fc.constantFrom("1", "2", "3"), { minLength: 1, maxLength: 5 }), { maxLength: 12 }),
+      async (transactions) => {
+        await database.pool.query("truncate message.person, message.timeline");
+        await Promise.all(transactions.map((people, i) => add(...people.map((id) => entry(id, i + 1)))));
+        for (const id of ["1", "2", "3"]) {
+          const { seq, entries, recovered } = await read(id, "0");
+          const count = transactions.flat().filter((one) => one === id).length;
+          expect([seq, recovered]).toEqual([String(count), true]);
+          expect(entries.map((one) => one.seq)).toEqual(
+            Array.from({ length: count }, (_, i) => String(i + 1)),
+          );
+        }
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
+
+test("a position from before what was removed as too old is told so, one after it goes on", async () => {
+  const longAgo = Date.now() - 31 * 24 * 3_600_000;
+  await add(entry("1", 1, longAgo), entry("1", 2, longAgo), entry("1", 3));
+  await add(entry("2", 4, longAgo));
+  await store().expire(new AbortController().signal);
+  expect(await read("1", "0")).toMatchObject({ seq: "3", recovered: false, entries: [] });
+  expect(await read("1", "2")).toMatchObject({ seq: "3", recovered: true, entries: [{ seq: "3" }] });
+  expect(await read("2", "1")).toMatchObject({ seq: "1", recovered: true, entries: [] });
+});
+
+test("of a person about 10,000 entries are kept, and those of others stay", async () => {
+  await add(entry("2", 1));
+  for (let i = 0; i < 21; i++) await add(...Array.from({ length: 500 }, () => entry("1", 1)));
+  const { rows } = await database.pool.query(
+    "select user_id::text, count(*)::int4, min(seq)::int4 from message.timeline group by 1 order by 1",
+  );
+  expect(rows).toEqual([
+    { user_id: "1", count: 10_000, min: 501 },
+    { user_id: "2", count: 1, min: 1 },
+  ]);
+  expect(await read("1", "10490")).toMatchObject({ recovered: true, seq: "10500" });
+});
+
+test("timelines begun anew are of another epoch, and go on with their numbers", async () => {
+  await add(entry("1", 1), entry("1", 2));
+  const before = await read("1", "0");
+  await inTransaction(db(), (on) => store().rebuild(on));
+  const [old] = await store().after([{ userId: "1", epoch: before.epoch, seq: "1" }], 300);
+  expect(old).toMatchObject({ seq: "2", recovered: false, entries: [] });
+  expect(old!.epoch).not.toBe(before.epoch);
+  await add(entry("1", 3));
+  expect(await read("1", "2")).toMatchObject({ epoch: old!.epoch, recovered: true, entries: [{ seq: "3" }] });
+});
