@@ -1,9 +1,16 @@
 import { EventEmitter, once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { parseTrustProxy, trustNobody } from "./client-address.ts";
-import { maxConnections, maxConnectionsPerAddress, shareConnections, silentMs } from "./connections.ts";
+import {
+  maxConnections,
+  maxConnectionsPerAddress,
+  maxUpgraded,
+  shareConnections,
+  silentMs,
+} from "./connections.ts";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
 afterEach(() => void vi.useRealTimers());
@@ -22,6 +29,10 @@ function house(trust = trustNobody) {
       destroy() {
         if (socket.open) queueMicrotask(() => events.emit("close"));
         socket.open = false;
+      },
+      upgrade() {
+        server.emit("upgrade", {}, socket);
+        return socket;
       },
       /** Sends a request; returns why it is refused, and how it is answered in the end. */
       ask() {
@@ -60,6 +71,23 @@ test.each([
   const guests = times(100, () => come(stranger));
   expect(guests.map((guest) => guest.ask().refused)).toEqual(times(100, () => undefined));
   expect(openOf(guests)).toBe(100);
+});
+
+test("upgraded connections take no places from requests, are not closed for others, and are bounded by themselves", async () => {
+  const come = house();
+  const lines = times(2 * maxConnectionsPerAddress, () => come(stranger).upgrade());
+  expect(openOf(lines)).toBe(maxConnectionsPerAddress);
+  vi.advanceTimersByTime(silentMs);
+  const silent = times(2 * maxConnectionsPerAddress, () => come(stranger));
+  expect(openOf(silent)).toBe(maxConnectionsPerAddress);
+  expect(openOf(lines)).toBe(maxConnectionsPerAddress);
+  lines[0]!.destroy();
+  await nextTurn();
+  vi.advanceTimersByTime(silentMs);
+  expect(come(stranger).upgrade().open).toBe(true);
+  const all = times(2 * maxUpgraded, (i) => come(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`).upgrade());
+  expect(openOf(all)).toBeLessThanOrEqual(maxUpgraded);
+  expect(openOf(all)).toBeGreaterThan(0.9 * maxUpgraded);
 });
 
 test("a connection with a request in progress, or a new one, is not closed for another", () => {

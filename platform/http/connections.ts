@@ -8,6 +8,8 @@ import { isLoopback } from "./hosts.ts";
 export const maxConnections = 10_000;
 /** Enough for a school or an office behind one address; it takes five such shares to use up all connections. */
 export const maxConnectionsPerAddress = 2_000;
+/** Those that were upgraded stay open while nothing happens, at some 10 KB each; they have places of their own. */
+export const maxUpgraded = 50_000;
 /** How long the head of a request may take, from the start of the connection or the end of the last answer. */
 export const headMs = 10_000;
 export const headCheckMs = 2_000;
@@ -43,7 +45,9 @@ export type Overload = (request: IncomingMessage) => DomainError | undefined;
 export function shareConnections(server: Server, trust: TrustProxy): Overload {
   const newShare = (most: number): Share => ({ most, open: 0, silent: new Map(), idle: new Set() });
   const house = newShare(maxConnections);
+  const upgradedHouse = newShare(maxUpgraded);
   const ofAddress = new Map<string, Share>();
+  const upgradedOfAddress = new Map<string, Share>();
   const places = new WeakMap<Socket, Place>();
 
   function stir(socket: Socket, { shares }: Place): void {
@@ -72,7 +76,7 @@ export function shareConnections(server: Server, trust: TrustProxy): Overload {
     return true;
   }
 
-  function ownShare(socket: Socket): Share[] {
+  function ownShare(socket: Socket, ofAddress: Map<string, Share>): Share[] {
     const address = canonicalAddress(socket.remoteAddress ?? "");
     if (address === undefined || isLoopback(address) || trust(address, 0)) return [];
     const key = addressKey(address);
@@ -85,7 +89,7 @@ export function shareConnections(server: Server, trust: TrustProxy): Overload {
   }
 
   server.on("connection", (socket: Socket) => {
-    const shares = [...ownShare(socket), house];
+    const shares = [...ownShare(socket, ofAddress), house];
     if (!shares.every(makeRoom)) return void socket.destroy();
     places.set(socket, { shares, underWay: 0 });
     for (const share of shares) {
@@ -93,6 +97,14 @@ export function shareConnections(server: Server, trust: TrustProxy): Overload {
       share.silent.set(socket, performance.now());
     }
     socket.prependOnceListener("close", () => leave(socket));
+  });
+  // Before the upgrade is handled. It is no request that ends, and its silence is no reason to close it.
+  server.prependListener("upgrade", (_request: IncomingMessage, socket: Socket) => {
+    leave(socket);
+    const shares = [...ownShare(socket, upgradedOfAddress), upgradedHouse];
+    if (!shares.every(makeRoom)) return void socket.destroy();
+    for (const share of shares) share.open++;
+    places.set(socket, { shares, underWay: 1 });
   });
   // Before the request is handled.
   server.prependListener("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
