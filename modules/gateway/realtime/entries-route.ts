@@ -15,6 +15,9 @@ const waitMs = 25_000;
 /** The same as the connection, for those who cannot have one. */
 export function entriesRoute({ hub }: Pick<GatewayContext, "hub">): FastifyPluginAsyncTypebox {
   return async (app) => {
+    const stopping = new AbortController();
+    // Requests that wait are answered when the process ends.
+    app.addHook("preClose", async () => stopping.abort());
     app.get(
       "/realtime/entries",
       {
@@ -38,7 +41,13 @@ export function entriesRoute({ hub }: Pick<GatewayContext, "hub">): FastifyPlugi
       async (request) => {
         const { userId } = request.identity!;
         const { epoch = "", after = "0" } = request.query;
-        const { entries, ...rest } = await next(hub, userId, { epoch, seq: after }, callOf(request));
+        const { entries, ...rest } = await next(
+          hub,
+          userId,
+          { epoch, seq: after },
+          callOf(request),
+          stopping.signal,
+        );
         return { ...rest, entries: entries.map((entry) => toApiEntry(entry, userId)) };
       },
     );
@@ -51,7 +60,13 @@ interface Answer extends Position {
 }
 
 /** What follows the position; nothing if nothing comes for a while. */
-async function next(hub: TimelineHub, userId: string, position: Position, call: Call): Promise<Answer> {
+async function next(
+  hub: TimelineHub,
+  userId: string,
+  position: Position,
+  call: Call,
+  stopping: AbortSignal,
+): Promise<Answer> {
   const heard = new EventEmitter<{ answer: [Answer] }>();
   const answer = (recovered: boolean, entries: TimelineEntry[]) =>
     heard.emit("answer", { ...receiver.position, recovered, entries });
@@ -61,7 +76,10 @@ async function next(hub: TimelineHub, userId: string, position: Position, call: 
     take: (entries) => answer(true, entries),
     resync: () => answer(false, []),
   };
-  const signal = AbortSignal.any([AbortSignal.timeout(waitMs), ...(call.signal ? [call.signal] : [])]);
+  const signal = AbortSignal.any([
+    ...[AbortSignal.timeout(waitMs), stopping],
+    ...(call.signal ? [call.signal] : []),
+  ]);
   const answered = once(heard, "answer", { signal }).catch(() => [
     { ...position, recovered: true, entries: [] },
   ]);
