@@ -84,6 +84,11 @@ export const gatewayModule = defineModule<GatewayConfig>()({
     );
     const signed = signedMedia(config.secret);
     const hub = createTimelineHub(clients.message, signals, events, log);
+    metrics.gauge(
+      "douya_realtime_receivers",
+      "Connections and waiting requests that are given what reaches their people",
+      hub.receivers,
+    );
     const context: GatewayContext = {
       ...clients,
       auth,

@@ -35,6 +35,8 @@ export interface TimelineHub {
    */
   join(receiver: Receiver, call: Call, welcome: (recovered: boolean) => unknown): Promise<void>;
   leave(receiver: Receiver): void;
+  /** How many are given what reaches their people. */
+  receivers(): number;
   stop(): void;
 }
 
@@ -201,6 +203,7 @@ export function createTimelineHub(
       person.receivers.delete(receiver);
       forgetIfAlone(receiver.userId, person);
     },
+    receivers: () => [...people.values()].reduce((sum, { receivers }) => sum + receivers.size, 0),
     stop() {
       stopped = true;
       clearTimeout(following);
