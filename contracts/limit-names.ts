@@ -4,6 +4,7 @@ export const limitNames = [
   "follows",
   "reactions",
   "messages",
+  "realtime",
   "reading",
   "blocks",
   "reports",

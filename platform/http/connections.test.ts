@@ -31,7 +31,7 @@ function house(trust = trustNobody) {
         socket.open = false;
       },
       upgrade() {
-        server.emit("upgrade", {}, socket);
+        server.emit("upgrade", { method: "GET", headers: { upgrade: "websocket" } }, socket);
         return socket;
       },
       /** Sends a request; returns why it is refused, and how it is answered in the end. */

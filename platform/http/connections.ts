@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { DomainError } from "../errors/domain-error.ts";
 import { addressKey, canonicalAddress, type TrustProxy } from "./client-address.ts";
 import { isLoopback } from "./hosts.ts";
+import { onUpgrade } from "./on-upgrade.ts";
 
 /** Some 200 MB if all are idle, and within the usual limit of open files. */
 export const maxConnections = 10_000;
@@ -98,14 +99,19 @@ export function shareConnections(server: Server, trust: TrustProxy): Overload {
     }
     socket.prependOnceListener("close", () => leave(socket));
   });
-  // Before the upgrade is handled. It is no request that ends, and its silence is no reason to close it.
-  server.prependListener("upgrade", (_request: IncomingMessage, socket: Socket) => {
-    leave(socket);
-    const shares = [...ownShare(socket, upgradedOfAddress), upgradedHouse];
-    if (!shares.every(makeRoom)) return void socket.destroy();
-    for (const share of shares) share.open++;
-    places.set(socket, { shares, underWay: 1 });
-  });
+  onUpgrade(
+    server,
+    (socket) => {
+      // It is no request that ends, and its silence is no reason to close it.
+      leave(socket);
+      const shares = [...ownShare(socket, upgradedOfAddress), upgradedHouse];
+      if (!shares.every(makeRoom)) return false;
+      for (const share of shares) share.open++;
+      places.set(socket, { shares, underWay: 1 });
+      return true;
+    },
+    leave,
+  );
   // Before the request is handled.
   server.prependListener("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
     const place = places.get(socket);

@@ -58,6 +58,34 @@ function talkTo(port: string, bytes: string): { socket: Socket; heard: () => str
   socket.write(bytes);
   return { socket, heard: () => heard };
 }
+
+test("a request that would rather be something else is answered as if it did not ask; one for a WebSocket is handed over", async () => {
+  const handedOver: string[] = [];
+  app.server.on("upgrade", ({ url }, socket) => {
+    handedOver.push(url!);
+    socket.end("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+  });
+  const { port } = new URL(base);
+  const ask = async (method: string, path: string, upgrade: string, body = "") => {
+    const head = `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n`;
+    const type = body && `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
+    const { socket, heard } = talkTo(
+      port,
+      `${head}Upgrade: ${upgrade}\r\nHTTP2-Settings: AA\r\n${type}\r\n${body}`,
+    );
+    await once(socket, "close");
+    return heard();
+  };
+  for (let i = 0; i < 3; i++) {
+    const answer = await ask("POST", "/things", "h2c", JSON.stringify({ a: "x".repeat(20_000) }));
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+    expect(answer).toContain('{"got":{"a":"xxx');
+    expect(await ask("GET", "/livez", "h2c")).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+  }
+  expect(handedOver).toEqual([]);
+  expect(await ask("GET", "/line", "websocket")).toMatch(/^HTTP\/1.1 101/);
+  expect(handedOver).toEqual(["/line"]);
+});
 const get = (path: string, headers: Record<string, string> = {}) => fetch(base + path, { headers });
 
 test("alive whatever else is wrong", async () => {

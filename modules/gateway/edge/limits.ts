@@ -58,6 +58,8 @@ export const limitTable: Row[] = [
     perMinute: 60,
     routes: ["POST /api/v1/conversations/:userId/messages", "POST /douyin/message/action"],
   },
+  // Connections, and requests that wait for what comes.
+  { name: "realtime", burst: 120, perMinute: 120, routes: ["GET /api/v1/realtime/entries"] },
   // A client tells this for every message that is shown.
   { name: "reading", burst: 600, perMinute: 300, routes: ["PUT /api/v1/conversations/:userId/read"] },
   {

@@ -14,9 +14,17 @@ const heartbeatMs = 30_000;
 const missedHeartbeats = 3;
 /** The first frame comes within this time. */
 const helloMs = 10_000;
-/** What a client may leave unread; then it comes back when it has time, and reads from where it was. */
+/** What a client may leave unread; what comes then waits in its timeline until it has read. */
 const maxUnsentBytes = 256 * 1024;
+/** A frame of entries is closed when it is larger than this. */
+const largeFrameBytes = 32 * 1024;
+/** Who reads nothing for so long is to come back when they have time. */
+const unreadMs = 10_000;
+/** A client that does not answer the close is not waited for. */
+const closingMs = 5_000;
 const maxFramesPerSecond = 20;
+/** An acknowledgement costs next to nothing. */
+const ackShare = 0.1;
 /** Frames that are being answered. */
 const maxUnderWay = 20;
 
@@ -48,7 +56,13 @@ export interface Connection {
   end(error: DomainError): void;
 }
 
-export function serveConnection(socket: WebSocket, realtime: Realtime, newCall: () => Call): Connection {
+/** Serves a connection. `unidentified` counts a refused token, and refuses who has had too many. */
+export function serveConnection(
+  socket: WebSocket,
+  realtime: Realtime,
+  newCall: () => Call,
+  unidentified: (reason: string) => Promise<void>,
+): Connection {
   const startedMs = performance.now();
   let heardMs = startedMs;
   let secondMs = startedMs;
@@ -59,16 +73,28 @@ export function serveConnection(socket: WebSocket, realtime: Realtime, newCall: 
   let receiver: Receiver | undefined;
   let checking = false;
   let ended = false;
+  let endedMs = 0;
+  /** Since when it has not read what it was sent. */
+  let fullSinceMs: number | undefined;
+  /** Messages are sent in the order in which they came. */
+  let sending: Promise<void> = Promise.resolve();
 
   function tell(frame: object): void {
     if (ended || socket.readyState !== socket.OPEN) return;
     if (socket.bufferedAmount > maxUnsentBytes) end(refusal("REALTIME_SLOW"));
-    else socket.send(JSON.stringify(frame));
+    else socket.send(JSON.stringify(frame), goOn);
+  }
+  /** It has read: what waits in the timeline is sent. */
+  function goOn(): void {
+    if (ended || fullSinceMs === undefined || socket.bufferedAmount > 0) return;
+    fullSinceMs = undefined;
+    if (receiver) realtime.hub.resume(receiver);
   }
 
   function close(code: number, frame: object): void {
     if (ended) return;
     ended = true;
+    endedMs = performance.now();
     if (receiver) realtime.hub.leave(receiver);
     socket.send(JSON.stringify(frame));
     socket.close(code);
@@ -92,7 +118,12 @@ export function serveConnection(socket: WebSocket, realtime: Realtime, newCall: 
   async function enter(frame: Extract<ClientFrame, { type: "hello" }>, call: Call): Promise<void> {
     // Nobody waits any more.
     if (ended) return;
-    const who = await realtime.auth.identify(frame.token, call);
+    const who = await realtime.auth.identify(frame.token, call).catch(async (error) => {
+      if (error instanceof DomainError && error.kind === "unauthenticated") await unidentified(error.reason);
+      throw error;
+    });
+    if (ended) return;
+    await realtime.limits.takeFor("realtime", who.userId);
     if (ended) return;
     identity = who;
     const { userId } = who;
@@ -118,8 +149,21 @@ export function serveConnection(socket: WebSocket, realtime: Realtime, newCall: 
     identity = who;
   }
 
-  function giveEntries(entries: TimelineEntry[], ownId: string): void {
-    tell({ type: "entries", entries: entries.map((entry) => toApiEntry(entry, ownId)) });
+  /** Sends as many as there is room for; returns how many. */
+  function giveEntries(entries: TimelineEntry[], ownId: string): number {
+    let given = 0;
+    while (given < entries.length && socket.bufferedAmount < maxUnsentBytes) {
+      const frame: string[] = [];
+      for (let bytes = 0; given < entries.length && bytes < largeFrameBytes; given++) {
+        const text = JSON.stringify(toApiEntry(entries[given]!, ownId));
+        bytes += Buffer.byteLength(text);
+        frame.push(text);
+      }
+      if (ended || socket.readyState !== socket.OPEN) return entries.length;
+      socket.send(`{"type":"entries","entries":[${frame.join(",")}]}`, goOn);
+    }
+    if (given < entries.length) fullSinceMs = performance.now();
+    return given;
   }
 
   async function send(
@@ -140,14 +184,17 @@ export function serveConnection(socket: WebSocket, realtime: Realtime, newCall: 
     }
   }
 
-  async function hear(text: string): Promise<void> {
-    const frame = readFrame(text);
+  async function hear(frame: ClientFrame | undefined): Promise<void> {
     if (!frame) throw refusal("FRAME_INVALID");
     if (frame.type === "hello") return hello(frame);
     if (!identity) throw refusal("FRAME_INVALID", "The first frame is a hello.");
     if (frame.type === "token") await renew(frame.token, identity);
     if (frame.type === "ping") tell({ type: "pong" });
-    if (frame.type === "send") await send(frame, identity);
+    if (frame.type === "send") {
+      const who = identity;
+      sending = sending.then(() => send(frame, who));
+      await sending;
+    }
   }
 
   socket.on("message", (data, isBinary) => {
@@ -157,11 +204,13 @@ export function serveConnection(socket: WebSocket, realtime: Realtime, newCall: 
       secondMs = heardMs;
       framesInSecond = 0;
     }
-    if (++framesInSecond > maxFramesPerSecond || underWay >= maxUnderWay)
-      return end(refusal("TOO_MANY_REQUESTS", `Send ${maxFramesPerSecond} frames a second at most.`));
     if (isBinary) return end(refusal("FRAME_INVALID", "Frames are texts."));
+    const frame = readFrame(String(data));
+    framesInSecond += frame?.type === "ack" ? ackShare : 1;
+    if (framesInSecond > maxFramesPerSecond || underWay >= maxUnderWay)
+      return end(refusal("TOO_MANY_REQUESTS", `Send ${maxFramesPerSecond} frames a second at most.`));
     underWay++;
-    hear(String(data))
+    hear(frame)
       .catch((error) => end(refused(error)))
       .finally(() => {
         underWay--;
@@ -181,10 +230,12 @@ export function serveConnection(socket: WebSocket, realtime: Realtime, newCall: 
     },
     look() {
       const now = performance.now();
+      if (ended) return now - endedMs > closingMs ? socket.terminate() : undefined;
+      if (fullSinceMs !== undefined && now - fullSinceMs > unreadMs) return end(refusal("REALTIME_SLOW"));
       if (!identity && now - startedMs > helloMs) return end(refusal("HELLO_LATE"));
       // A client that does not even close is not waited for.
       if (now - heardMs > missedHeartbeats * heartbeatMs) return socket.terminate();
-      if (!identity || checking || ended || realtime.auth.known(token!)) return;
+      if (!identity || checking || realtime.auth.known(token!)) return;
       checking = true;
       realtime.auth
         .identify(token!, newCall())

@@ -4,7 +4,7 @@ import Type from "typebox";
 import type { TimelineEntry } from "#contracts/gen/message_pb.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { answers } from "../api/schemas.ts";
-import { callOf } from "../edge/request-call.ts";
+import { bearerToken, callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { Entry, Epoch, Seq, toApiEntry } from "./frames.ts";
 import type { Position, Receiver, TimelineHub } from "./timeline-hub.ts";
@@ -13,7 +13,7 @@ import type { Position, Receiver, TimelineHub } from "./timeline-hub.ts";
 const waitMs = 25_000;
 
 /** The same as the connection, for those who cannot have one. */
-export function entriesRoute({ hub }: Pick<GatewayContext, "hub">): FastifyPluginAsyncTypebox {
+export function entriesRoute({ hub, auth }: Pick<GatewayContext, "hub" | "auth">): FastifyPluginAsyncTypebox {
   return async (app) => {
     const stopping = new AbortController();
     // Requests that wait are answered when the process ends.
@@ -48,6 +48,9 @@ export function entriesRoute({ hub }: Pick<GatewayContext, "hub">): FastifyPlugi
           callOf(request),
           stopping.signal,
         );
+        // A session that ended while the request waited hears nothing any more.
+        const token = bearerToken(request)!;
+        if (!auth.known(token)) await auth.identify(token, callOf(request));
         return { ...rest, entries: entries.map((entry) => toApiEntry(entry, userId)) };
       },
     );
@@ -68,13 +71,16 @@ async function next(
   stopping: AbortSignal,
 ): Promise<Answer> {
   const heard = new EventEmitter<{ answer: [Answer] }>();
-  const answer = (recovered: boolean, entries: TimelineEntry[]) =>
-    heard.emit("answer", { ...receiver.position, recovered, entries });
+  const answer = (position: Position, recovered: boolean, entries: TimelineEntry[]) =>
+    heard.emit("answer", { ...position, recovered, entries });
   const receiver: Receiver = {
     userId,
     position,
-    take: (entries) => answer(true, entries),
-    resync: () => answer(false, []),
+    take(entries) {
+      answer({ epoch: receiver.position.epoch, seq: entries.at(-1)!.seq }, true, entries);
+      return entries.length;
+    },
+    resync: () => answer(receiver.position, false, []),
   };
   const signal = AbortSignal.any([
     ...[AbortSignal.timeout(waitMs), stopping],

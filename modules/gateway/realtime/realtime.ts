@@ -6,6 +6,7 @@ import type { Logger } from "#platform/observe/log.ts";
 import { newTraceId } from "#platform/observe/trace-context.ts";
 import type { Protection } from "#platform/protect/protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
+import type { Limits } from "../edge/limits.ts";
 import { type Connection, type Realtime, serveConnection } from "./connection.ts";
 import { subprotocol } from "./frames.ts";
 
@@ -23,10 +24,12 @@ const maxWaiting = 20_000;
 const slices = 20;
 const leastInSlice = 50;
 const sliceMs = 100;
+const politeLooks = 10;
 /** Clients of a process that ends come back spread over this time. */
 const comeBackMs = 5_000;
 
-export type RealtimeServices = Pick<Realtime, "auth" | "hub" | "message" | "limits"> & {
+export type RealtimeServices = Pick<Realtime, "auth" | "hub" | "message"> & {
+  limits: Pick<Limits, "takeFor" | "takeUnidentified">;
   publicUrl: string;
   log: Logger;
   protect: Pick<Protection, "boundedQueue">;
@@ -34,7 +37,7 @@ export type RealtimeServices = Pick<Realtime, "auth" | "hub" | "message" | "limi
 
 /** Connections over which people are told what reaches them while it happens. */
 export async function realtimeRoutes(app: FastifyInstance, services: RealtimeServices): Promise<void> {
-  const { publicUrl, log, protect } = services;
+  const { publicUrl, log, protect, limits } = services;
   const entrance = protect.boundedQueue("realtime_entrance", {
     concurrency: entriesAtOnce,
     maxWaiting,
@@ -50,7 +53,9 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
       const own = ofPerson.get(userId) ?? new Set();
       ofPerson.set(userId, own.add(connection));
       const [oldest] = own;
-      if (own.size > maxPerPerson) oldest!.end(refusal("CONNECTION_REPLACED"));
+      if (own.size <= maxPerPerson) return;
+      own.delete(oldest!);
+      oldest!.end(refusal("CONNECTION_REPLACED"));
     },
     forget(connection) {
       connections.delete(connection);
@@ -73,6 +78,8 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
   }, turnMs);
 
   await app.register(websocket, {
+    // A broken frame: anybody can send one, so it is not worth a line in the log.
+    errorHandler: (_error, socket) => socket.terminate(),
     options: {
       maxPayload: maxFrameBytes,
       // 78 KB of memory for each connection, instead of 6.
@@ -90,14 +97,19 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
       }
       // Whoever came meanwhile.
       for (const connection of connections) connection.drain(Math.ceil(Math.random() * comeBackMs));
+      // A phone that sleeps does not answer.
+      for (let i = 0; i < politeLooks && connections.size > 0; i++) await delay(sliceMs);
+      for (const client of app.websocketServer.clients) client.terminate();
     },
   });
   app.addHook("onRequest", async (request) => {
     checkOrigin(request, publicUrl);
   });
-  app.get("/realtime", { websocket: true, schema: { hide: true } }, (socket) => {
+  app.get("/realtime", { websocket: true, schema: { hide: true } }, (socket, request) => {
     const newCall = (): Call => ({ traceId: newTraceId(), deadlineMs: Date.now() + callMs });
-    connections.add(serveConnection(socket, realtime, newCall));
+    connections.add(
+      serveConnection(socket, realtime, newCall, (reason) => limits.takeUnidentified(request, reason)),
+    );
   });
 }
 

@@ -22,8 +22,11 @@ export interface Receiver {
   readonly userId: string;
   /** Up to where it has been given everything. */
   position: Position;
-  /** What follows the position, without a gap; the position is moved on before. */
-  take(entries: TimelineEntry[]): void;
+  /**
+   * What follows the position, without a gap. Returns how many it has taken; where these are not all, it is given nothing
+   * until it asks for more.
+   */
+  take(entries: TimelineEntry[]): number;
   /** The position is of no use: it has been set to the current one. */
   resync(): void;
 }
@@ -34,6 +37,8 @@ export interface TimelineHub {
    * what follows, until it leaves. Error: TOO_MANY_REQUESTS.
    */
   join(receiver: Receiver, call: Call, welcome: (recovered: boolean) => unknown): Promise<void>;
+  /** One that did not take all has room again. */
+  resume(receiver: Receiver): void;
   leave(receiver: Receiver): void;
   /** How many are given what reaches their people. */
   receivers(): number;
@@ -42,12 +47,17 @@ export interface TimelineHub {
 
 interface Person {
   receivers: Set<Receiver>;
+  /** Those that did not take all. */
+  full: Set<Receiver>;
   /** How many are about to be. */
   joining: number;
+  /** How often was told that its timeline has got further. */
+  told: number;
   /** Its timeline is being read. */
   pulling: boolean;
-  /** It has got further since the last reading began. */
-  stale: boolean;
+  /** It is read once more: it may have got further since. */
+  again: boolean;
+  retry: NodeJS.Timeout | undefined;
 }
 
 /** The longest time until it is seen that a word was lost. */
@@ -70,95 +80,124 @@ const isAfter = (seq: string, than: string) => BigInt(seq) > BigInt(than);
 export function createTimelineHub(
   message: Pick<GatewayClients["message"], "readTimelines">,
   signals: Signals,
-  events: EventBroadcast,
+  events: Pick<EventBroadcast, "changesSince">,
   log: Logger,
 ): TimelineHub {
   const people = new Map<string, Person>();
   let cursor = "";
   let following: NodeJS.Timeout | undefined;
-  let lookedAtMs = performance.now();
+  /** Who is looked at next. */
+  let looking = people.entries();
   let stopped = false;
 
-  const readTimeline = coalesce(
-    async (after: (Position & { userId: string })[], call): Promise<Timeline[]> =>
-      (await message.readTimelines({ after }, call)).timelines,
-    // 2,000 fit into a question.
-    () => Math.ceil(2_000 / perQuestion),
-  );
+  const reader = () =>
+    coalesce(
+      async (after: (Position & { userId: string })[], call): Promise<Timeline[]> =>
+        (await message.readTimelines({ after }, call)).timelines,
+      // 2,000 fit into a question.
+      () => Math.ceil(2_000 / perQuestion),
+    );
+  /** Nobody who comes, and no news, waits behind looks at everybody. */
+  const [readForJoin, readNews, readForLook] = [reader(), reader(), reader()];
   const ownCall = (): Call => ({ traceId: newTraceId(), deadlineMs: Date.now() + readMs });
 
   /** Gives all receivers of a person what is new, until there is nothing. */
-  async function pull(userId: string, person: Person): Promise<void> {
-    person.stale = true;
-    if (person.pulling) return;
+  async function pull(userId: string, person: Person, read = readNews): Promise<void> {
+    person.again = true;
+    if (person.pulling || person.retry) return;
     person.pulling = true;
     try {
-      let more = true;
-      while (more && person.receivers.size > 0) {
-        person.stale = false;
-        const [first] = [...person.receivers].sort((one, other) =>
-          isAfter(one.position.seq, other.position.seq) ? 1 : -1,
-        );
-        const { epoch, seq } = first!.position;
-        const timeline = await readTimeline({ userId, epoch, seq }, ownCall());
-        give(person, first!, timeline);
-        const last = timeline.entries.at(-1)?.seq ?? seq;
-        more = person.stale || !timeline.recovered || isAfter(timeline.seq, last);
+      for (let first = nextOf(person); person.again && first; first = nextOf(person)) {
+        person.again = false;
+        const from = first.position;
+        give(person, from, await read({ userId, ...from }, ownCall()));
       }
     } catch (error) {
       log.debug({ err: error }, "could not read a timeline; it is tried again");
-      if (!stopped) setTimeout(() => void pull(userId, person), retryMs).unref();
+      if (!stopped)
+        person.retry = setTimeout(() => {
+          person.retry = undefined;
+          void pull(userId, person);
+        }, retryMs).unref();
     } finally {
       person.pulling = false;
     }
   }
 
-  /** What was read from the position of `first`, which is behind all others of its epoch. */
-  function give(person: Person, first: Receiver, timeline: Timeline): void {
-    if (!timeline.recovered) {
-      if (!person.receivers.has(first)) return;
-      first.position = { epoch: timeline.epoch, seq: timeline.seq };
-      first.resync();
-      return;
-    }
+  /** The receiver that is furthest behind. */
+  function nextOf({ receivers, full }: Person): Receiver | undefined {
+    let next: Receiver | undefined;
+    for (const receiver of receivers)
+      if (!full.has(receiver) && (!next || isAfter(next.position.seq, receiver.position.seq)))
+        next = receiver;
+    return next;
+  }
+
+  /** What was read from a position. Whoever has joined since may be at another one, and behind it. */
+  function give(person: Person, from: Position, { epoch, seq, recovered, entries }: Timeline): void {
     for (const receiver of person.receivers) {
-      const { epoch, seq } = receiver.position;
-      if (epoch !== timeline.epoch) continue;
-      const entries = timeline.entries.filter((entry) => isAfter(entry.seq, seq));
-      if (entries.length === 0) continue;
-      receiver.position = { epoch, seq: entries.at(-1)!.seq };
-      receiver.take(entries);
+      const { position } = receiver;
+      if (person.full.has(receiver)) continue;
+      const isUseless = position.epoch !== epoch || (!recovered && position.seq === from.seq);
+      if (isUseless) {
+        receiver.position = { epoch, seq };
+        receiver.resync();
+      } else if (recovered && !isAfter(from.seq, position.seq)) hand(person, receiver, entries);
+      if (isAfter(seq, receiver.position.seq) && !person.full.has(receiver)) person.again = true;
     }
   }
 
-  signals.listen(timelineSignal, (text) => {
-    for (const { userId, seq } of readHeads(text)) {
-      const person = people.get(userId);
-      if (!person) continue;
-      person.stale = true;
-      const isBehind = [...person.receivers].some(({ position }) => isAfter(seq, position.seq));
-      if (isBehind) void pull(userId, person);
-    }
-  });
+  /** Gives one receiver what it has not been given. */
+  function hand({ full }: Person, receiver: Receiver, entries: TimelineEntry[]): void {
+    const { epoch, seq } = receiver.position;
+    const fresh = entries.filter((entry) => isAfter(entry.seq, seq));
+    if (fresh.length === 0) return;
+    const taken = receiver.take(fresh);
+    if (taken > 0) receiver.position = { epoch, seq: fresh[taken - 1]!.seq };
+    if (taken < fresh.length) full.add(receiver);
+  }
 
-  /** Hears from the log of messages of other processes, and looks at all timelines now and then. */
+  signals.listen(timelineSignal, (text) => {
+    for (const { userId, seq } of readHeads(text)) tellOf(userId, seq);
+  });
+  /** A timeline has got further: up to `seq`, if that is known. */
+  function tellOf(userId: string, seq?: string): void {
+    const person = people.get(userId);
+    if (!person) return;
+    person.told++;
+    const has = ({ position }: Receiver) => seq !== undefined && !isAfter(seq, position.seq);
+    if (![...person.receivers].every(has)) void pull(userId, person);
+  }
+
+  /** Looks at some of all people, so that everybody has been looked at after a while. */
+  function lookAtSome(count: number): void {
+    for (let i = 0; i < count; i++) {
+      let next = looking.next();
+      if (next.done) {
+        looking = people.entries();
+        next = looking.next();
+      }
+      if (next.done) return;
+      const [userId, person] = next.value;
+      void pull(userId, person, readForLook);
+    }
+  }
+
+  /** Hears from the log of messages of other processes. */
   async function follow(): Promise<void> {
+    let share = followMs / lookMs;
     try {
       const found = await events.changesSince([messageSent], cursor);
-      const heard = cursor === "" ? undefined : found.events;
+      // Too much was written to be told of: everybody is looked at sooner.
+      if (cursor !== "" && !found.events) share *= 8;
+      if (cursor !== "")
+        for (const { message: sent } of found.events ?? [])
+          for (const userId of [sent.receiverId, sent.senderId]) tellOf(userId);
       cursor = found.cursor;
-      for (const { message: sent } of heard ?? [])
-        for (const userId of [sent.receiverId, sent.senderId]) {
-          const person = people.get(userId);
-          if (person) void pull(userId, person);
-        }
-      if (!heard || performance.now() - lookedAtMs > lookMs) {
-        lookedAtMs = performance.now();
-        for (const [userId, person] of people) void pull(userId, person);
-      }
     } catch (error) {
       log.debug({ err: error }, "could not follow the log for timelines");
     }
+    lookAtSome(Math.ceil(people.size * share));
     following = undefined;
     if (people.size > 0) keepFollowing();
     // Nobody is here who could miss anything.
@@ -168,45 +207,54 @@ export function createTimelineHub(
     if (!stopped) following ??= setTimeout(() => void follow(), followMs).unref();
   }
 
-  function forgetIfAlone(userId: string, { receivers, joining }: Person): void {
-    if (receivers.size === 0 && joining === 0) people.delete(userId);
+  function forgetIfAlone(userId: string, { receivers, joining, retry }: Person): void {
+    if (receivers.size > 0 || joining > 0) return;
+    clearTimeout(retry);
+    people.delete(userId);
   }
 
   return {
     async join(receiver, call, welcome) {
       const { userId, position } = receiver;
-      // Who joins is told of what comes from before it is asked what there is.
-      const person = people.get(userId) ?? { receivers: new Set(), joining: 0, pulling: false, stale: false };
+      const person: Person = people.get(userId) ?? {
+        ...{ receivers: new Set(), full: new Set(), joining: 0, told: 0 },
+        ...{ pulling: false, again: false, retry: undefined },
+      };
       if (person.receivers.size + person.joining >= maxReceivers)
         throw refusal("TOO_MANY_REQUESTS", "You are connected too often at once. Close some.");
+      // Who joins is told of what comes from before it is asked what there is.
       people.set(userId, person);
       person.joining++;
+      const { told } = person;
       try {
-        const timeline = await readTimeline({ userId, ...position }, call);
-        const { epoch, seq, recovered, entries } = timeline;
+        const { epoch, seq, recovered, entries } = await readForJoin({ userId, ...position }, call);
         if (!recovered) receiver.position = { epoch, seq };
         welcome(recovered);
         person.receivers.add(receiver);
-        const last = entries.at(-1)?.seq;
-        if (last !== undefined) receiver.position = { epoch, seq: last };
-        if (last !== undefined) receiver.take(entries);
-        if (person.stale || isAfter(seq, receiver.position.seq)) void pull(userId, person);
+        hand(person, receiver, entries);
+        if (person.told !== told || isAfter(seq, receiver.position.seq)) void pull(userId, person);
         keepFollowing();
       } finally {
         person.joining--;
         forgetIfAlone(userId, person);
       }
     },
+    resume(receiver) {
+      const person = people.get(receiver.userId);
+      if (person?.full.delete(receiver)) void pull(receiver.userId, person);
+    },
     leave(receiver) {
       const person = people.get(receiver.userId);
       if (!person) return;
       person.receivers.delete(receiver);
+      person.full.delete(receiver);
       forgetIfAlone(receiver.userId, person);
     },
     receivers: () => [...people.values()].reduce((sum, { receivers }) => sum + receivers.size, 0),
     stop() {
       stopped = true;
       clearTimeout(following);
+      for (const { retry } of people.values()) clearTimeout(retry);
     },
   };
 }
