@@ -138,7 +138,8 @@ export function createTimelineHub(
     for (const receiver of person.receivers) {
       const { position } = receiver;
       if (person.full.has(receiver)) continue;
-      const isUseless = position.epoch !== epoch || (!recovered && position.seq === from.seq);
+      const isWhereItWasRead = position.epoch === from.epoch && position.seq === from.seq;
+      const isUseless = position.epoch !== epoch || (!recovered && isWhereItWasRead);
       if (isUseless) {
         receiver.position = { epoch, seq };
         receiver.resync();
