@@ -80,6 +80,10 @@ function setUp({ byHand = false } = {}) {
       for (const resolve of held.splice(0)) resolve();
       await settled();
     },
+    answerNewest: async () => {
+      held.pop()!();
+      await settled();
+    },
     tell: (userId: string) =>
       void signals.tell(timelineSignal, writeHeads([{ userId, seq: String(heads.get(userId)) }])),
     append: (userId: string, count = 1) => void heads.set(userId, (heads.get(userId) ?? 0) + count),
@@ -117,7 +121,7 @@ test("who joins while others are being given news is given all of theirs", async
 });
 
 test("a word that comes during a join is not forgotten because others were given its entry", async () => {
-  const { hub, append, tell, answer, receiver } = setUp({ byHand: true });
+  const { hub, append, tell, answer, answerNewest, receiver } = setUp({ byHand: true });
   const one = receiver("1", { epoch: "e", seq: "0" });
   const joined = hub.join(one, call, () => {});
   await settled();
@@ -126,10 +130,12 @@ test("a word that comes during a join is not forgotten because others were given
   const two = receiver("1", { epoch: "e", seq: "0" });
   const second = hub.join(two, call, () => {});
   await settled();
-  // The join has been read; its answer is still under way.
+  // The join has been read; its answer is still under way, and comes after that to the word.
   append("1");
   tell("1");
   await settled();
+  await answerNewest();
+  expect(one.heard).toEqual(["1"]);
   for (let i = 0; i < 5; i++) await answer();
   await second;
   expect([one.heard, two.heard]).toEqual([["1"], ["1"]]);
