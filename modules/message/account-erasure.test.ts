@@ -8,6 +8,7 @@ import { accountErasureStore } from "./account-erasure-store.ts";
 import { migrations } from "./migrations.ts";
 import { counts } from "./recount.ts";
 import { sendStore } from "./send-store.ts";
+import { messageStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
@@ -88,6 +89,25 @@ test.each([
   const hold = "select from message.person where user_id = 1 for update";
   const outcome = (await heldUp(own.database.pool, hold, late, remove)) as unknown[];
   expect(outcome[0]).toBeInstanceOf(DomainError);
+  expect(await placesOfEve()).toEqual([]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+});
+
+test("what others read goes on while an account is erased, also of its messages", async () => {
+  await send(eve, "1");
+  await send("2", "1");
+  await send("1", eve);
+  await store().markDeleted(eve);
+  const upToId = "9223372036854775807";
+  const heads = await messageStore(own.db).markRead([
+    { userId: "1", peerId: eve, upToId },
+    { userId: eve, peerId: "1", upToId },
+    { userId: "1", peerId: "2", upToId },
+  ]);
+  expect(heads.map(({ userId }) => userId).sort()).toEqual(["1", "2"]);
+  expect(await rowsOf("select unread from message.person where user_id = 1")).toEqual([{ unread: "0" }]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+  await remove();
   expect(await placesOfEve()).toEqual([]);
   expect(await drifts(own.database, counts)).toEqual([]);
 });

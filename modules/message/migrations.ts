@@ -58,8 +58,8 @@ export const migrations: Migrations = {
       actor_id int8 not null,
       primary key (user_id, seq)
     );
-    -- Of a few pages: entries lie almost in the order of their time, and the oldest are removed.
-    create index timeline_old on message.timeline using brin (at_ms) with (pages_per_range = 32);
+    -- The oldest are removed.
+    create index timeline_old on message.timeline (at_ms);
     -- One row. Another epoch says that numbers mean something else than before.
     create table message.epoch (
       is_only boolean primary key default true check (is_only),

@@ -53,9 +53,12 @@ function openProcess(node: number, clockMs: number) {
   const send = createBatcher(sendAll, {
     conflict: (command) => conversationKey(command.senderId, command.receiverId),
   });
-  const markRead = createBatcher(store.markRead, {
-    conflict: (command) => `${command.userId} ${command.peerId}`,
-  });
+  const markRead = createBatcher(
+    (commands: Parameters<typeof store.markRead>[0]) => store.markRead(commands),
+    {
+      conflict: (command) => `${command.userId} ${command.peerId}`,
+    },
+  );
   const close = async () => {
     await events.stop();
     await lease.release();

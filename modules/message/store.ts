@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
@@ -14,26 +15,34 @@ export type Range = { beforeId: string } | { afterId: string };
 
 /** The SQL of the module, except for sending. */
 export function messageStore(db: Kysely<Tables>) {
+  const moveAll = (commands: ReadCommand[]): Promise<Head[]> =>
+    inTransaction(db, async (transaction) => {
+      // Waits for transactions that are sending; the next statement sees everything that they sent.
+      await lock(transaction, commands);
+      const moved = await moveReadPositions(transaction, commands);
+      const atMs = Date.now();
+      const entries = moved.flatMap(({ user_id, peer_id, read_id, change }) => {
+        const entry = { kind: "read", atMs, subjectId: read_id, actorId: user_id } as const;
+        return [
+          { ...entry, userId: user_id, peerId: peer_id, unread: change },
+          { ...entry, userId: peer_id, peerId: user_id, unread: 0 },
+        ];
+      });
+      return entries.length > 0 ? append(transaction, entries) : [];
+    });
   return {
     /**
      * Moves many read positions in one transaction, with the counts; returns whose timelines have got how far. No two
      * may be of the same person and peer.
      */
     async markRead(commands: ReadCommand[]): Promise<Head[]> {
-      return inTransaction(db, async (transaction) => {
-        // Waits for transactions that are sending; the next statement sees everything that they sent.
-        await lock(transaction, commands);
-        const moved = await moveReadPositions(transaction, commands);
-        const atMs = Date.now();
-        const entries = moved.flatMap(({ user_id, peer_id, read_id, change }) => {
-          const entry = { kind: "read", atMs, subjectId: read_id, actorId: user_id } as const;
-          return [
-            { ...entry, userId: user_id, peerId: peer_id, unread: change },
-            { ...entry, userId: peer_id, peerId: user_id, unread: 0 },
-          ];
-        });
-        return entries.length > 0 ? append(transaction, entries) : [];
-      });
+      try {
+        return await moveAll(commands);
+      } catch (error) {
+        if (!(error instanceof AccountsDeleted)) throw error;
+        // Deleted since the transaction began: they have read enough, and are told no more.
+        return this.markRead(commands.filter(({ userId }) => !error.ids.has(userId)));
+      }
     },
     /** Up to `limit` messages, the oldest first. */
     async messages({ userId, peerId }: Pair, range: Range, limit: number): Promise<MessageRow[]> {

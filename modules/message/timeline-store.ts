@@ -63,7 +63,8 @@ export interface TimelineRows {
 
 /**
  * Appends entries in their order, each with the next number of its person, within the transaction of their fact. It
- * locks the rows of all people, so this is the transaction's last lock. Error: AccountsDeleted.
+ * locks the rows of all people, so this is the transaction's last lock. Read marks are not told to deleted accounts. Error:
+ * AccountsDeleted.
  */
 export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]): Promise<Head[]> {
   const { rows } = await sql<{ user_id: string; seq: string; gone: boolean }>`
@@ -73,6 +74,9 @@ export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]
         ${entries.map((one) => one.peerId)}::int8[], ${entries.map((one) => one.subjectId)}::int8[],
         ${entries.map((one) => one.actorId)}::int8[], ${entries.map((one) => one.unread)}::int4[])
         with ordinality as a(user_id, kind, at_ms, peer_id, subject_id, actor_id, unread, n)
+      -- That somebody has read what is being erased concerns nobody else.
+      where a.kind <> ${entryKinds.read} or a.actor_id = a.user_id or not exists (
+        select from message.person p where p.user_id = a.user_id and p.gone)
     ), heads as (
       insert into message.person as p (user_id, unread, seq)
       select user_id, sum(unread), count(*) from added group by user_id order by user_id
@@ -108,7 +112,7 @@ export function timelineStore(db: Kysely<Tables>) {
       for (let removed = chunk; removed === chunk && !stopping.aborted; ) {
         const { numAffectedRows } = await sql`
           delete from message.timeline where ctid = any (array(
-            select ctid from message.timeline where at_ms < ${Date.now() - keptMs} limit ${chunk}
+            select ctid from message.timeline where at_ms < ${Date.now() - keptMs} order by at_ms limit ${chunk}
           ))`.execute(db);
         removed = Number(numAffectedRows);
       }
