@@ -29,9 +29,14 @@ async function send(request: Request, hints: RetryHints): Promise<Response> {
   hints.check(request);
   // Files are loaded from the page's own origin, whatever else the server is called: the page may load no others.
   request.headers.set("douya-urls", "paths");
+  // RFC 7240: who says how long the server may wait, waits as long.
+  const [, waitSeconds = 0] = /^wait=(\d+)$/.exec(request.headers.get("prefer") ?? "") ?? [];
   try {
     const response = await fetch(request, {
-      signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      signal: AbortSignal.any([
+        request.signal,
+        AbortSignal.timeout(TIMEOUT_MS + 1_000 * Number(waitSeconds)),
+      ]),
     });
     await hints.note(request, response);
     return response;

@@ -103,9 +103,12 @@ it("says who it is, and passes on what comes, in order, and tells up to where it
   server.say({ type: "entries", entries: [entry(8), entry(9)] });
   server.say({ type: "entries", entries: [entry(10)] });
   expect(heard).toEqual(["resync e 7", "8", "9", "10"]);
+  await seconds(1);
+  server.say({ type: "entries", entries: [entry(11)] });
+  await seconds(1);
   expect(server.said.slice(1)).toEqual([
-    { type: "ack", seq: "9" },
     { type: "ack", seq: "10" },
+    { type: "ack", seq: "11" },
   ]);
   expect(states).toEqual([true]);
 });
@@ -158,7 +161,7 @@ it("notices that nobody answers any more, and comes back", async () => {
   first.say({ type: "pong" });
   await seconds(31);
   first.say({ type: "pong" });
-  await seconds(95);
+  await seconds(59);
   expect(first.closed).toBe(true);
   (await next(2)).welcome({ recovered: true });
   expect(states).toEqual([true, false, true]);
@@ -265,6 +268,17 @@ it("asks by requests where no connection is let through, and tries one again lat
   answer({ epoch: "e", seq: "6", recovered: true, entries: [] });
   (await next(4)).welcome({ recovered: true });
   expect(lines[3]!.said[0]).toMatchObject({ epoch: "e", seq: "6" });
+});
+
+it("tries a connection again at once when requests do not get through either", async () => {
+  const { next, lines } = scripted({ poll: () => Promise.reject(new Error("restarting")) });
+  for (const count of [1, 2, 3]) {
+    (await next(count)).end();
+    await seconds(5);
+  }
+  while (lines.length === 3) await seconds(1);
+  lines[3]!.welcome();
+  expect(lines[3]!.said[0]).toMatchObject({ type: "hello" });
 });
 
 it("is not confused by frames that it does not know, nor by what is none", async () => {

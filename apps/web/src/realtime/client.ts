@@ -51,6 +51,7 @@ const LONGEST_MS = 20_000;
 const WELCOME_MS = 15_000;
 /** A line that is asked whether it is alive answers within this time. */
 const ALIVE_MS = 5_000;
+const ACK_MS = 1_000;
 /** A connection that lasts so long was none of a row of failures. */
 const LASTING_MS = 10_000;
 /** After so many connections without a welcome, requests take over; a connection is tried again after a while. */
@@ -83,6 +84,8 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       let welcomedMs: number | undefined;
       let over = false;
       let given = access;
+      let pingedMs = Number.NEGATIVE_INFINITY;
+      let acknowledging = false;
 
       const after = (ms: number, act: () => void) => {
         const timer = setTimeout(() => {
@@ -105,6 +108,17 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       }
       const leave = () => finish();
 
+      /** Once a second at most, however many come. */
+      function acknowledge() {
+        if (acknowledging) return;
+        acknowledging = true;
+        after(ACK_MS, () => {
+          acknowledging = false;
+          const position = timeline.position();
+          if (position) say({ type: "ack", seq: position.seq });
+        });
+      }
+
       /** The connection goes on with the session's next token. */
       async function renew() {
         const next = await token(null).catch(() => null);
@@ -115,8 +129,9 @@ export function createRealtimeClient(options: Options): RealtimeClient {
 
       function beat(everyMs: number, firstMs: number) {
         after(firstMs, () => {
-          // Sleep and wake: the answer to the last one should be here long since.
-          if (now() - heardMs > 2 * everyMs) return finish();
+          // By the ping and not by the clock: timers of hidden pages and of sleeping phones come late.
+          if (pingedMs > heardMs) return finish();
+          pingedMs = now();
           say({ type: "ping" });
           void renew();
           beat(everyMs, everyMs);
@@ -135,8 +150,7 @@ export function createRealtimeClient(options: Options): RealtimeClient {
         } else if (frame.type === "entries") {
           // What is missing comes with the next connection.
           if (!timeline.take(frame.entries ?? [])) return finish();
-          const position = timeline.position();
-          if (position) say({ type: "ack", seq: position.seq });
+          acknowledge();
         } else if (frame.type === "resync") timeline.moveTo({ epoch: frame.epoch!, seq: frame.seq! });
         else if (frame.type === "reconnect") finish({ afterMs: frame.afterMs });
         else if (frame.type === "bye") finish({ reason: frame.reason ?? "", afterMs: frame.retryAfterMs });
@@ -175,8 +189,10 @@ export function createRealtimeClient(options: Options): RealtimeClient {
     if (now() < pollUntilMs) return askOnce();
     if (unwelcomed >= FAILURES_TO_POLL) {
       unwelcomed = 0;
+      const end = await askOnce();
+      // Requests get through, so it is the connection that does not.
       pollUntilMs = now() + POLLING_MS;
-      return askOnce();
+      return end;
     }
     unwelcomed++;
     const end = await connect(access);
@@ -196,6 +212,7 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       } catch (error) {
         if (stopped.signal.aborted) break;
         failures++;
+        pollUntilMs = 0;
         news.online(false);
         waitMs = againMs(error, backOffMs());
       }
@@ -222,6 +239,7 @@ export function createRealtimeClient(options: Options): RealtimeClient {
   void run();
   return {
     wake() {
+      pollUntilMs = 0;
       probe();
       endPause();
     },

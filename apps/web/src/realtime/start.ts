@@ -17,8 +17,8 @@ export interface Realtime {
 
 /** Lines that come back within this time are nobody's concern. */
 const OFFLINE_AFTER_MS = 4_000;
-/** Longer than the server waits for news. */
-const POLL_MS = 35_000;
+/** How long the server waits for news before it answers that there are none. */
+const WAIT_SECONDS = 25;
 
 /** Keeps every list fresh with what reaches the viewer, as long as somebody is logged in. */
 export function createRealtime(services: {
@@ -58,7 +58,8 @@ export function createRealtime(services: {
         take(
           api.GET("/api/v1/realtime/entries", {
             params: { query: position ? { epoch: position.epoch, after: position.seq } : {} },
-            signal: AbortSignal.any([signal, AbortSignal.timeout(POLL_MS)]),
+            headers: { prefer: `wait=${WAIT_SECONDS}` },
+            signal,
           }),
         ),
       token: (refused) => (refused ? session.renew(refused) : session.accessToken()),
