@@ -20,7 +20,7 @@ import { I18nProvider } from "./i18n/i18n.tsx";
 import { pickLanguage } from "./i18n/language.ts";
 import { loadFirstWords } from "./i18n/load-dictionary.ts";
 import { createMessageCache } from "./messages/message-cache.ts";
-import { createOutbox } from "./messages/outbox.ts";
+import { createOutbox, messageDraft } from "./messages/outbox.ts";
 import { createPictureUploadStore } from "./pictures/picture-upload-store.ts";
 import { createRealtime } from "./realtime/start.ts";
 import { createPreferences } from "./settings/preferences.ts";
@@ -99,6 +99,11 @@ const outbox = createOutbox({
       }),
     ),
   onSent: messages.add,
+  giveBack(peerId, content) {
+    const where = messageDraft(peerId);
+    // Words that were written meanwhile stay.
+    drafts.set(where, [content, drafts.get(where)].filter(Boolean).join("\n"));
+  },
 });
 const realtime = createRealtime({ api, session, cache, outbox });
 // Before React renders: the first video is what people wait for.

@@ -16,6 +16,7 @@ import { Notice, Spinner } from "../ui/notice.tsx";
 import { RetryButton } from "../ui/retry-button.tsx";
 import { Bubbles } from "./bubbles.tsx";
 import { MessageComposer } from "./message-composer.tsx";
+import { messageDraft } from "./outbox.ts";
 import { useConversation } from "./use-conversation.ts";
 import { useSend } from "./use-send.ts";
 
@@ -68,14 +69,14 @@ function Talk({ peer }: { peer: User }) {
   const { t } = useI18n();
   const { drafts, realtime } = useServices();
   const offline = useSyncExternalStore(realtime.subscribe, realtime.isOffline);
-  const where = `messages/${peer.id}`;
+  const where = messageDraft(peer.id);
   const [text, setText] = useState(() => drafts.get(where));
   const write = (next: string) => {
     setText(next);
     drafts.set(where, next);
   };
   const { messages, data, error, refetch, ...older } = useConversation(peer.id);
-  const { waiting, send, again, drop, refused } = useSend(peer.id, write);
+  const { waiting, send, again, drop, refused } = useSend(peer.id, () => setText(drafts.get(where)));
   if (!data)
     return error ? (
       <Notice title={t.conversationFailed} body={explain(t, error)}>

@@ -65,17 +65,32 @@ it("moves the conversation of a new message to the top, and counts what others w
   messages.add("1", message("500"));
   expect(rows()).toEqual([["1 500 3", "2 95 0"], ["3 70 1"]]);
   messages.add("3", { ...message("600"), senderId: "3" });
-  messages.add("3", { ...message("600"), senderId: "3" });
   expect(rows()).toEqual([["3 600 2", "1 500 3", "2 95 0"], []]);
   expect(cache.getQueryState(["conversations"])?.isInvalidated).toBe(false);
   messages.add("7", message("700"));
   expect(cache.getQueryState(["conversations"])?.isInvalidated).toBe(true);
 });
 
+it("puts what was missed in its place, and counts it, though one's own message was told before", () => {
+  const { cache, rows, messages } = filled();
+  messages.add("1", { ...message("110"), senderId: "me" });
+  for (const id of ["101", "102"]) messages.add("1", { ...message(id), senderId: "1" });
+  const { pages } = cache.getQueryData<{ pages: { items: Message[] }[] }>(["messages", "1"])!;
+  expect(pages[0]!.items.map(({ id }) => id)).toEqual(["3", "4", "101", "102", "110"]);
+  expect(rows()[0]![0]).toBe("1 110 5");
+});
+
+it("asks how many are unread when another device has read up to an earlier one", () => {
+  const { cache, messages } = filled();
+  messages.add("1", { ...message("100"), senderId: "1" });
+  messages.read("1", "90");
+  expect(cache.getQueryState(["conversations"])?.isInvalidated).toBe(true);
+});
+
 it("marks a conversation as read, and has the unread ones counted again", () => {
   const { cache, rows, messages } = filled();
   cache.setQueryData(["unread"], { messages: 4 });
-  messages.read("1");
+  messages.read("1", "90");
   expect(rows()).toEqual([["2 95 0", "1 90 0"], ["3 70 1"]]);
   expect(cache.getQueryState(["unread"])?.isInvalidated).toBe(true);
 });

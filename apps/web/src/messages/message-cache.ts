@@ -4,30 +4,40 @@ import type { ConversationPage, Message, MessagePage } from "../api/types.ts";
 type Messages = InfiniteData<MessagePage>;
 type Conversations = InfiniteData<ConversationPage>;
 
+const isLater = (id: string, than: string) => BigInt(id) > BigInt(than);
+
 /** Writes news of conversations into every list that shows them. */
 export function createMessageCache(cache: QueryClient) {
-  /** Now, and into an answer that is under way, which may be from before. */
-  function change(queryKey: readonly string[], act: () => void) {
+  /** Now, and `afterwards` in an answer that is under way, which may be from before. */
+  function change(queryKey: readonly string[], act: () => void, afterwards = act) {
     act();
     const query = cache.getQueryCache().find({ queryKey });
-    if (query && query.state.fetchStatus !== "idle") query.promise?.then(act, () => {});
+    if (query && query.state.fetchStatus !== "idle") query.promise?.then(afterwards, () => {});
   }
 
   function addToMessages(peerId: string, message: Message) {
     cache.setQueryData<Messages>(["messages", peerId], (known) => {
       const [newest, ...older] = known?.pages ?? [];
       if (!known || !newest || newest.items.some(({ id }) => id === message.id)) return known;
-      return { ...known, pages: [{ ...newest, items: [...newest.items, message] }, ...older] };
+      // What was missed may come after one's own answer.
+      const items = [...newest.items, message].sort((one, other) => (isLater(one.id, other.id) ? 1 : -1));
+      return { ...known, pages: [{ ...newest, items }, ...older] };
     });
   }
-  /** Moves the conversation up; one that is not known is fetched with the others. */
-  function addToConversations(peerId: string, message: Message) {
+  /** Moves the conversation up; one that is not known is fetched with the others. `counted`: in the number of unread ones. */
+  function addToConversations(peerId: string, message: Message, counted: boolean) {
     const lists = cache.getQueryData<Conversations>(["conversations"]);
     if (!lists) return;
     const found = lists.pages.flatMap(({ items }) => items).find((one) => one.peer.id === peerId);
     if (!found) return void cache.invalidateQueries({ queryKey: ["conversations"] });
-    if (BigInt(message.id) <= BigInt(found.latest.id)) return;
-    const moved = { ...found, latest: message, unread: found.unread + Number(message.senderId === peerId) };
+    const isLatest = isLater(message.id, found.latest.id);
+    const isUnread = message.senderId === peerId && (isLatest || !counted);
+    if (!isLatest && !isUnread) return;
+    const moved = {
+      ...found,
+      latest: isLatest ? message : found.latest,
+      unread: found.unread + Number(isUnread),
+    };
     cache.setQueryData<Conversations>(["conversations"], {
       ...lists,
       pages: lists.pages.map((page, i) => {
@@ -36,9 +46,13 @@ export function createMessageCache(cache: QueryClient) {
       }),
     });
   }
-  function markRead(peerId: string) {
+  function markRead(peerId: string, upTo: string) {
     const lists = cache.getQueryData<Conversations>(["conversations"]);
-    if (!lists) return;
+    const found = lists?.pages.flatMap(({ items }) => items).find((one) => one.peer.id === peerId);
+    if (!lists || !found || found.unread === 0) return;
+    // How many came after that is known to the server.
+    if (isLater(found.latest.id, upTo) && found.latest.senderId === peerId)
+      return void cache.invalidateQueries({ queryKey: ["conversations"] });
     cache.setQueryData<Conversations>(["conversations"], {
       ...lists,
       pages: lists.pages.map((page) => ({
@@ -49,14 +63,18 @@ export function createMessageCache(cache: QueryClient) {
   }
 
   return {
-    /** A message is the newest between the viewer and `peerId`. Nothing changes if it is known. */
+    /** A message between the viewer and `peerId` is there; each is told once. Only their own may be told again. */
     add(peerId: string, message: Message) {
       change(["messages", peerId], () => addToMessages(peerId, message));
-      change(["conversations"], () => addToConversations(peerId, message));
+      change(
+        ["conversations"],
+        () => addToConversations(peerId, message, false),
+        () => addToConversations(peerId, message, true),
+      );
     },
-    /** The viewer has read everything. */
-    read(peerId: string) {
-      change(["conversations"], () => markRead(peerId));
+    /** The viewer has read everything up to a message. */
+    read(peerId: string, upTo: string) {
+      change(["conversations"], () => markRead(peerId, upTo));
       void cache.invalidateQueries({ queryKey: ["unread"] });
     },
   };

@@ -22,11 +22,13 @@ function browser() {
     removeItem: (key: string) => void kept.delete(key),
   };
   const sent: Outgoing[] = [];
+  const givenBack: string[] = [];
   let user: User | null = { id: "7" } as User;
   const listeners: (() => void)[] = [];
   let answer: (outgoing: Outgoing) => Promise<Message> = async ({ content }) => message(content);
   return {
     sent,
+    givenBack,
     answerWith(next: typeof answer) {
       answer = next;
     },
@@ -43,6 +45,7 @@ function browser() {
           return answer(outgoing);
         },
         onSent() {},
+        giveBack: (_peerId, content) => givenBack.push(content),
       }),
   };
 }
@@ -123,21 +126,51 @@ it("does not send by itself what is so old that it could come twice", async () =
   expect(outbox.waiting("1")).toEqual([]);
 });
 
-it("gives back what is refused, goes on with the rest, and forgets the refusal with the next that is taken", async () => {
-  const { open, answerWith } = browser();
+it("gives back all that is refused, goes on with the rest, and forgets the refusal with the next that is taken", async () => {
+  const { open, answerWith, givenBack } = browser();
   answerWith(({ content }) =>
-    content === "no"
+    content.startsWith("no")
       ? Promise.reject(new Problem(403, { reason: "STRANGER_LIMIT" }))
       : Promise.resolve(message(content)),
   );
   const outbox = open();
   outbox.add("1", "no");
+  outbox.add("1", "no more");
   await settled();
-  expect(outbox.refused("1")).toMatchObject({ content: "no", problem: { reason: "STRANGER_LIMIT" } });
+  expect(givenBack).toEqual(["no", "no more"]);
+  expect(outbox.refused("1")).toMatchObject({ problem: { reason: "STRANGER_LIMIT" } });
   expect(outbox.waiting("1")).toEqual([]);
   outbox.add("1", "yes");
   await settled();
   expect(outbox.refused("1")).toBeUndefined();
+});
+
+it("sends nothing that was deleted or sent in another tab, and leaves alone what others at this browser keep", async () => {
+  const { open, sent, answerWith, logIn } = browser();
+  answerWith(away);
+  const one = open();
+  one.add("1", "deleted");
+  one.add("1", "kept");
+  await settled();
+  const two = open();
+  await settled();
+  one.drop(one.waiting("1")[0]!.key);
+  answerWith(async ({ content }) => message(content));
+  const tries = sent.length;
+  two.wake();
+  await settled();
+  expect(contents(sent.slice(tries))).toEqual(["kept"]);
+  answerWith(away);
+  one.add("1", "hers");
+  await settled();
+  logIn({ id: "8" } as User);
+  one.arrived("x");
+  one.clear();
+  logIn({ id: "7" } as User);
+  await settled();
+  expect(contents(open().waiting("1"))).toEqual(["hers"]);
+  one.clear();
+  expect(contents(open().waiting("1"))).toEqual([]);
 });
 
 it("is told by the timeline that a message has arrived although no answer came", async () => {

@@ -16,9 +16,11 @@ export interface Outgoing {
   failed: boolean;
 }
 
-/** A message that the server will not take. */
+/** Where the draft of a message to a person is kept. */
+export const messageDraft = (peerId: string) => `messages/${peerId}`;
+
+/** Why the server did not take a message. A new object with each refusal. */
 export interface Refused {
-  content: string;
   problem: Problem;
 }
 
@@ -36,6 +38,8 @@ export interface Outbox {
   arrived(key: string): void;
   /** The network is back. */
   wake(): void;
+  /** Forgets what this person has not sent, as they leave this browser. */
+  clear(): void;
 }
 
 interface Options {
@@ -44,9 +48,12 @@ interface Options {
   /** Repeated with the same key it is the same message. */
   send(outgoing: Outgoing): Promise<Message>;
   onSent(peerId: string, message: Message): void;
+  /** The server will not take it: it is the person's to change. */
+  giveBack(peerId: string, content: string): void;
 }
 
-const KEY = "douya.outbox";
+/** Of one person: somebody else at the same browser has another. */
+const keyOf = (owner: string) => `douya.outbox ${owner}`;
 /** The server knows a key for 7 days; later the message might be sent twice. */
 const SURE_MS = 6 * 24 * 3_600_000;
 const none: readonly Outgoing[] = [];
@@ -55,7 +62,7 @@ const none: readonly Outgoing[] = [];
  * Keeps what was written until it is sent, also over a reload and days without a network: in the order of writing, and
  * each once.
  */
-export function createOutbox({ storage, session, send, onSent }: Options): Outbox {
+export function createOutbox({ storage, session, send, onSent, giveBack }: Options): Outbox {
   const changes = createListeners();
   const refusals = new Map<string, Refused>();
   const busy = new Map<string, { failures: number; timer?: ReturnType<typeof setTimeout> | undefined }>();
@@ -64,17 +71,17 @@ export function createOutbox({ storage, session, send, onSent }: Options): Outbo
 
   function stored(): Outgoing[] {
     try {
-      const kept = JSON.parse(storage.getItem(KEY) ?? "null") as { owner: string; items: Outgoing[] } | null;
-      return kept && kept.owner === owner ? kept.items : [];
+      return owner ? (JSON.parse(storage.getItem(keyOf(owner)) ?? "[]") as Outgoing[]) : [];
     } catch {
       return [];
     }
   }
   /** Other tabs keep theirs in the same place. */
   function keep(change: (items: Outgoing[]) => Outgoing[]) {
+    if (!owner) return;
     const items = change(stored());
-    if (items.length > 0 && owner) storage.setItem(KEY, JSON.stringify({ owner, items }));
-    else storage.removeItem(KEY);
+    if (items.length > 0) storage.setItem(keyOf(owner), JSON.stringify(items));
+    else storage.removeItem(keyOf(owner));
   }
   function show(peerId: string, change: (items: readonly Outgoing[]) => readonly Outgoing[]) {
     byPeer.set(peerId, change(byPeer.get(peerId) ?? none));
@@ -97,6 +104,12 @@ export function createOutbox({ storage, session, send, onSent }: Options): Outbo
     busy.set(peerId, own);
     const sender = owner;
     for (let next = byPeer.get(peerId)?.[0]; next; next = byPeer.get(peerId)?.[0]) {
+      const { key } = next;
+      // Another tab has sent it, or the person has deleted it there.
+      if (!stored().some((one) => one.key === key)) {
+        remove(key);
+        continue;
+      }
       try {
         const message = await send(next);
         if (owner !== sender) return;
@@ -111,7 +124,8 @@ export function createOutbox({ storage, session, send, onSent }: Options): Outbo
           own.timer = setTimeout(() => void run(peerId), afterFailures(error, ++own.failures));
           return;
         }
-        refusals.set(peerId, { content: next.content, problem: asProblem(error) });
+        giveBack(peerId, next.content);
+        refusals.set(peerId, { problem: asProblem(error) });
         remove(next.key);
         changes.call();
       }
@@ -156,6 +170,10 @@ export function createOutbox({ storage, session, send, onSent }: Options): Outbo
     },
     drop: remove,
     arrived: remove,
+    clear() {
+      keep(() => []);
+      load();
+    },
     wake() {
       for (const [peerId, { timer }] of busy) if (timer !== undefined) void run(peerId);
     },

@@ -28,7 +28,7 @@ export function useConversation(peerId: string) {
           body: { upTo },
         }),
       ),
-    onSuccess: () => known.read(peerId),
+    onSuccess: (_, upTo) => known.read(peerId, upTo),
     retry: (_, error) => isTransient(error),
     retryDelay: (failures, error) => afterFailures(error, failures + 1),
   });

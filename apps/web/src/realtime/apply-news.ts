@@ -3,9 +3,20 @@ import { createMessageCache } from "../messages/message-cache.ts";
 import type { Outbox } from "../messages/outbox.ts";
 import type { Entry } from "./timeline.ts";
 
+const COUNT_MS = 300;
+
 /** Writes what has reached the viewer into every list that shows it. */
 export function applyNews(cache: QueryClient, outbox: Pick<Outbox, "arrived">, ownId: string) {
   const known = createMessageCache(cache);
+  let counting: ReturnType<typeof setTimeout> | undefined;
+  /** Once for all that come together. */
+  function countUnread() {
+    if (counting) return;
+    counting = setTimeout(() => {
+      counting = undefined;
+      void cache.invalidateQueries({ queryKey: ["unread"] });
+    }, COUNT_MS);
+  }
   return {
     entries(entries: readonly Entry[]) {
       for (const { message, read, idempotencyKey } of entries) {
@@ -15,9 +26,9 @@ export function applyNews(cache: QueryClient, outbox: Pick<Outbox, "arrived">, o
           known.add(conversationId, { id, senderId, receiverId, content: text, sentAt });
           if (idempotencyKey) outbox.arrived(idempotencyKey);
         }
-        if (read?.readerId === ownId) known.read(read.conversationId);
+        if (read?.readerId === ownId) known.read(read.conversationId, read.upTo);
       }
-      void cache.invalidateQueries({ queryKey: ["unread"] });
+      if (entries.some(({ message, read }) => message || read?.readerId === ownId)) countUnread();
     },
     resync() {
       for (const queryKey of [["unread"], ["conversations"], ["messages"]])

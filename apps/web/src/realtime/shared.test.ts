@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { shareRealtime } from "./shared.ts";
 import type { Entry, News, Timeline } from "./timeline.ts";
 
@@ -97,4 +97,26 @@ it("a tab that missed something fetches its lists again", async () => {
   leader().timeline.take([entry(6)]);
   leader().timeline.take([entry(7)]);
   expect(two.heard).toEqual(["resync e 4", "resync e 6", "7"]);
+});
+
+it("a tab that is shown while the one with the connection is frozen has one of its own", async () => {
+  vi.useFakeTimers();
+  try {
+    const { open, leader } = browser();
+    const one = open("one");
+    const two = open("two");
+    await vi.advanceTimersByTimeAsync(1);
+    two.wake();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(leader().tab).toBe("one");
+    one.channel.onmessage = null;
+    two.wake();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(leader().tab).toBe("two");
+    leader().timeline.moveTo({ epoch: "e", seq: "1" });
+    leader().timeline.take([entry(2)]);
+    expect(two.heard).toEqual(["resync e 1", "2"]);
+  } finally {
+    vi.useRealTimers();
+  }
 });

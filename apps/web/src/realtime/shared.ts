@@ -5,8 +5,10 @@ type Told =
   | { kind: "entries"; entries: readonly Entry[]; epoch: string }
   | { kind: "resync"; position: Position }
   | { kind: "online"; is: boolean }
-  /** A new tab wants to know how things are. */
+  /** A new tab, or one that is shown again, wants to know how things are. */
   | { kind: "ask" };
+/** A tab that is frozen keeps its lock, and answers nobody. */
+const ANSWER_MS = 3_000;
 
 interface Options {
   /** The connections of one person in this browser. */
@@ -30,6 +32,7 @@ export function shareRealtime({ name, news, start, locks, channel }: Options): {
   const stopped = new AbortController();
   let client: ReturnType<typeof start> | undefined;
   let isOnline = false;
+  let unanswered: ReturnType<typeof setTimeout> | undefined;
   const tell = (told: Told) => {
     if (client && !stopped.signal.aborted) channel.postMessage(told);
   };
@@ -50,8 +53,12 @@ export function shareRealtime({ name, news, start, locks, channel }: Options): {
   }
 
   function hear(told: Told) {
-    if (told.kind === "ask") return tell({ kind: "online", is: isOnline });
+    if (told.kind === "ask") {
+      client?.wake();
+      return tell({ kind: "online", is: isOnline });
+    }
     if (client) return;
+    clearTimeout(unanswered);
     if (told.kind === "online") return online(told.is);
     if (told.kind === "resync") return timeline.moveTo(told.position);
     // A tab that slept may have missed some.
@@ -62,8 +69,9 @@ export function shareRealtime({ name, news, start, locks, channel }: Options): {
   channel.postMessage({ kind: "ask" } satisfies Told);
 
   function lead(): Promise<void> {
+    clearTimeout(unanswered);
     if (stopped.signal.aborted) return Promise.resolve();
-    client = start(timeline, { online });
+    client ??= start(timeline, { online });
     return new Promise((resolve) => stopped.signal.addEventListener("abort", () => resolve()));
   }
   if (locks)
@@ -74,9 +82,16 @@ export function shareRealtime({ name, news, start, locks, channel }: Options): {
   else void lead();
 
   return {
-    wake: () => client?.wake(),
+    wake() {
+      if (client) return client.wake();
+      clearTimeout(unanswered);
+      // Two tabs with a connection each hear everything once, as each knows what it has.
+      unanswered = setTimeout(() => void lead(), ANSWER_MS);
+      channel.postMessage({ kind: "ask" } satisfies Told);
+    },
     stop() {
       stopped.abort();
+      clearTimeout(unanswered);
       client?.stop();
       channel.close();
     },

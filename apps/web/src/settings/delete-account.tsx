@@ -37,7 +37,7 @@ export function DeleteAccount() {
 
 function DeleteDialog({ onClose }: { onClose: () => void }) {
   const { t } = useI18n();
-  const { api, session, uploads, pictureUploads, drafts } = useServices();
+  const { api, session, uploads, pictureUploads, drafts, outbox } = useServices();
   const cache = useQueryClient();
   const toast = useToast();
   const [, navigate] = useLocation();
@@ -47,6 +47,7 @@ function DeleteDialog({ onClose }: { onClose: () => void }) {
       uploads.reset();
       pictureUploads.reset();
       drafts.clear();
+      outbox.clear();
       session.end("left");
       cache.clear();
       toast(t.accountDeleted);

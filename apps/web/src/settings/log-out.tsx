@@ -10,13 +10,14 @@ import { useAction } from "../ui/use-action.ts";
 
 export function LogOut() {
   const { t } = useI18n();
-  const { api, session, uploads, pictureUploads, drafts } = useServices();
+  const { api, session, uploads, pictureUploads, drafts, outbox } = useServices();
   const cache = useQueryClient();
   const [, navigate] = useLocation();
   const [asking, setAsking] = useState(false);
   const leave = () => {
     uploads.reset();
     pictureUploads.reset();
+    outbox.clear();
     session.end("left");
     cache.clear();
     drafts.clear();
