@@ -2,6 +2,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "#platform/db/database.ts";
 import { migrate } from "#platform/db/migrate.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import { leaveGap } from "#platform/events/log/restored.ts";
+import { migrations as eventMigrations } from "#platform/events/migrations.ts";
 import { migrations as leaseMigrations } from "#platform/lease/migrations.ts";
 import { createLog } from "#platform/observe/log.ts";
 import fc from "#platform/testing/property.ts";
@@ -18,6 +20,7 @@ beforeAll(async () => {
   testDatabase = await createTestDatabaseFrom("message_timelines", async (url) => {
     const fresh = openDatabase(url, { log });
     await migrate(fresh, "lease", leaseMigrations);
+    await migrate(fresh, "events", eventMigrations);
     await migrate(fresh, "message", migrations);
     await fresh.close();
   });
@@ -36,8 +39,8 @@ const entry = (userId: string, subjectId: number, atMs = Date.now()): NewEntry =
 });
 const add = (...entries: NewEntry[]) => inTransaction(db(), (on) => append(on, entries));
 async function read(userId: string, seq: string, limit = 300) {
-  const [{ epoch }] = (await database.pool.query<{ epoch: string }>("select epoch from message.epoch"))
-    .rows as [{ epoch: string }];
+  const [now] = await store().after([{ userId, epoch: "", seq: "0" }], 0);
+  const { epoch } = now!;
   const [found] = await store().after([{ userId, epoch, seq }], limit);
   return found!;
 }
@@ -95,4 +98,18 @@ test("timelines begun anew are of another epoch, and go on with their numbers", 
   expect(old!.epoch).not.toBe(before.epoch);
   await add(entry("1", 3));
   expect(await read("1", "2")).toMatchObject({ epoch: old!.epoch, recovered: true, entries: [{ seq: "3" }] });
+});
+
+test("numbers of a database that may have gone back are of another epoch", async () => {
+  await database.pool.query("select setval('events.log_position_seq', 7)");
+  await add(entry("1", 1), entry("1", 2));
+  const before = await read("1", "2");
+  // As from a backup.
+  await database.pool.query("update message.person set seq = 1");
+  await database.pool.query("delete from message.timeline where seq = 2");
+  await leaveGap(database.pool);
+  await add(entry("1", 3), entry("1", 4));
+  const [after] = await store().after([{ userId: "1", epoch: before.epoch, seq: "2" }], 300);
+  expect(after).toMatchObject({ seq: "3", recovered: false, entries: [] });
+  expect(await read("1", "1")).toMatchObject({ recovered: true, entries: [{ seq: "2" }, { seq: "3" }] });
 });

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { refuseDeleted } from "#contracts/deleted-accounts.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { gapsLeft } from "#platform/events/log/restored.ts";
 import type { MessageRow } from "./pairs.ts";
 import { maxReplayed } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -30,7 +31,7 @@ export interface NewEntry {
   unread: number;
 }
 
-/** How far a person's timeline has got. */
+/** How far a person's timeline has got. A database that may have gone back has other epochs than before. */
 export interface Head {
   userId: string;
   seq: string;
@@ -130,7 +131,7 @@ export function timelineStore(db: Kysely<Tables>) {
       // One statement sees one moment: the latest number and the entries up to it agree.
       const { rows } = await sql<{ epoch: string; seq: string; known: boolean; entries: EntryRow[] | null }>`
         select e.epoch, coalesce(p.seq, 0) as seq, w.known, t.entries
-        from message.epoch e
+        from (select epoch || '.' || ${gapsLeft} as epoch from message.epoch) e
         cross join lateral (
           select n, user_id, after, epoch = e.epoch as known
           from unnest(${positions.map((one) => one.userId)}::int8[], ${positions.map((one) => one.seq)}::int8[],

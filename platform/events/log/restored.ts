@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { Pool } from "pg";
 
 /**
@@ -16,6 +17,9 @@ export async function leaveGap(pool: Pool): Promise<void> {
     [gap],
   );
 }
+
+/** A number that is another one once a gap was left: what counts rows may have gone back. */
+export const gapsLeft = sql<string>`(select last_value / ${sql.lit(gap)} from events.log_position_seq)`;
 
 /**
  * Leaves a gap when the database has another history than the one that it knows of: it is another server's, as after a
