@@ -201,6 +201,13 @@ describe.each(shapes)("realtime, %s", (shape) => {
     expect(await until("it is refused", () => status)).toBe(403);
   });
 
+  test("clients are told where to connect", async () => {
+    const { endpoints } = body(
+      await send<{ endpoints: unknown[] }>("GET", `${server.origin}/api/v1/realtime/endpoints`),
+    );
+    expect(endpoints).toEqual([{ url: `${server.origin.replace("http", "ws")}/api/v1/realtime`, weight: 1 }]);
+  });
+
   test("a request that is no WebSocket is told so", async () => {
     const answer = await send("GET", `${server.origin}/api/v1/realtime`);
     expect(answer.status).toBeGreaterThanOrEqual(400);

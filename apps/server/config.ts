@@ -46,6 +46,12 @@ const keys = {
     "How long what is at DOUYA_MEDIA_URL may keep a file before it asks whether it is still public; 0: it asks each time.",
     (value) => (value === "0" ? 0 : whole(value)),
   ),
+  realtimeUrls: key(
+    "DOUYA_REALTIME_URLS",
+    "",
+    "Where clients connect for what reaches them while it happens, each with its share: wss://a.example.org=2,wss://b.example.org=1; empty: where they ask.",
+    realtimeUrls,
+  ),
   limits: key("DOUYA_LIMITS", "on", "Rate limits; off for load tests only.", onOff),
   timeZone: key(
     "DOUYA_TZ",
@@ -607,6 +613,16 @@ function mediaUrl(value: string): string {
   if (value && !(/^https?:\/\/[\w.:[\]-]+(\/[\w.~-]+)*$/.test(value) && URL.canParse(value)))
     throw new Error("must be like https://cdn.example.org or https://example.org/cdn, without / at its end");
   return value && new URL(value).href.replace(/\/$/, "");
+}
+
+function realtimeUrls(value: string): { url: string; weight: number }[] {
+  if (!value) return [];
+  return value.split(",").map((one) => {
+    const [, url, weight = "1"] = /^(wss?:\/\/[\w.:[\]-]+)(?:=(\d{1,4}))?$/.exec(one.trim()) ?? [];
+    if (!url || !URL.canParse(url) || weight === "0")
+      throw new Error("must be like wss://a.example.org=2,wss://b.example.org=1, without paths");
+    return { url, weight: Number(weight) };
+  });
 }
 
 function url(value: string): string {

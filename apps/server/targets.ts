@@ -59,12 +59,23 @@ export const table: Record<string, ModuleEntry> = {
     ({
       publicUrl,
       mediaUrl,
+      realtimeUrls,
       mediaCacheSeconds,
       maxUploadBytes,
       quotaBytes,
       timeZone,
       clusterSecret: secret,
-    }) => ({ publicUrl, mediaUrl, mediaCacheSeconds, maxUploadBytes, quotaBytes, timeZone, webDir, secret }),
+    }) => ({
+      publicUrl,
+      mediaUrl,
+      realtimeUrls,
+      mediaCacheSeconds,
+      maxUploadBytes,
+      quotaBytes,
+      timeZone,
+      webDir,
+      secret,
+    }),
   ),
 };
 

@@ -13,6 +13,7 @@ import { type MediaUrls, mediaUrls, originOf, wantsPaths } from "./media/media-u
 import type { ResumableIntake } from "./media/resumable-intake.ts";
 import type { SignedMedia } from "./media/signed-media.ts";
 import type { UploadIntake } from "./media/upload-intake.ts";
+import type { RealtimeUrl } from "./realtime/endpoints-route.ts";
 import type { TimelineHub } from "./realtime/timeline-hub.ts";
 
 /** What the routes of both public APIs are given. */
@@ -36,6 +37,7 @@ export interface GatewayContext {
   publicUrl: string;
   /** What the URLs of public files begin with; empty: what others do. */
   mediaUrl: string;
+  realtimeUrls: RealtimeUrl[];
   signed: SignedMedia;
   protect: Pick<Protection, "boundedQueue">;
   hub: TimelineHub;

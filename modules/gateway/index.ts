@@ -23,6 +23,7 @@ import { mediaRoutes } from "./media/media-routes.ts";
 import { createResumableIntake } from "./media/resumable-intake.ts";
 import { signedMedia } from "./media/signed-media.ts";
 import { createUploadIntake } from "./media/upload-intake.ts";
+import type { RealtimeUrl } from "./realtime/endpoints-route.ts";
 import { createTimelineHub } from "./realtime/timeline-hub.ts";
 import { firstScreen } from "./web/first-screen.ts";
 import { linkPreview } from "./web/link-preview.ts";
@@ -33,6 +34,8 @@ export interface GatewayConfig {
   publicUrl: string;
   /** Where a CDN in front of us is, for public files; empty: there is none. */
   mediaUrl: string;
+  /** Where clients connect for what reaches them; none: where they ask. */
+  realtimeUrls: RealtimeUrl[];
   /** How long it may keep one without asking. */
   mediaCacheSeconds: number;
   maxUploadBytes: number;
@@ -105,6 +108,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       cookie: sessionCookie(config.publicUrl),
       publicUrl: config.publicUrl,
       mediaUrl: config.mediaUrl,
+      realtimeUrls: config.realtimeUrls,
       hub,
       protect,
       log,
@@ -141,6 +145,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
         await app.register((scope) =>
           webClient(scope, config.webDir, linkPreview(context, log), firstScreen(context, log), {
             ...(config.mediaUrl && { media: new URL(config.mediaUrl).origin }),
+            realtime: config.realtimeUrls.map(({ url }) => url),
             ...(blobs.direct && { uploads: blobs.direct.origin }),
           }),
         );

@@ -8,6 +8,7 @@ import { bearerToken, identify, requireServices } from "../edge/request-call.ts"
 import { type Caller, filePolicy } from "../edge/route-table.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { asyncApi } from "../realtime/async-api.ts";
+import { endpointsRoute } from "../realtime/endpoints-route.ts";
 import { entriesRoute } from "../realtime/entries-route.ts";
 import { realtimeRoutes } from "../realtime/realtime.ts";
 import { accountRoutes } from "./accounts.ts";
@@ -96,6 +97,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(directUploadRoutes(context));
     await routes.register(resumableUploadRoutes(context));
     await routes.register(messageRoutes(context));
+    await routes.register(endpointsRoute(context));
     await routes.register(entriesRoute(context));
     await routes.register(reactionRoutes(context));
     await routes.register(shareRoutes(context));

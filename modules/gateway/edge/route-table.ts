@@ -97,6 +97,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "GET /api/v1/me/blocks": row(person, "relation user", aPerson),
   // Who connects is known by the first frame.
   "GET /api/v1/realtime": row(anybody, "message user", essential),
+  "GET /api/v1/realtime/endpoints": row(anybody, "", essential),
   "GET /api/v1/realtime/entries": row(person, "message user", { waits: true, timeoutMs: 35_000 }),
   "GET /api/v1/me/unread": row(person, "message", { switch: "unread", ...sheddable }),
   "GET /api/v1/users/:id": row(guest, "user", aPerson),

@@ -37,9 +37,9 @@ test("pages load from and send to no other origins than those that there are", a
     expect.arrayContaining(["connect-src 'self'", "media-src 'self' blob:", "img-src 'self' data: blob:"]),
   );
   const [media, uploads] = ["https://cdn.example.org", "https://s3.example.org"];
-  expect(await policyWith({ media, uploads })).toEqual(
+  expect(await policyWith({ media, uploads, realtime: ["wss://a.example.org"] })).toEqual(
     expect.arrayContaining([
-      `connect-src 'self' ${media} ${uploads}`,
+      `connect-src 'self' ${media} ${uploads} wss://a.example.org`,
       `media-src 'self' blob: ${media}`,
       `img-src 'self' data: blob: ${media}`,
     ]),

@@ -9,19 +9,20 @@ import { sendProblem } from "../edge/problem.ts";
 import type { FirstScreen } from "./first-screen.ts";
 import type { LinkPreview } from "./link-preview.ts";
 
-/** Other origins that pages use: for public files, and for uploads past us. */
+/** Other origins that pages use: for public files, for uploads past us, and for what reaches people while it happens. */
 interface Others {
   media?: string;
   uploads?: string;
+  realtime?: string[];
 }
 
-function policyWith({ media, uploads }: Others): string {
+function policyWith({ media, uploads, realtime = [] }: Others): string {
   const from = (...sources: (string | undefined)[]) => sources.filter(Boolean).join(" ");
   return [
     "default-src 'self'",
     from("img-src 'self' data: blob:", media),
     from("media-src 'self' blob:", media),
-    from("connect-src 'self'", media, uploads),
+    from("connect-src 'self'", media, uploads, ...realtime),
     "object-src 'none'",
     "base-uri 'none'",
     "form-action 'self'",

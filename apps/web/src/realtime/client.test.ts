@@ -66,7 +66,7 @@ function scripted(behaviour: { poll?: (position: Position | undefined) => Promis
   const client = createRealtimeClient({
     timeline,
     news: { online: (is) => states.at(-1) !== is && states.push(is) },
-    open() {
+    async open() {
       const next = line();
       lines.push(next);
       return next.socket;

@@ -11,7 +11,7 @@ export interface Answer extends Position {
 interface Options {
   timeline: Timeline;
   news: Pick<News, "online">;
-  open(): Socket;
+  open(): Promise<Socket>;
   /** What comes after the position, as soon as there is something. Rejects if the server could not be asked. */
   poll(position: Position | undefined, signal: AbortSignal): Promise<Answer>;
   /** A token that is not `refused`; null: nobody is logged in any more. Rejects if the server could not be asked. */
@@ -76,9 +76,8 @@ export function createRealtimeClient(options: Options): RealtimeClient {
   const now = () => performance.now();
 
   /** One connection, from `hello` to its end. */
-  function connect(access: string): Promise<End> {
+  function connect(access: string, socket: Socket): Promise<End> {
     return new Promise((resolve) => {
-      const socket = open();
       const timers = new Set<ReturnType<typeof setTimeout>>();
       let heardMs = now();
       let welcomedMs: number | undefined;
@@ -164,6 +163,7 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       };
       socket.onclose = () => finish();
       stopped.signal.addEventListener("abort", leave);
+      if (stopped.signal.aborted) leave();
       after(WELCOME_MS, () => welcomedMs === undefined && finish());
       probe = () => {
         if (welcomedMs === undefined) return;
@@ -195,7 +195,7 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       return end;
     }
     unwelcomed++;
-    const end = await connect(access);
+    const end = await connect(access, await open());
     if (TOKEN_REASONS.has(end.reason ?? "")) refused = access;
     return end;
   }

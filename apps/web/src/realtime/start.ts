@@ -5,6 +5,7 @@ import type { SessionStore } from "../api/session.ts";
 import type { Outbox } from "../messages/outbox.ts";
 import { applyNews } from "./apply-news.ts";
 import { createRealtimeClient } from "./client.ts";
+import { createEndpoints } from "./endpoints.ts";
 import { shareRealtime } from "./shared.ts";
 import type { News, Position, Timeline } from "./timeline.ts";
 
@@ -48,12 +49,15 @@ export function createRealtime(services: {
     } else losing ??= setTimeout(() => setOffline(true), OFFLINE_AFTER_MS);
   }
 
+  const endpoints = createEndpoints({
+    ask: async () => (await take(api.GET("/api/v1/realtime/endpoints"))).endpoints,
+    here: `${location.origin.replace(/^http/, "ws")}/api/v1/realtime`,
+  });
   const start = (timeline: Timeline, news: Pick<News, "online">) =>
     createRealtimeClient({
       timeline,
       news,
-      open: () =>
-        new WebSocket(new URL("/api/v1/realtime", location.origin.replace(/^http/, "ws")), "douya.1"),
+      open: async () => new WebSocket(await endpoints.next(), "douya.1"),
       poll: (position: Position | undefined, signal) =>
         take(
           api.GET("/api/v1/realtime/entries", {
