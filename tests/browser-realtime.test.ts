@@ -69,12 +69,12 @@ describe("what reaches people in their browsers while it happens", () => {
     await hears(page, "before the tunnel");
     await page.context().setOffline(true);
     await write(page, "in the tunnel");
-    await write(page, "still in the tunnel");
+    await write(page, "and more of it");
     await page.getByText(en.offlineNote).waitFor();
     expect(await page.getByText(en.notSent).count()).toBe(2);
     body(await ben.post(`/conversations/${ada.id}/messages`, { json: { content: "meanwhile" } }), 201);
     await page.context().setOffline(false);
-    for (const text of ["in the tunnel", "still in the tunnel", "meanwhile"]) await hears(page, text);
+    for (const text of ["in the tunnel", "and more of it", "meanwhile"]) await hears(page, text);
     await page.getByText(en.offlineNote).waitFor({ state: "detached" });
     type Sent = { items: Schemas["Message"][] };
     const sent = body(await ben.get<Sent>(`/conversations/${ada.id}/messages`));
@@ -82,7 +82,7 @@ describe("what reaches people in their browsers while it happens", () => {
       "before the tunnel",
       "meanwhile",
       "in the tunnel",
-      "still in the tunnel",
+      "and more of it",
     ]);
     await until("all bubbles", async () => (await lines(page)).length === 4);
   });

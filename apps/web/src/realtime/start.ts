@@ -89,7 +89,8 @@ export function createRealtime(services: {
   }
   session.subscribe(follow);
   follow();
-  window.addEventListener("online", () => shared?.wake());
+  // Without a network the line is dead, and nothing would tell so for a while.
+  for (const change of ["online", "offline"]) window.addEventListener(change, () => shared?.wake());
   document.addEventListener("visibilitychange", () => document.hidden || shared?.wake());
   return { isOffline: () => offline, subscribe: changes.add };
 }
