@@ -15,6 +15,7 @@ import { loginStorm } from "./login-storm.ts";
 import { firstRung, ladder, segmentServe } from "./media.ts";
 import { overload } from "./overload.ts";
 import { publishBig } from "./publish-big.ts";
+import { realtimeDeliver, realtimeHerd, realtimeIdle } from "./realtime.ts";
 import { relay } from "./relay.ts";
 import { machine, printTable, type Row, writeResults } from "./scoreboard.ts";
 import { sessionCheck } from "./session-check.ts";
@@ -58,6 +59,9 @@ const benches: Record<string, Bench> = {
   cache,
   "session-check": sessionCheck,
   relay,
+  "realtime-idle": realtimeIdle,
+  "realtime-deliver": realtimeDeliver,
+  "realtime-herd": realtimeHerd,
   overload,
 };
 

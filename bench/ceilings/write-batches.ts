@@ -3,7 +3,7 @@ import { answerQuestions } from "../worker.ts";
 
 export interface WrittenBatches {
   url: string;
-  what: "likes" | "follows";
+  what: "likes" | "follows" | "messages";
   durationMs: number;
 }
 
@@ -22,7 +22,7 @@ let pool: pg.Pool | undefined;
 /** Pairs written so far by each loop. */
 const written = Array.from({ length: batchesAtOnce }, () => 0);
 
-/** Likes or follows per second with their counts and events, in batches, each durable before the next. */
+/** Likes, follows or messages per second with their counts and events, in batches, each durable before the next. */
 answerQuestions(async ({ url, what, durationMs }: WrittenBatches): Promise<number> => {
   if (!pool) {
     pool = new pg.Pool({ connectionString: url, max: batchesAtOnce });
@@ -101,6 +101,25 @@ const statements = {
       from (select who as id, 1 as following, 0 as followers from pair union all select what, 0, 1 from pair) c group by id
       on conflict (user_id) do update
         set following = s.following + excluded.following, followers = s.followers + excluded.followers
+    )
+    ${event}`,
+  // The message, the conversation of both, and what reaches both.
+  messages: `
+    with pair as materialized (select *, now_ms + row_number() over () as id from (${pairs}) p,
+      (select (extract(epoch from clock_timestamp()) * 4194304000)::int8 as now_ms) n), fact as (
+      insert into message.message (low_id, high_id, id, sender_id, content) select who, what, id, who, '12345' from pair
+    ), sides as materialized (
+      select who as user_id, what as peer_id, who as actor_id, id from pair union all select what, who, who, id from pair
+    ), conversations as (
+      insert into message.conversation as c (user_id, peer_id, last_id, unread) select user_id, peer_id, id, 1 from sides
+      on conflict (user_id, peer_id) do update set last_id = excluded.last_id, unread = c.unread + 1
+    ), heads as (
+      insert into message.person as p (user_id, unread, seq) select user_id, 1, count(*) from sides group by user_id
+      on conflict (user_id) do update set unread = p.unread + 1, seq = p.seq + excluded.seq returning user_id, seq
+    ), entries as (
+      insert into message.timeline (user_id, seq, kind, at_ms, peer_id, subject_id, actor_id)
+      select user_id, seq + 1 - row_number() over (partition by user_id), 1, 1, peer_id, id, actor_id
+      from sides join heads using (user_id)
     )
     ${event}`,
 };

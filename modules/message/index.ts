@@ -26,7 +26,7 @@ const expireEveryMs = 3_600_000;
 export const messageModule = defineModule<object, Tables>()({
   name: "message",
   service: MessageService,
-  calls: { user: only(UserService, "getUsers"), relation: only(RelationService, "getRelations") },
+  calls: { user: only(UserService, "getUsers"), relation: only(RelationService, "getStandings") },
   // The two rows of a conversation are locked where its messages meet. Ids are not checked yet.
   affinity: {
     send: ({ receiverId }, { callerId }) => conversation(callerId, receiverId),

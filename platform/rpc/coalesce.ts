@@ -10,11 +10,12 @@ const maxIds = 2000;
 /**
  * Merges concurrent requests into one call. The call has no caller and the latest deadline of its requests; each
  * request keeps its own deadline. Traffic of different colours is not merged. The call ends when no request waits for it. `idsIn` counts the ids of a request;
- * too many for one message become several calls.
+ * too many for one message become several calls. `maxBatch`: requests that go on at a time.
  */
 export function coalesce<Asked, Answer>(
   load: (asked: Asked[], call: Call) => Promise<Answer[]>,
   idsIn: (asked: Asked) => number = () => 1,
+  { maxBatch = limits.maxBatch }: { maxBatch?: number } = {},
 ): (asked: Asked, call: Call) => Promise<Answer> {
   interface Request {
     asked: Asked;
@@ -26,17 +27,20 @@ export function coalesce<Asked, Answer>(
     const answers = await Promise.all(chunks(all, idsIn).map((portion) => load(portion, call)));
     return answers.flat();
   }
-  const ask = createBatcher(async (requests: Request[], { signal }) => {
-    const colours = new Set(requests.map(({ call }) => colourOf(call.traceId)));
-    if (colours.size === 1) return loadAll(requests, signal);
-    const answers = new Map<Request, Answer>();
-    const ofColour = async (colour: string | undefined) => {
-      const own = requests.filter(({ call }) => colourOf(call.traceId) === colour);
-      for (const [i, answer] of (await loadAll(own, signal)).entries()) answers.set(own[i]!, answer);
-    };
-    await Promise.all([...colours].map(ofColour));
-    return requests.map((request) => answers.get(request)!);
-  }, limits);
+  const ask = createBatcher(
+    async (requests: Request[], { signal }) => {
+      const colours = new Set(requests.map(({ call }) => colourOf(call.traceId)));
+      if (colours.size === 1) return loadAll(requests, signal);
+      const answers = new Map<Request, Answer>();
+      const ofColour = async (colour: string | undefined) => {
+        const own = requests.filter(({ call }) => colourOf(call.traceId) === colour);
+        for (const [i, answer] of (await loadAll(own, signal)).entries()) answers.set(own[i]!, answer);
+      };
+      await Promise.all([...colours].map(ofColour));
+      return requests.map((request) => answers.get(request)!);
+    },
+    { ...limits, maxBatch },
+  );
   return (asked, call) => waitWithinDeadline(call, (waited) => ask({ asked, call }, waited));
 }
 

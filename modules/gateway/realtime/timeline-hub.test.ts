@@ -39,7 +39,7 @@ function setUp({ byHand = false } = {}) {
     const count = recovered ? Math.min(missed, limit) : 0;
     const entries = Array.from(
       { length: count },
-      (_, i) => ({ seq: String(Number(seq) + 1 + i) }) as TimelineEntry,
+      (_, i) => ({ seq: String(Number(seq) + 1 + i), what: {} }) as TimelineEntry,
     );
     return { epoch, seq: String(head), recovered, entries } as Timeline;
   };

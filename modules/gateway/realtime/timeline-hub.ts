@@ -46,6 +46,7 @@ export interface TimelineHub {
 }
 
 interface Person {
+  userId: string;
   receivers: Set<Receiver>;
   /** Those that did not take all. */
   full: Set<Receiver>;
@@ -53,10 +54,12 @@ interface Person {
   joining: number;
   /** How often was told that its timeline has got further. */
   told: number;
+  /** How far it has got, as was told since it was last read. */
+  wanted: string;
+  /** It may have got further than was told. */
+  unsure: boolean;
   /** Its timeline is being read. */
   pulling: boolean;
-  /** It is read once more: it may have got further since. */
-  again: boolean;
   retry: NodeJS.Timeout | undefined;
 }
 
@@ -68,8 +71,16 @@ const readMs = 10_000;
 const retryMs = 1_000;
 /** Of a person, in this process. */
 const maxReceivers = 40;
-/** Positions in one question to the service, which answers up to 100. */
-const perQuestion = 32;
+/**
+ * Positions in one question to the service, which answers with 500 entries in all: who joins may have missed many, and
+ * news are one entry mostly.
+ */
+const joinsPerQuestion = 10;
+const newsPerQuestion = 100;
+/** 2,000 fit into a question. */
+const mostIds = 2_000;
+/** Positions asked for at a time. */
+const maxBatch = 500;
 
 const isAfter = (seq: string, than: string) => BigInt(seq) > BigInt(than);
 
@@ -89,30 +100,37 @@ export function createTimelineHub(
   /** Who is looked at next. */
   let looking = people.entries();
   let stopped = false;
+  /** Messages that were given since the last look at the log, and before it: hearing of them there says nothing new. */
+  let given = new Set<string>();
+  let givenBefore = new Set<string>();
+  const givenKey = (userId: string, messageId: string) => `${userId} ${messageId}`;
 
-  const reader = () =>
+  const reader = (perQuestion: number) =>
     coalesce(
       async (after: (Position & { userId: string })[], call): Promise<Timeline[]> =>
         (await message.readTimelines({ after }, call)).timelines,
-      // 2,000 fit into a question.
-      () => Math.ceil(2_000 / perQuestion),
+      () => Math.ceil(mostIds / perQuestion),
+      { maxBatch },
     );
   /** Nobody who comes, and no news, waits behind looks at everybody. */
-  const [readForJoin, readNews, readForLook] = [reader(), reader(), reader()];
+  const readForJoin = reader(joinsPerQuestion);
+  const [readNews, readForLook] = [reader(newsPerQuestion), reader(newsPerQuestion)];
   const ownCall = (): Call => ({ traceId: newTraceId(), deadlineMs: Date.now() + readMs });
 
   /** Gives all receivers of a person what is new, until there is nothing. */
   async function pull(userId: string, person: Person, read = readNews): Promise<void> {
-    person.again = true;
     if (person.pulling || person.retry) return;
     person.pulling = true;
+    const mayLack = (receiver: Receiver) => person.unsure || isAfter(person.wanted, receiver.position.seq);
     try {
-      for (let first = nextOf(person); person.again && first; first = nextOf(person)) {
-        person.again = false;
+      for (let first = nextOf(person); first && mayLack(first); first = nextOf(person)) {
+        person.unsure = false;
+        person.wanted = "0";
         const from = first.position;
         give(person, from, await read({ userId, ...from }, ownCall()));
       }
     } catch (error) {
+      person.unsure = true;
       log.debug({ err: error }, "could not read a timeline; it is tried again");
       if (!stopped)
         person.retry = setTimeout(() => {
@@ -144,8 +162,11 @@ export function createTimelineHub(
         receiver.position = { epoch, seq };
         receiver.resync();
       } else if (recovered && !isAfter(from.seq, position.seq)) hand(person, receiver, entries);
-      if (isAfter(seq, receiver.position.seq) && !person.full.has(receiver)) person.again = true;
+      if (isAfter(seq, person.wanted) && isAfter(seq, receiver.position.seq) && !person.full.has(receiver))
+        person.wanted = seq;
     }
+    for (const { what } of entries)
+      if (what.case === "message") given.add(givenKey(person.userId, what.value.id));
   }
 
   /** Gives one receiver what it has not been given. */
@@ -166,8 +187,9 @@ export function createTimelineHub(
     const person = people.get(userId);
     if (!person) return;
     person.told++;
-    const has = ({ position }: Receiver) => seq !== undefined && !isAfter(seq, position.seq);
-    if (![...person.receivers].every(has)) void pull(userId, person);
+    if (seq === undefined) person.unsure = true;
+    else if (isAfter(seq, person.wanted)) person.wanted = seq;
+    void pull(userId, person);
   }
 
   /** Looks at some of all people, so that everybody has been looked at after a while. */
@@ -180,6 +202,7 @@ export function createTimelineHub(
       }
       if (next.done) return;
       const [userId, person] = next.value;
+      person.unsure = true;
       void pull(userId, person, readForLook);
     }
   }
@@ -193,7 +216,11 @@ export function createTimelineHub(
       if (cursor !== "" && !found.events) share *= 8;
       if (cursor !== "")
         for (const { message: sent } of found.events ?? [])
-          for (const userId of [sent.receiverId, sent.senderId]) tellOf(userId);
+          for (const userId of [sent.receiverId, sent.senderId]) {
+            const key = givenKey(userId, sent.messageId);
+            if (!given.has(key) && !givenBefore.has(key)) tellOf(userId);
+          }
+      [givenBefore, given] = [given, new Set()];
       cursor = found.cursor;
     } catch (error) {
       log.debug({ err: error }, "could not follow the log for timelines");
@@ -218,8 +245,8 @@ export function createTimelineHub(
     async join(receiver, call, welcome) {
       const { userId, position } = receiver;
       const person: Person = people.get(userId) ?? {
-        ...{ receivers: new Set(), full: new Set(), joining: 0, told: 0 },
-        ...{ pulling: false, again: false, retry: undefined },
+        ...{ userId, receivers: new Set(), full: new Set(), joining: 0, told: 0 },
+        ...{ wanted: "0", unsure: false, pulling: false, retry: undefined },
       };
       if (person.receivers.size + person.joining >= maxReceivers)
         throw refusal("TOO_MANY_REQUESTS", "You are connected too often at once. Close some.");
@@ -233,7 +260,8 @@ export function createTimelineHub(
         welcome(recovered);
         person.receivers.add(receiver);
         hand(person, receiver, entries);
-        if (person.told !== told || isAfter(seq, receiver.position.seq)) void pull(userId, person);
+        if (person.told !== told || isAfter(seq, receiver.position.seq)) person.unsure = true;
+        void pull(userId, person);
         keepFollowing();
       } finally {
         person.joining--;
@@ -242,7 +270,9 @@ export function createTimelineHub(
     },
     resume(receiver) {
       const person = people.get(receiver.userId);
-      if (person?.full.delete(receiver)) void pull(receiver.userId, person);
+      if (!person?.full.delete(receiver)) return;
+      person.unsure = true;
+      void pull(receiver.userId, person);
     },
     leave(receiver) {
       const person = people.get(receiver.userId);

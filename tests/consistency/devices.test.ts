@@ -1,0 +1,141 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startPrivatePostgres } from "#platform/testing/private-postgres.ts";
+import { queryOnce } from "#platform/testing/query-once.ts";
+import { randomOf, testSeed } from "#platform/testing/random.ts";
+import { everydayCluster } from "../harness/cluster.ts";
+import { registerMany } from "../harness/crowd.ts";
+import { type Deployment, deploy, shapes } from "../harness/deployment.ts";
+import { scenarioOf } from "../harness/scenario.ts";
+import { nowAndThenMs, until } from "../harness/within.ts";
+import { device } from "./devices.ts";
+
+/** `npm run test:consistency` has hundreds of devices, for minutes. */
+const seconds = Number(process.env.CONSISTENCY_SECONDS ?? 8);
+const people = Number(process.env.CONSISTENCY_PEOPLE ?? 8);
+const devicesEach = 3;
+const leastAcknowledged = 100;
+/** Those who follow each other. */
+const circle = 4;
+
+/** Devices that write, lose their lines and sleep, while processes, engines and the database are killed. */
+describe.each(shapes)("every device shows what is in the tables, %s", (shape) => {
+  const random = randomOf(testSeed(`devices, ${shape}`));
+  let database: { kill(): Promise<void>; restart(): Promise<void>; remove?(): Promise<void> };
+  let deployment: Deployment;
+  const server = scenarioOf(() => deployment);
+  const devices: ReturnType<typeof device>[] = [];
+  let second: string | undefined;
+  /** Of all gateways: one comes back to any of them. */
+  const origins = () => [deployment.origin, ...(second ? [second] : [])];
+
+  beforeAll(async () => {
+    if (shape === "cluster") {
+      deployment = await deploy(shape);
+      const cluster = await everydayCluster();
+      database = { kill: () => cluster.kill("postgres-primary"), restart: cluster.whole };
+    } else {
+      const postgres = await startPrivatePostgres();
+      database = postgres;
+      deployment = await deploy(shape, { databaseUrl: postgres.url });
+      if (shape === "split") second = await deployment.another("gateway");
+    }
+  });
+  afterAll(async () => {
+    for (const { sleep } of devices) sleep();
+    await deployment?.remove();
+    await database?.remove?.();
+  });
+
+  const modules = shape === "all" ? ["gateway"] : ["message", "user", "gateway"];
+  const faults = {
+    async killProcess() {
+      const module = random.of(modules);
+      await deployment.programOf(module).kill();
+      await deployment.restart(module);
+    },
+    async pauseProcess() {
+      const program = deployment.programOf(random.of(modules));
+      program.signal("SIGSTOP");
+      await delay(random.below(2_000));
+      program.signal("SIGCONT");
+    },
+    async killDatabase() {
+      await database.kill();
+      await database.restart();
+    },
+    ...(shape === "cluster" && {
+      async killEngine() {
+        const cluster = await everydayCluster();
+        await cluster.kill(random.of(["redis", "nats-1"]));
+        await cluster.whole();
+      },
+    }),
+  };
+
+  test("nothing lost, nothing doubled, in order", async () => {
+    const all = await registerMany(server, people);
+    const friendsOf = (i: number) =>
+      all.slice(i - (i % circle), i - (i % circle) + circle).filter((_, j) => j !== i % circle);
+    for (const [i, me] of all.entries())
+      for (const other of friendsOf(i)) expect((await me.put(`/users/${other.id}/follow`)).status).toBe(204);
+    for (const owner of all)
+      for (let i = 0; i < devicesEach; i++) devices.push(device(owner, `device ${i}`, origins, random));
+
+    const acknowledged = () => devices.flatMap((one) => one.acknowledged);
+    const untilMs = performance.now() + seconds * 1000;
+    const goesOn = () => performance.now() < untilMs || acknowledged().length < leastAcknowledged;
+    const suffer = async () => {
+      while (goesOn()) {
+        await delay(random.below(2_000));
+        await faults[random.of(Object.keys(faults) as (keyof typeof faults)[])]!();
+      }
+    };
+    const acted = devices.map((one) => one.act(goesOn, friendsOf(all.indexOf(one.owner))));
+    await Promise.all([...acted, suffer()]);
+    await Promise.all(devices.map((one) => one.settle()));
+    const resyncs = devices.reduce((sum, one) => sum + one.resyncs(), 0);
+    process.stdout.write(
+      `devices, ${shape}: ${devices.length} devices, ${acknowledged().length} messages, ${resyncs} times from the lists\n`,
+    );
+    expect(devices.flatMap(({ problems }) => problems)).toEqual([]);
+
+    // What everybody wrote is there once.
+    const written = new Map<string, number>();
+    for (const owner of all) {
+      const first = devices.find((one) => one.owner === owner)!;
+      for (const texts of Object.values(await until("the lists", () => first.fetched(), nowAndThenMs)))
+        for (const text of texts) written.set(text, (written.get(text) ?? 0) + 1);
+    }
+    // At its sender and at its receiver.
+    const sent = acknowledged();
+    expect(sent.filter((text) => written.get(text) !== 2)).toEqual([]);
+    expect(written.size).toBe(sent.length);
+
+    for (const one of devices) {
+      const tables = await until("the lists", () => one.fetched(), nowAndThenMs);
+      await until(`${one.owner.username}, ${one.name}: what the tables have`, () => {
+        expect(one.shown().messages).toEqual(tables);
+        return true;
+      });
+    }
+    // The devices of a person agree about what was read, as far as each has heard of it.
+    for (const owner of all) {
+      const [first, ...others] = devices.filter((one) => one.owner === owner);
+      for (const other of others)
+        await until(`${owner.username}: ${other.name} and the first have the same read marks`, () => {
+          const [a, b] = [first!.shown().reads, other.shown().reads];
+          const both = Object.keys(a).filter((key) => key in b);
+          expect(both.map((key) => [key, a[key]])).toEqual(both.map((key) => [key, b[key]]));
+          return true;
+        });
+    }
+    const holes = await queryOnce(
+      deployment.databaseUrlOf("message"),
+      `select user_id from message.person p
+       where seq <> (select count(*) from message.timeline t where t.user_id = p.user_id)
+         or seq <> (select coalesce(max(seq), 0) from message.timeline t where t.user_id = p.user_id)`,
+    );
+    expect(holes).toEqual([]);
+  });
+});
