@@ -12,8 +12,8 @@ export function toMessage(row: MessageRow) {
   };
 }
 
-export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, message, key }: EntryRow) {
-  const entry = { seq, atMs: Number(atMs), idempotencyKey: key ?? "" };
+export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, message }: EntryRow) {
+  const entry = { seq, atMs: Number(atMs), idempotencyKey: message?.key ?? "" };
   if (message) return { ...entry, what: { case: "message" as const, value: toMessage(message) } };
   if (kind !== entryKinds.read) return entry;
   const mark = { readerId: actorId, peerId, upToId: subjectId };

@@ -49,10 +49,8 @@ export interface EntryRow {
   peerId: string;
   subjectId: string;
   actorId: string;
-  /** Null once it is removed. */
-  message: MessageRow | null;
-  /** Of the person's own message. */
-  key: string | null;
+  /** Null once it is removed. `key`: of the person's own message. */
+  message: (MessageRow & { key: string | null }) | null;
 }
 
 export interface TimelineRows {
@@ -141,18 +139,20 @@ export function timelineStore(db: Kysely<Tables>) {
         left join lateral (
           select json_agg(json_build_object('seq', t.seq::text, 'kind', t.kind, 'atMs', t.at_ms::text,
             'peerId', t.peer_id::text, 'subjectId', t.subject_id::text, 'actorId', t.actor_id::text,
-            'message', case when m.id is not null then json_build_object('id', m.id::text,
-              'sender_id', m.sender_id::text, 'receiver_id', (m.low_id + (m.high_id - m.sender_id))::text,
-              'content', m.content) end,
-            'key', case when m.sender_id = t.user_id then m.idempotency_key end) order by t.seq) as entries
+            -- A join would be planned with a look at all messages for each person, as long as there are few.
+            'message', case when t.kind = ${entryKinds.message} then (
+              select json_build_object('id', m.id::text, 'sender_id', m.sender_id::text,
+                'receiver_id', (m.low_id + (m.high_id - m.sender_id))::text, 'content', m.content,
+                'key', case when m.sender_id = t.user_id then m.idempotency_key end)
+              from message.message m
+              where m.low_id = least(t.user_id, t.peer_id) and m.high_id = greatest(t.user_id, t.peer_id)
+                and m.id = t.subject_id
+            ) end) order by t.seq) as entries
           from (
             select * from message.timeline t
             where w.known and t.user_id = w.user_id and t.seq > w.after and p.seq - w.after between 1 and ${maxReplayed}
             order by t.seq limit ${limit}
           ) t
-          left join message.message m on t.kind = ${entryKinds.message}
-            and m.low_id = least(t.user_id, t.peer_id) and m.high_id = greatest(t.user_id, t.peer_id)
-            and m.id = t.subject_id
         ) t on true
         order by w.n`.execute(db);
       return rows.map(({ epoch, seq, known, entries }, i) => {
