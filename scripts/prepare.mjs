@@ -216,13 +216,13 @@ async function whenChanged(name, inputs, build) {
 function hash(files) {
   const digest = createHash("sha256").update(process.version);
   for (const file of files) {
-    const { size, mtimeMs } = statSync(file);
-    digest.update(`${file} ${size} ${mtimeMs}\n`);
+    const { size, mtime } = statSync(file);
+    digest.update(`${file} ${size} ${mtime.getTime()}\n`);
   }
   return digest.digest("hex");
 }
 
-function filesBelow(path) {
+export function filesBelow(path) {
   if (!statSync(path).isDirectory()) return [path];
   return readdirSync(path, { withFileTypes: true })
     .filter(
