@@ -12,5 +12,7 @@ export default defineConfig({
     hookTimeout: 5 * patienceMs,
     expect: { poll: { timeout: patienceMs } },
     maxWorkers: 2,
+    // Files leave nothing behind, and loading what they import takes longer than most of them.
+    isolate: false,
   },
 });
