@@ -30,8 +30,6 @@ export default defineConfig({
     env: { TEST_SHAPE: "cluster" },
     // A cluster has more processes than most machines have cores.
     maxWorkers: 1,
-    // The cluster in common is of the process (tests/harness/cluster.ts).
-    isolate: false,
     sequence: { sequencer: InThisOrder },
   },
 });

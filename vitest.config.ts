@@ -1,5 +1,16 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { patienceMs } from "./platform/testing/patience.ts";
+
+/** Half a minute in which it does nothing but wait: where it comes last, nothing runs beside it. */
+const waits = "tests/idle.test.ts";
+
+class WaitsFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isOne = ({ moduleId }: TestSpecification) => Number(moduleId.endsWith(waits));
+    return (await super.sort(files)).sort((a, b) => isOne(b) - isOne(a));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -12,5 +23,8 @@ export default defineConfig({
     hookTimeout: 5 * patienceMs,
     expect: { poll: { timeout: patienceMs } },
     maxWorkers: 2,
+    sequence: { sequencer: WaitsFirst },
+    // Files leave nothing behind, and loading what they import takes longer than most of them.
+    isolate: false,
   },
 });

@@ -1,15 +1,15 @@
 // Generates: contracts from .proto files, the web client's types from the OpenAPI document, the tables of refusals
 // and of routes from the catalogue of reasons and from the route table.
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { install, prepare, root, run } from "./prepare.mjs";
+import { filesBelow, install, prepare, root, run } from "./prepare.mjs";
 
 await install();
 // First, since the server's code may already use the new parts.
-run("npx", ["buf", "generate"]);
+rewrite("contracts/gen", () => run("npx", ["buf", "generate"]));
 const etcd = "platform/registry/etcd";
-run("npx", ["buf", "generate", etcd, "--template", `${etcd}/buf.gen.yaml`]);
+rewrite(`${etcd}/gen`, () => run("npx", ["buf", "generate", etcd, "--template", `${etcd}/buf.gen.yaml`]));
 writeFileSync(
   join(root, "docs", "reasons.md"),
   (await load("contracts/reasons-document.ts")).reasonsDocument(),
@@ -24,13 +24,18 @@ const document = execFileSync(process.execPath, ["bin/douya.mjs", "openapi"], {
   maxBuffer: 1 << 26,
 });
 writeFileSync(join(root, "build", "openapi.json"), document);
-run("npx", [
-  "openapi-typescript",
-  "build/openapi.json",
-  "--output",
-  "apps/web/src/api.gen.ts",
-  "--alphabetize",
-]);
+const client = "apps/web/src/api.gen.ts";
+rewrite(client, () =>
+  run("npx", ["openapi-typescript", "build/openapi.json", "--output", client, "--alphabetize"]),
+);
+
+/** Lets `work` write there. Files that are as before keep their times, so that nothing is built anew. */
+function rewrite(path, work) {
+  const before = filesBelow(join(root, path)).map((file) => [file, readFileSync(file), statSync(file).mtime]);
+  work();
+  for (const [file, bytes, mtime] of before)
+    if (existsSync(file) && readFileSync(file).equals(bytes)) utimesSync(file, mtime, mtime);
+}
 
 /** Imports a TypeScript module, which Node.js 20 cannot. */
 async function load(file) {

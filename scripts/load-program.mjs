@@ -1,26 +1,35 @@
-// Becomes build/server/main.js. The program is a file of 7 MB: compiling it takes a fifth of the processor time of a
-// start, so what V8 made of it is kept beside it.
+// Becomes build/server/main.js. The program is a file of 7 MB: compiling what a start needs of it takes a good part of the
+// processor time, so what V8 made of it is kept beside it.
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import Module from "node:module";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { cachedDataVersionTag } from "node:v8";
+import { cachedDataVersionTag, setFlagsFromString } from "node:v8";
 import { constants, Script } from "node:vm";
+
+// Once many objects from one place in the code have survived a collection or two, V8 allocates all objects from there in
+// the old generation, where only a full collection frees them. One busy moment is enough to trigger this; then objects
+// that live as long as a request cause a full collection every two seconds, with a stall of 10 to 20 ms. A V8 that does
+// not know the flag reports it and continues. Before anything is compiled: what was with other options is not used.
+setFlagsFromString("--no-allocation-site-pretenuring");
 
 const file = fileURLToPath(new URL("main.cjs", import.meta.url));
 // Only the same V8 with the same options can use it, for the same file; V8 itself would compare only its length.
 const kept = `${file}.${cachedDataVersionTag()}.${statSync(file).mtimeMs}`;
 
-const script = new Script(Module.wrap(readFileSync(file, "utf8")), {
+// esbuild writes ASCII.
+const script = new Script(Module.wrap(readFileSync(file, "latin1")), {
   filename: file,
   cachedData: read(kept),
   importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
 const module = { exports: {} };
 script.runInThisContext()(module.exports, Module.createRequire(file), module, file, dirname(file));
-if (script.cachedDataRejected !== false) keep();
 
-export const { main } = module.exports;
+/** The command line. What it has compiled is kept once a server has started, and with it all that a start needs. */
+export function main(args) {
+  return module.exports.main(args, () => script.cachedDataRejected !== false && keep());
+}
 
 function read(path) {
   try {

@@ -22,12 +22,14 @@ const ending = spawn(process.execPath, [join(root, "scripts/end-test-run.mjs"), 
 await prepare();
 
 const bin = (name) => join(root, "node_modules", ".bin", name);
+/** A third of the time of 5.9, whose interface depcruise and openapi-typescript want; both have a program of this name. */
+const tsc = join(root, "node_modules/typescript7/bin/tsc");
 /** Of the two lists, each is gone through beside the other. */
 const steps = [
-  [["types of the server", bin("tsc"), ["-p", "."]]],
+  [["types of the server", process.execPath, [tsc, "-p", "."]]],
   [
     ["format and lint", bin("biome"), ["check", "--error-on-warnings", "."]],
-    ["types of the web client", bin("tsc"), ["-p", "apps/web"]],
+    ["types of the web client", process.execPath, [tsc, "-p", "apps/web"]],
     [
       "import rules",
       bin("depcruise"),

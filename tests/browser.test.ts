@@ -9,7 +9,7 @@ import { shapes } from "./harness/deployment.ts";
 import { dropFile, limitUpload, swipe } from "./harness/gestures.ts";
 import { body, expectProblem } from "./harness/http-client.ts";
 import { type Scenario, scenario } from "./harness/scenario.ts";
-import { until } from "./harness/within.ts";
+import { soonMs, until } from "./harness/within.ts";
 
 const film = fileURLToPath(new URL("../apps/server/demo/aurora.mp4", import.meta.url));
 
@@ -158,11 +158,12 @@ async function chooseFile(page: Page, t: typeof en, path: string) {
 /** A progress bar is seen at two positions between its ends. */
 async function moves(bar: Locator) {
   const seen = new Set<number>();
-  await until("progress", async () => {
+  const isSeen = async () => {
     const now = Number(await bar.getAttribute("aria-valuenow"));
     if (now > 0 && now < 100) seen.add(now);
     return seen.size > 1;
-  });
+  };
+  await until("progress", isSeen, soonMs);
 }
 
 /** Records every step of the pipeline that the page shows from now on. */

@@ -77,7 +77,7 @@ describe.each(["all", "split"] as const)("a module is moved while people work wi
         else if (seen.body.items.some(({ id }) => id === other.id) !== follow)
           wrong.push(`${pair}: ${follow}`);
         done++;
-        await delay(5);
+        await delay(20);
       }
     });
     return {

@@ -9,7 +9,7 @@ import { body, expectProblem, type Page, type Schemas, send } from "./harness/ht
 import { listFiles } from "./harness/list-files.ts";
 import { rawRequest, zerosAfter } from "./harness/raw-request.ts";
 import { scenarioOf } from "./harness/scenario.ts";
-import { until } from "./harness/within.ts";
+import { soonMs, until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];
 
@@ -109,11 +109,12 @@ describe.each(shapes)("kills, %s", (shape) => {
   test("in the middle of processing: it is published all the same, once", async () => {
     const ada = await server.register();
     const { id } = await ada.publish(freshClip("odd-surround.webm"));
-    await until("it is being processed", async () => {
+    const isProcessed = async () => {
       const { state } = body(await ada.get<Video>(`/videos/${id}`));
       if (state === "published") throw new Error("too late");
       return state === "processing";
-    });
+    };
+    await until("it is being processed", isProcessed, soonMs);
     await deployment.programOf("video").kill();
     await deployment.restart("video");
     const video = await until("it is published", async () => {

@@ -12,7 +12,7 @@ import { body, expectProblem, type Page, type Schemas, send } from "./harness/ht
 import { listFiles } from "./harness/list-files.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { type Stream, streamProblems, streamRules } from "./harness/stream-problems.ts";
-import { nowAndThenMs, until } from "./harness/within.ts";
+import { nowAndThenMs, soonMs, until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];
 const secret = "a secret of more than 32 bytes, for tests alone";
@@ -323,7 +323,7 @@ describe.each(shapes)("HLS, %s", (shape) => {
     const running = async () =>
       (await queryOnce(databaseUrl, `select from video.video where id = ${id} and ladder = 'running'`))
         .length > 0;
-    await until("the work", running);
+    await until("the work", running, soonMs);
     await programOf("video").kill();
     await holder.end();
     expect(await running()).toBe(true);

@@ -15,15 +15,17 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** A program that says `word`. */
-const built = (word: string) =>
+/** A program that says `word`, does `first` before it has started, and has a large function. */
+const built = (word: string, first = "started") =>
   writeFile(
     join(folder, "main.cjs"),
-    `const word = "${word}"; exports.main = () => console.log(word, __filename);`,
+    `const word = "${word}";
+     const large = () => { ${"word.length;".repeat(1_000)} };
+     exports.main = (_, started) => { console.log(word, __filename); ${first}(); started(); };`,
   );
 
 async function said(): Promise<string> {
-  const script = `(await import(${JSON.stringify(join(folder, "main.js"))})).main()`;
+  const script = `(await import(${JSON.stringify(join(folder, "main.js"))})).main([])`;
   const args = ["--input-type=module", "--eval", script];
   return (await promisify(execFile)(process.execPath, args)).stdout;
 }
@@ -39,6 +41,19 @@ test("a start keeps what was compiled, and the next one uses it", async () => {
   expect(await kept()).toEqual([file]);
   // Else it would have been made again.
   expect((await stat(file!)).ino).toBe(ino);
+});
+
+test("what a start has run is kept compiled, and what does not start a server keeps nothing", async () => {
+  await said();
+  const { size } = await stat((await kept())[0]!);
+  for (const [at, first] of ["large", "process.exit"].entries()) {
+    await built("one", first);
+    await utimes(join(folder, "main.cjs"), new Date(), new Date(Date.now() + (at + 1) * 60_000));
+    await said();
+  }
+  const [, ...later] = await kept();
+  expect(later).toHaveLength(1);
+  expect((await stat(later[0]!)).size).toBeGreaterThan(size + 1_000);
 });
 
 test("what is damaged is made again", async () => {

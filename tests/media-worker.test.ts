@@ -11,7 +11,7 @@ import { body, type Schemas, send } from "./harness/http-client.ts";
 import { listFiles } from "./harness/list-files.ts";
 import { type Program, startProgram } from "./harness/program.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
-import { nowAndThenMs, until } from "./harness/within.ts";
+import { nowAndThenMs, soonMs, until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];
 const secret = "a secret of more than 32 bytes, for tests alone";
@@ -95,7 +95,7 @@ describe.each(shapes)("workers for media in processes of their own, %s", (shape)
     const first = await work();
     // The work cannot end before it is killed, however fast.
     const kind = table === "video.video" ? "process" : "ladder";
-    await until("the work", () => leased(kind));
+    await until("the work", () => leased(kind), soonMs);
     await holder.connect();
     await holder.query(`begin; lock table ${table} in share mode`);
     await first.kill();

@@ -10,8 +10,11 @@ import { readConfig } from "./config.ts";
 const helpOptions = ["--help", "-h"];
 const versionOptions = ["version", "--version", "-v"];
 
-/** The command line. A refusal is printed as one sentence; any other error is a bug and prints its stack. */
-export async function main(args: string[]): Promise<void> {
+/**
+ * The command line. A refusal is printed as one sentence; any other error is a bug and prints its stack. `started` is
+ * called when a server is.
+ */
+export async function main(args: string[], started = () => {}): Promise<void> {
   const [name = "help", ...rest] = args;
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   try {
@@ -32,7 +35,7 @@ export async function main(args: string[]): Promise<void> {
     }
     const { options, positionals: allowPositionals = false } = command;
     const { values, positionals } = parseArgs({ args: rest, options, allowPositionals });
-    await command.run(values as Record<string, string | boolean | undefined>, positionals);
+    await command.run(values as Record<string, string | boolean | undefined>, positionals, started);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const plain = error instanceof DomainError || code?.startsWith("ERR_PARSE_ARGS");

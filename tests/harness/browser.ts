@@ -67,7 +67,23 @@ type VisitOptions = BrowserContextOptions & {
   siteDataBlocked?: boolean;
 };
 
-/** Starts Chromium before the tests of this `describe`; skips them if there is none. */
+let launched: Promise<Browser> | undefined;
+
+/**
+ * The Chromium of all files of this process, since its start takes as long as several visits, which share nothing. It
+ * ends with the process.
+ */
+async function everydayBrowser(executablePath: string): Promise<Browser> {
+  const before = await launched?.catch(() => undefined);
+  if (!before?.isConnected())
+    launched = chromium.launch({ executablePath, args: browserFlags, timeout: patienceMs, ...noHandlers });
+  return launched!;
+}
+
+/** Chromium sees the end of the process that has started it. */
+const noHandlers = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
+
+/** Has Chromium there before the tests of this `describe`; skips them if there is none. */
 export function browsing(): Browsing {
   const executablePath = findChromium();
   let browser: Browser | undefined;
@@ -79,8 +95,7 @@ export function browsing(): Browsing {
   }
 
   beforeAll(async () => {
-    if (executablePath)
-      browser = await chromium.launch({ executablePath, args: browserFlags, timeout: patienceMs });
+    if (executablePath) browser = await everydayBrowser(executablePath);
   });
   beforeEach((ctx) => {
     if (executablePath) return;
@@ -93,8 +108,7 @@ export function browsing(): Browsing {
     for (const { visitor } of ended) await visitor.page.context().close();
     expect(ended.flatMap(({ troubles }) => troubles)).toEqual([]);
   });
-  afterAll(async () => {
-    await browser?.close();
+  afterAll(() => {
     for (const profile of profiles) rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
   });
 

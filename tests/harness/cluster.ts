@@ -9,7 +9,7 @@ import { isAlive } from "#platform/postgres/process-alive.ts";
 import { freePorts } from "#platform/testing/free-ports.ts";
 import { type Program, startProgram } from "./program.ts";
 import type { Deployment, DeploymentOptions } from "./shape.ts";
-import { until } from "./within.ts";
+import { nowAndThenMs, until } from "./within.ts";
 
 /** All engines and two processes of each module, started by the command that people use. */
 export interface ClusterDeployment extends Deployment {
@@ -83,11 +83,12 @@ export async function deployCluster(options: DeploymentOptions = {}): Promise<Cl
   }
 
   async function whole(): Promise<void> {
-    await until("all processes", async () => {
+    const areReady = async () => {
       const now = processes();
       if (!names.every((name) => now.some((one) => one.name === name))) return false;
       return (await Promise.all(now.map(isReady))).every(Boolean);
-    });
+    };
+    await until("all processes", areReady, nowAndThenMs);
   }
 
   /** The first of two; its supervisor starts another one when it ends. */

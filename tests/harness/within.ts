@@ -16,17 +16,24 @@ export async function within<T>(work: Promise<T>, what: () => string): Promise<T
 
 type Nothing = undefined | null | false;
 
-const soonMs = 20;
+/** Between two polls of what passes again. */
+export const soonMs = 20;
 /** Between two polls of something slow or expensive: each costs the server processor time, too. */
 export const nowAndThenMs = 100;
+/** How much longer a wait may be made by looking less and less often. */
+const lateness = 1 / 16;
 
-/** Polls until `look` returns something; null, false and errors count as nothing until the time is over. */
+/**
+ * Polls until `look` returns something; null, false and errors count as nothing until the time is over. Without
+ * `pauseMs`, what comes soon is seen soon, and what takes long is looked at now and then.
+ */
 export async function until<T>(
   what: string,
   look: () => Promise<T | Nothing> | T | Nothing,
-  pauseMs = soonMs,
+  pauseMs?: number,
 ): Promise<T> {
-  const untilMs = Date.now() + patienceMs;
+  const sinceMs = Date.now();
+  const untilMs = sinceMs + patienceMs;
   for (;;) {
     let problem: unknown;
     try {
@@ -36,6 +43,7 @@ export async function until<T>(
       problem = error;
     }
     if (Date.now() > untilMs) throw new Error(`${what}: not within ${patienceMs} ms`, { cause: problem });
-    await delay(pauseMs);
+    const longerMs = (Date.now() - sinceMs) * lateness;
+    await delay(pauseMs ?? Math.min(nowAndThenMs, Math.max(soonMs, longerMs)));
   }
 }

@@ -4,5 +4,9 @@ export interface Command {
   options: Record<string, { type: "string" | "boolean"; default?: string | boolean }>;
   /** Whether arguments that are not options may follow: `douya events lag`. */
   positionals?: boolean;
-  run(values: Record<string, string | boolean | undefined>, positionals: string[]): Promise<void>;
+  run(
+    values: Record<string, string | boolean | undefined>,
+    positionals: string[],
+    started: () => void,
+  ): Promise<void>;
 }

@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { setFlagsFromString } from "node:v8";
 import { createLog } from "#platform/observe/log.ts";
 import { readConfig, unknownSettings } from "../config.ts";
 import { serve } from "../serve.ts";
@@ -13,8 +12,7 @@ export const serveCommand: Command = {
   summary:
     "starts the server: --target=all (default), or some modules, as in --target=video,feed; --target=media: a worker that makes the files of videos",
   options: { target: { type: "string", default: "all" } },
-  async run({ target }) {
-    keepRequestsYoung();
+  async run({ target }, _positionals, started) {
     const config = readConfig();
     const log = createLog(config.logLevel);
     for (const sentence of unknownSettings()) log.warn(sentence);
@@ -34,6 +32,7 @@ export const serveCommand: Command = {
     });
     if (!server) return;
     console.log(banner(server.address, server.rpcPort, server.modules, config.dataDir));
+    started();
     await stopAsked;
     console.log("  Stopping …");
     await server.stop();
@@ -42,16 +41,6 @@ export const serveCommand: Command = {
     console.log("  Stopped. Everything is saved.");
   },
 };
-
-/**
- * Once many objects from one place in the code have survived a collection or two, V8 allocates all objects from there
- * in the old generation, where only a full collection frees them. One busy moment is enough to trigger this; then
- * objects that live as long as a request cause a full collection every two seconds, with a stall of 10 to 20 ms. A V8
- * that does not know the flag reports it and continues.
- */
-function keepRequestsYoung(): void {
-  setFlagsFromString("--no-allocation-site-pretenuring");
-}
 
 function banner(address: string, rpcPort: number | undefined, modules: string[], dataDir: string): string {
   const shown = address.replace("0.0.0.0", "localhost").replace("[::]", "localhost");

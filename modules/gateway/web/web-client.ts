@@ -92,7 +92,8 @@ export async function webClient(
     wildcard: false,
     cacheControl: false,
     index: false,
-    globIgnore: ["index.html*"],
+    // Compressed files are answers to requests for the files themselves.
+    globIgnore: ["index.html*", "**/*.{br,gz}"],
     setHeaders(response, path) {
       // Relative to `dir`, since the folders above it may have any name.
       const headers = relative(dir, path).startsWith("assets/") ? hashedHeaders : namedHeaders;
