@@ -510,9 +510,15 @@ describe("blobs", () => {
     expect(await users("cover/a.jpg")).toEqual([id]);
     await store.claimBlob("cover/b.jpg", id);
     expect(await show("cover/b.jpg")).toBe(true);
-    await store.releaseUnshown("cover/b.jpg", id, jobs);
+    const release = async (key: string) =>
+      store.releaseUnshown({ key: await store.releaseUnlessShown(key, id, jobs) }, jobs);
+    await release("cover/b.jpg");
     expect([await users("cover/a.jpg"), await users("cover/b.jpg")]).toEqual([[], [id]]);
-    expect(await remaining("remove-blob")).toEqual(["cover/a.jpg"]);
+    await store.claimBlob("cover/c.jpg", id);
+    await release("cover/c.jpg");
+    expect(await users("cover/c.jpg")).toEqual([]);
+    expect(await remaining("remove-blob")).toEqual(["cover/a.jpg", "cover/c.jpg"]);
+    expect(await remaining("release-unshown")).toEqual([]);
   });
 
   test("concurrent releases of the same blobs do not deadlock", async () => {
