@@ -20,6 +20,7 @@ import {
   measuredSound,
   planLadder,
   planStreams,
+  SHORT_FRAGMENTS,
   storyboardPicture,
 } from "./plan.ts";
 import { postPictures } from "./post-pictures.ts";
@@ -342,10 +343,12 @@ const ROOM_OF_RUNGS = 2;
 const ROOM_OF_FILES = 16 * 1024 ** 2;
 const SIZE_WATCH_MS = 500;
 
-/** Two seconds in, at the latest, there are the fragments that players begin with. */
+/** Some seconds in, at the latest, there are the fragments that players begin with. */
 function beginsAsPlanned(fragments: readonly { durationUs: number }[]): boolean {
   const nearlyS = (us: number, seconds: number) => Math.abs(us / 1_000_000 - seconds) < 0.1;
-  return fragments.slice(0, -1).every(({ durationUs }, at) => nearlyS(durationUs, at < 2 ? 1 : 2));
+  return fragments
+    .slice(0, -1)
+    .every(({ durationUs }, at) => nearlyS(durationUs, at < SHORT_FRAGMENTS ? 1 : 2));
 }
 
 /** Fires when files that are being written have become larger together than they may. */

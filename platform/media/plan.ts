@@ -54,10 +54,16 @@ export function ladderBytes({ durationMs }: { durationMs: number }, shortSidesPx
 /** Fragments that begin with a key frame, and none at the end of the file but them. */
 export const FRAGMENT_FLAGS = "+cmaf+delay_moov+frag_keyframe+skip_trailer";
 
-/** Short fragments first, since a player can show the first one when all of it is there: 0, 1, 2, 4, 6 … seconds. */
+/**
+ * Short fragments first, since a player can show the first one when all of it is there, and many a film is left soon: 0, 1,
+ * 2, 3, 4, 6, 8 … seconds.
+ */
 export function keyTimeSeconds(count: number): number {
-  return count < 3 ? count : 2 * (count - 1);
+  return count < SHORT_FRAGMENTS ? count : 2 * count - SHORT_FRAGMENTS;
 }
+
+/** Of one second; the others have two. */
+export const SHORT_FRAGMENTS = 4;
 
 /** Those of the wanted short sides that are not above the source's, or the source's own. */
 export function rungsOf(
