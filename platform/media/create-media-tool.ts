@@ -24,7 +24,7 @@ import {
   storyboardPicture,
 } from "./plan.ts";
 import { postPictures } from "./post-pictures.ts";
-import { drawn, withPicture } from "./readable-picture.ts";
+import { drawPicture, withPicture } from "./readable-picture.ts";
 import { refusals } from "./refusals.ts";
 import { isRiffCutOff } from "./riff-chunks.ts";
 import {
@@ -324,13 +324,13 @@ export function createMediaTool(
       const run = { signal, timeoutMs: limits.stillTimeoutMs, maxPixels: limits.maxPicturePixels };
       await withPicture(input, output, format, accept, (picture) =>
         replacing(output, refusals.pictureDamaged, async () => {
-          const { source, tiles } = picture;
-          if (tiles) {
-            const [stored] = (await engine.inspect(source, run)).streams;
+          for (const tiles of [picture.tiles, picture.tiles?.alpha]) {
+            if (!tiles) continue;
+            const [stored] = (await engine.inspect(tiles.source, run)).streams;
             if (stored?.width !== tiles.width || stored.height !== tiles.height)
               throw refusals.pictureDamaged();
           }
-          await engine.still({ source, stream: 0, output, ...drawn(format, picture, box) }, run);
+          await drawPicture(engine, format, { ...picture, stream: 0 }, box, output, run);
           if (!(await hasContent(output))) throw refusals.pictureDamaged();
         }),
       );
