@@ -114,7 +114,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const known = perCall(db, knownFileStore);
     const uploadParts = { store: uploads, blobs, media, jobs, ...config };
     const audience = askAudience(clients.relation);
-    const mentions = findMentions(clients.user);
+    const mentions = findMentions(clients.user, clients.relation);
     const pipeline = pipelineStore(db, events);
     const videos = perCall(db, (until) => videoStore(until, events));
     const ladders = ladderStore(db, events);
