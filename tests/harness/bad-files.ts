@@ -7,7 +7,7 @@ export const mp4Head = text("\0\0\0\x18ftypisom\0\0\x02\0isommp41");
 const playlist = (url: string) => `#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:10.0,\n${url}\n#EXT-X-ENDLIST\n`;
 const concat = (url: string) => `ffconcat version 1.0\nfile '${url}'\n`;
 
-export type BadFile = [
+type BadFile = [
   name: string,
   make: () => Buffer<ArrayBuffer>,
   status: number,
