@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import { keyTimeSeconds } from "#platform/media/plan.ts";
 import { type Caller, publishClip, register, videoOf, waitForFeed } from "./client.ts";
 import { keptIn, type Owns } from "./dataset.ts";
 import { startServer } from "./server-process.ts";
@@ -25,10 +26,8 @@ export async function publishFilms(port: number, author: Caller, count: number):
  * They are made once, since that takes minutes, and kept.
  */
 export async function serveFilms(owns: Owns, lengthsS: number[]) {
-  const folder = join(
-    keptIn,
-    `films-${createHash("sha256").update(lengthsS.join()).digest("hex").slice(0, 8)}`,
-  );
+  const form = [...lengthsS, "fragments", ...[1, 2, 3, 4, 5, 6].map(keyTimeSeconds)];
+  const folder = join(keptIn, `films-${createHash("sha256").update(form.join()).digest("hex").slice(0, 8)}`);
   const list = join(folder, "films.json");
   const made = existsSync(list);
   if (!made) await rm(folder, { recursive: true, force: true });

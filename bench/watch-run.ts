@@ -178,6 +178,8 @@ async function unseenOf(
   let all = 0;
   let unseen = 0;
   let streamed = 0;
+  /** Of fragments of which nothing was seen. */
+  let unseenWhole = 0;
   for (const { path, from, bytes } of parts) {
     all += bytes;
     const file = films.find(({ url }) => url.endsWith(path));
@@ -193,6 +195,7 @@ async function unseenOf(
     const { title, fromS, toS } = fragment;
     const shown = Math.min(1, Math.max(0, ((seenS[title] ?? 0) - fromS) / (toS - fromS)));
     unseen += bytes * (1 - shown);
+    if (shown === 0) unseenWhole += bytes;
   }
-  return { all, unseen, streamed };
+  return { all, unseen, streamed, unseenWhole };
 }

@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { badFiles, mp4Head } from "./harness/bad-files.ts";
 import { classicClient, refused } from "./harness/classic-client.ts";
 import { clip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
@@ -15,11 +17,6 @@ const megabyte = 1024 * 1024;
 const maxUploadBytes = 200 * megabyte;
 
 const text = (value: string) => Buffer.from(value);
-const noise = (bytes: number) => Buffer.from(Array.from({ length: bytes }, (_, i) => (i * i * 31 + i) % 251));
-/** A file as short as its first bytes say, followed by something else. */
-const mp4Head = text("\0\0\0\x18ftypisom\0\0\x02\0isommp41");
-const playlist = (url: string) => `#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:10.0,\n${url}\n#EXT-X-ENDLIST\n`;
-const concat = (url: string) => `ffconcat version 1.0\nfile '${url}'\n`;
 
 describe.each(shapes)("bad files, %s", (shape) => {
   const server = scenario(shape, { env: { DOUYA_MAX_UPLOAD_MB: String(maxUploadBytes / megabyte) } });
@@ -55,38 +52,7 @@ describe.each(shapes)("bad files, %s", (shape) => {
     expect(visits).toEqual([]);
   });
 
-  const files: [string, () => Buffer<ArrayBuffer>, number, string, number][] = [
-    ["a file without a byte", () => text(""), 422, "EMPTY_FILE", 10203],
-    ["a text", () => text("hello"), 422, "NOT_A_VIDEO", 10204],
-    ["one byte", () => text("\0"), 422, "NOT_A_VIDEO", 10204],
-    ["a moving GIF", () => clip("moving.gif"), 422, "PICTURE_UNSUPPORTED", 10204],
-    ["a web page", () => text("<!doctype html><script>alert(1)</script>"), 422, "NOT_A_VIDEO", 10204],
-    ["a song with a cover", () => clip("song-with-cover.mp4"), 422, "NOT_A_VIDEO", 10204],
-    ["a playlist of a file here", () => text(playlist("file:///etc/passwd")), 422, "NOT_A_VIDEO", 10204],
-    ["a playlist of an address", () => text(playlist(canaryUrl())), 422, "NOT_A_VIDEO", 10204],
-    ["a list of files", () => text(concat("/etc/passwd")), 422, "NOT_A_VIDEO", 10204],
-    [
-      "a playlist that begins like an MP4",
-      () => Buffer.concat([mp4Head, text(playlist(canaryUrl()))]),
-      422,
-      "VIDEO_DAMAGED",
-      10205,
-    ],
-    [
-      "a playlist that begins like an FLV",
-      () => Buffer.concat([text("FLV\x01\x05\0\0\0\x09"), text(playlist(canaryUrl()))]),
-      422,
-      "VIDEO_DAMAGED",
-      10205,
-    ],
-    ["the first half", () => clip("compliant.mp4").subarray(0, 11_000), 422, "VIDEO_DAMAGED", 10205],
-    ["the head alone", () => clip("recorder.webm").subarray(0, 200), 422, "VIDEO_DAMAGED", 10205],
-    ["a head and noise", () => Buffer.concat([mp4Head, noise(50_000)]), 422, "VIDEO_DAMAGED", 10205],
-    ["frames of 16,384 pixels", () => clip("16384px.mp4"), 413, "FRAME_TOO_LARGE", 10207],
-    ["a clip of hours", () => clip("five-hours.mp4"), 413, "VIDEO_TOO_LONG", 10206],
-  ];
-
-  test.each(files)("%s is refused with a reason", async (_name, make, status, reason, code) => {
+  test.each(badFiles(canaryUrl))("%s is refused with a reason", async (_name, make, status, reason, code) => {
     const bytes = make();
     expectProblem(await ada.upload(bytes), status, reason);
     expectProblem(
@@ -103,6 +69,22 @@ describe.each(shapes)("bad files, %s", (shape) => {
       ]),
       code,
     );
+    // In pieces, of which this is the only one; and told by its hash.
+    const inPieces = await fetch(`${server.origin}/api/v1/uploads/tus`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${token}`,
+        "tus-resumable": "1.0.0",
+        "content-type": "application/offset+octet-stream",
+        "upload-length": String(bytes.length),
+      },
+      body: bytes,
+    });
+    expect(await inPieces.json()).toMatchObject({ status, reason });
+    if (bytes.length === 0) return;
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    const known = await ada.post("/uploads/known", { json: { sha256, sizeBytes: bytes.length } });
+    expectProblem(known, 404, "UPLOAD_UNKNOWN");
   });
 
   test("a picture named .mp4 is an upload of a picture, and no video of the classic API", async () => {

@@ -205,6 +205,68 @@ describe("the player", () => {
     await holds(page, "film.paused");
   });
 
+  test("a mouse at the seek bar shows the picture and the time to which a press leads, and the film goes on", async () => {
+    const { page, asked } = await watch("desk");
+    await holds(page, "film.currentTime > 0");
+    expect(asked.filter((path) => path.endsWith(".vtt"))).toEqual([]);
+    const slide = page.locator(".slide[data-active=true]");
+    const glance = slide.locator(".scrubber-glance");
+    const opacity = () =>
+      glance.evaluate((shown): string => shown.ownerDocument.defaultView.getComputedStyle(shown).opacity);
+    const still = () => slide.locator(".scrubber-still").evaluate((shown): string => shown.style.background);
+    const bar = (await slide.locator(".scrubber input").boundingBox())!;
+    const pointAt = (share: number) =>
+      page.mouse.move(bar.x + bar.width * share, bar.y + bar.height / 2, { steps: 3 });
+    expect(await opacity()).toBe("0");
+    await pointAt(0.1);
+    await expect.poll(opacity).toBe("1");
+    await expect.poll(still).toContain("/media/");
+    const early = await still();
+    await pointAt(0.75);
+    await expect.poll(() => glance.textContent()).toBe("0:06");
+    await expect.poll(still).not.toBe(early);
+    const { x, width } = (await glance.boundingBox())!;
+    expect(Math.abs(x + width / 2 - (bar.x + bar.width * 0.75))).toBeLessThan(2);
+    await holds(page, "!film.paused && film.currentTime < 5");
+    expect(await glance.getAttribute("aria-hidden")).toBe("true");
+    // At the end it does not leave the bar.
+    await pointAt(1);
+    const atEnd = (await glance.boundingBox())!;
+    expect(atEnd.x + atEnd.width).toBeLessThanOrEqual(bar.x + bar.width + 1);
+    await page.mouse.move(bar.x, bar.y - 200);
+    await expect.poll(opacity).toBe("0");
+    await slide.locator(".scrubber input").focus();
+    expect(await opacity()).toBe("0");
+    await pointAt(0.75);
+    await page.mouse.down();
+    await page.mouse.up();
+    await holds(page, "film.currentTime >= 6 && film.currentTime < 7.5");
+  });
+
+  test("what pauses or plays the film from outside of the page, such as the window that floats, is told to the page", async () => {
+    const { page } = await watch("desk");
+    // Nothing here can press the buttons of that window.
+    await page.addInitScript(`
+      const { mediaSession } = navigator;
+      window.press = {};
+      const set = mediaSession.setActionHandler.bind(mediaSession);
+      mediaSession.setActionHandler = (action, act) => set(action, (window.press[action] = act));`);
+    await page.reload();
+    await holds(page, "film.currentTime > 0 && !film.paused");
+    const tapArea = page.locator(".slide[data-active=true] .stage-tap");
+    await page.evaluate("press.pause()");
+    await holds(page, "film.paused");
+    expect(await tapArea.getAttribute("aria-label")).toBe(en.play);
+    // The page's own button goes on from there.
+    await tapArea.click();
+    await holds(page, "!film.paused");
+    await page.evaluate("press.pause()");
+    await holds(page, "film.paused");
+    await page.evaluate("press.play()");
+    await holds(page, "!film.paused");
+    expect(await tapArea.getAttribute("aria-label")).toBe(en.pause);
+  });
+
   test("a stream whose line was away plays when it is back", async () => {
     const visitor = await watch("desk");
     const { page } = visitor;

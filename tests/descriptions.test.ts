@@ -86,6 +86,33 @@ describe.each(shapes)("descriptions, %s", (shape) => {
     expect(after).toEqual({ ...before, editedAt: undefined, author: after.author });
   });
 
+  test("lead to nobody who blocks who wrote them, and to those whom the writer blocks", async () => {
+    const [cleo, dora] = [await server.register(), await server.register()];
+    body(await cleo.put(`/users/${ada.id}/block`), 204);
+    body(await ada.put(`/users/${dora.id}/block`), 204);
+    const description = `@${cleo.username} @${dora.username} @${ben.username}`;
+    const named = body(await change({ description })).descriptionEntities.map(({ userId }) => userId);
+    expect(named).toEqual([dora.id, ben.id]);
+    body(await cleo.delete(`/users/${ada.id}/block`), 204);
+    // It was written before.
+    expect((await shown()).descriptionEntities).toHaveLength(2);
+    expect(body(await change({ description: `${description}!` })).descriptionEntities).toHaveLength(3);
+    body(await ada.delete(`/users/${dora.id}/block`), 204);
+  });
+
+  test("with more hashtags than a text leads to are text beyond them, and a hundred thousand characters are refused", async () => {
+    const before = (await shown()).description;
+    const many = body(await change({ description: "#a ".repeat(666) }));
+    expect(many.descriptionEntities).toHaveLength(50);
+    expectProblem(await change({ description: "#a ".repeat(1000) }), 422, "DESCRIPTION_INVALID");
+    const [long, longer] = ["x".repeat(60_000), "x".repeat(100_000)];
+    for (const json of [{ description: long }, { title: long }])
+      expectProblem(await change(json), 422, "INVALID_ARGUMENT");
+    for (const json of [{ description: longer }, { title: longer }])
+      expectProblem(await change(json), 413, "BODY_TOO_LARGE");
+    body(await change({ description: before }));
+  });
+
   test("lead to nobody who is gone", async () => {
     const gone = await server.register();
     const mention = body(await change({ description: `with @${gone.username} and @${ben.username}` }));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type PrivatePostgres, startPrivatePostgres } from "#platform/testing/private-postgres.ts";
-import { freshClip } from "./harness/clips.ts";
+import { clip, freshClip } from "./harness/clips.ts";
 import { type Deployment, deploy, shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { listFiles } from "./harness/list-files.ts";
@@ -30,14 +30,23 @@ describe.each(shapes)("kills, %s", (shape) => {
     await postgres?.remove();
   });
 
-  async function query(sql: string): Promise<{ count: number }[]> {
+  async function connected(): Promise<pg.Client> {
     const client = new pg.Client({ connectionString: postgres.url });
     await client.connect();
+    return client;
+  }
+  async function query<Row = { count: number }>(sql: string): Promise<Row[]> {
+    const client = await connected();
     try {
       return (await client.query(sql)).rows;
     } finally {
       await client.end();
     }
+  }
+  /** After all have been killed. */
+  async function restartAll(): Promise<void> {
+    for (const module of shape === "all" ? ["gateway"] : ["user", "relation", "video", "gateway"])
+      await deployment.restart(module);
   }
 
   /**
@@ -139,8 +148,7 @@ describe.each(shapes)("kills, %s", (shape) => {
       () => ada.post("/videos", { json }),
       () => Promise.all(deployment.programs().map((program) => program.kill())),
     );
-    for (const module of shape === "all" ? ["gateway"] : ["user", "relation", "video", "gateway"])
-      await deployment.restart(module);
+    await restartAll();
     const { items } = body(await ada.get<Page<Video>>("/me/videos"));
     expect(items).toHaveLength(1);
     expect(body(await ada.post<Video>("/videos", { json }), 201).id).toBe(items[0]!.id);
@@ -151,6 +159,59 @@ describe.each(shapes)("kills, %s", (shape) => {
     expect(video.title).toBe("once");
     expect(body(await ada.get<Page<Video>>("/me/videos")).items).toHaveLength(1);
     expect(body(await ada.get<Schemas["User"]>("/me")).counts.videos).toBe(1);
+  });
+
+  test("when a new avatar and a new cover are in their places and nobody has them yet: they go when they are old", async () => {
+    const [ada, ben] = [await server.register(), await server.register()];
+    const video = await ada.settled((await ada.publish(freshClip())).id);
+    // The end of a ladder releases what its video does not show.
+    const ladders = `select from video.video where id = ${video.id} and ladder in ('done', 'none')`;
+    await until("its rungs are made", async () => (await query(ladders)).length === 1);
+    const put = { bytes: clip("half.png") };
+    // The same file becomes the same picture, so this is the key of the next one.
+    const { avatarUrl } = body(await ben.put<Schemas["User"]>("/me/avatar", put));
+    body(await ben.delete("/me/avatar"));
+    const [, avatarKey] = avatarUrl.split("/media/");
+    /** The pictures on the disk that no account and no video has. */
+    const leftOver = async () => {
+      const rows = await query<{ key: string }>(
+        `select cover_key as key from video.video union select avatar_key from "user".account
+         union select background_key from "user".account`,
+      );
+      const files = (await listFiles(blobs())).filter((file) => /^(cover|picture)\//.test(file));
+      const keys = files.map((file) => `${file.split("/")[0]}/${file.split("/").at(-1)}`);
+      return keys.filter((key) => rows.every((row) => row.key !== key));
+    };
+    await until("all is as it was", async () => (await leftOver()).length === 0);
+    const holder = await connected();
+    await holder.query("begin");
+    await holder.query("select pg_advisory_xact_lock(hashtextextended($1, 0))", [avatarKey]);
+    await holder.query("select from video.video where id = $1 for share", [video.id]);
+    const asked = Promise.allSettled([
+      ada.put("/me/avatar", put),
+      ada.patch(`/videos/${video.id}`, { json: { coverAtMs: 900 } }),
+    ]);
+    const left = await until("both are in their places", async () => {
+      const keys = await leftOver();
+      return keys.length === 2 && keys;
+    });
+    expect(left).toContain(avatarKey);
+    await Promise.all(deployment.programs().map((program) => program.kill()));
+    await holder.end();
+    await asked;
+    await restartAll();
+    expect(await leftOver()).toEqual(left);
+    for (const [job, kind] of [
+      [`"user".job`, "remove-picture"],
+      ["video.job", "release-unshown"],
+    ]) {
+      const due = `kind = '${kind}' and run_at > now() + interval '50 min'`;
+      expect(await query(`update ${job} set run_at = now() where ${due} returning id`)).toHaveLength(1);
+    }
+    await until("they are gone", async () => (await leftOver()).length === 0);
+    const now = body(await ada.get<Video>(`/videos/${video.id}`));
+    expect(now.coverUrl).toBe(video.coverUrl);
+    expect((await send("GET", now.coverUrl!)).status).toBe(200);
   });
 
   test("between commit and answer of a registration: the account is there, once", async () => {

@@ -443,6 +443,17 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
         duplex: "half",
       } as RequestInit);
       expect(await chunked.json()).toMatchObject({ status, reason });
+      const inPieces = await fetch(`${server.origin}/api/v1/uploads/tus`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${ada.session.accessToken}`,
+          "tus-resumable": "1.0.0",
+          "content-type": "application/offset+octet-stream",
+          "upload-length": String(bytes.length),
+        },
+        body: bytes,
+      });
+      expect(await inPieces.json()).toMatchObject({ status, reason });
       await until("nothing stays", async () => (await blobs()).every((file) => before.includes(file)));
     });
   });

@@ -7,6 +7,7 @@ import { en } from "#apps/web/src/i18n/en.ts";
 import type { S3Client } from "#platform/s3/s3-client.ts";
 import { withS3 } from "#platform/testing/private-ceph.ts";
 import { queryOnce } from "#platform/testing/query-once.ts";
+import { badFiles } from "./harness/bad-files.ts";
 import { browsing, loggedIn, type Visitor } from "./harness/browser.ts";
 import { freeBox, freshClip, largeClip } from "./harness/clips.ts";
 import { type Deployment, deploy, shapes } from "./harness/deployment.ts";
@@ -252,15 +253,36 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
       await until("nothing else is left", async () => (await unfinished()).length === 0);
     });
 
-    test("that is none is refused, and nothing of it stays", async () => {
+    test.each(
+      badFiles(() => "http://127.0.0.1:9/clip.mp4").filter(([, make]) => make().length > 0),
+    )("that is none, such as %s, is refused, and nothing of it stays", async (_name, make, status, reason) => {
       const ada = await server.register();
-      const text = Buffer.alloc(5000, "not a video ");
-      const begun = await begin(ada, text);
-      const etags = await put(begun, text);
+      const file = make();
+      const begun = await begin(ada, file);
+      const etags = await put(begun, file);
       const refused = await complete<Refused>(ada, begun.id, etags);
-      expect([refused.status, refused.body.reason]).toEqual([422, "NOT_A_VIDEO"]);
+      expect([refused.status, refused.body.reason]).toEqual([status, reason]);
       expect((await complete(ada, begun.id, etags)).status).toBe(404);
       expect(await unfinished()).toEqual([]);
+    });
+
+    test("whose parts are of another length, missing or in another order is refused, and can be mended", async () => {
+      const ada = await server.register();
+      const clip = largeClip(9_000_000);
+      const begun = await begin(ada, clip);
+      const [first, last] = begun.parts;
+      const putPart = (url: string, bytes: Uint8Array) =>
+        fetch(url, { method: "PUT", body: bytes as Uint8Array<ArrayBuffer> });
+      // Their lengths are signed.
+      for (const bytes of [clip.subarray(0, 1), clip.subarray(0, begun.partBytes + 1)])
+        expect((await putPart(first!.url, bytes)).status).toBe(403);
+      const [lastTag] = await put({ ...begun, parts: [last!] }, clip);
+      const reasonOf = async (etags: string[]) => (await complete<Refused>(ada, begun.id, etags)).body.reason;
+      expect(await reasonOf([lastTag!])).toBe("UPLOAD_PARTS_WRONG");
+      const [firstTag] = await put({ ...begun, parts: [first!] }, clip);
+      expect(await reasonOf([lastTag!, firstTag!])).toBe("UPLOAD_PARTS_WRONG");
+      expect((await complete(ada, begun.id, [firstTag!, lastTag!])).status).toBe(200);
+      await expectPlays(ada, begun.id);
     });
 
     test("is completed by its owner only, with the right etags, and is no upload in pieces", async () => {

@@ -8,7 +8,13 @@ import { inTransaction } from "#platform/db/transaction.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Guesses } from "#platform/protect/guess-limit.ts";
-import { dropPicture, lockPicture, removeUnused } from "./picture-store.ts";
+import {
+  dropPicture,
+  lockPicture,
+  removePictureKind,
+  removeUnlessSet,
+  removeUnused,
+} from "./picture-store.ts";
 import { type Proven, stillProven, whyUnproven } from "./proven.ts";
 import { type NewSession, sessionRow } from "./session-store.ts";
 import type { Tables } from "./tables.ts";
@@ -24,7 +30,12 @@ export interface EnteredAccount extends Account {
   fresh_marks: Buffer[];
 }
 
-type PictureColumn = "avatar_key" | "background_key";
+interface NewPicture {
+  column: "avatar_key" | "background_key";
+  key: string;
+  isThere: () => Promise<boolean>;
+  removal?: string | undefined;
+}
 
 /** The SQL of accounts: names, passwords, profiles. */
 export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
@@ -108,13 +119,15 @@ export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .executeTakeFirstOrThrow(() => refusal("SESSION_ENDED"));
       });
     },
+    removeUnlessSet: (key: string, jobs: Jobs): Promise<string> => removeUnlessSet(db, jobs, key),
     /**
-     * Sets a picture (an empty key: the default one), whose blob is in its place; the one that it replaces is dropped.
-     * `isThere` is asked under a lock on its key: a job may have removed it since. Errors: SESSION_ENDED, BUSY.
+     * Sets a picture (an empty key: the default one), whose blob is in its place, and ends the job that would remove it;
+     * the one that it replaces is dropped. `isThere` is asked under a lock on its key: a job may have removed it since.
+     * Errors: SESSION_ENDED, BUSY.
      */
     async setPicture(
       id: UserId,
-      { column, key, isThere }: { column: PictureColumn; key: string; isThere: () => Promise<boolean> },
+      { column, key, isThere, removal }: NewPicture,
       jobs: Jobs,
     ): Promise<{ account: Account; dropped: string | undefined }> {
       return events.transaction(db, async (transaction, emit) => {
@@ -134,6 +147,12 @@ export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .where("id", "=", id)
           .returningAll()
           .executeTakeFirstOrThrow();
+        if (removal)
+          await transaction
+            .deleteFrom("job")
+            .where("kind", "=", removePictureKind)
+            .where("key", "=", removal)
+            .execute();
         const dropped = before[column] !== key && before[column] ? before[column] : undefined;
         if (dropped) await dropPicture(transaction, jobs, dropped);
         return { account, dropped };

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import type { BlobKey, BlobStore } from "#platform/blob/blob-store.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
@@ -7,8 +8,20 @@ import type { JobKind } from "#platform/jobs/workers.ts";
 import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
 import type { Tables } from "./tables.ts";
 
-/** The job that removes a picture unless somebody has it. */
+/** The job that removes a picture unless somebody has it: `{key}`, or `{key} {random}` of one that is about to be set. */
 export const removePictureKind = "remove-picture";
+/** Nobody waits for so long until a picture is set. */
+const settingMs = 3_600_000;
+
+/**
+ * Before a picture is put in its place: should this process die before it is set, it is removed. Returns the job, which
+ * `setPicture` ends.
+ */
+export async function removeUnlessSet(on: Queryable<Tables>, jobs: Jobs, key: string): Promise<string> {
+  const job = `${key} ${randomUUID()}`;
+  await jobs.add(on, removePictureKind, job, { runAt: new Date(Date.now() + settingMs) });
+  return job;
+}
 
 /** In the transaction in which somebody does not have a picture any more. */
 export async function dropPicture(on: Queryable<Tables>, jobs: Jobs, key: string): Promise<void> {
@@ -23,7 +36,7 @@ export function removePicture(db: Kysely<Tables>, blobs: Pick<BlobStore, "remove
     timeoutMs: 60_000,
     run: (job) =>
       inTransaction(db, async (transaction) => {
-        await removeUnused(transaction, blobs, job.key);
+        await removeUnused(transaction, blobs, job.key.split(" ")[0]!);
         await job.finish(transaction);
       }),
   };

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import type { VideoId } from "#contracts/ids.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
@@ -5,8 +6,12 @@ import { inTransaction } from "#platform/db/transaction.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
+import { stagedLifetimeMs } from "./rules.ts";
 import { lockShown, shownBy } from "./shown-files.ts";
 import type { Tables } from "./tables.ts";
+
+/** The job that releases what was kept for a video and is not shown: `{video} {key} {random}`. */
+export const releaseUnshownKind = "release-unshown";
 
 /** Which videos and uploads use which blobs. */
 export function blobUseStore(db: Kysely<Tables>) {
@@ -42,12 +47,29 @@ export function blobUseStore(db: Kysely<Tables>) {
         return isUsed(transaction, key, ownerId);
       });
     },
+    /**
+     * Before a blob is kept for a video that is to show it: should this process die before that, it is released. Returns
+     * the job, which `releaseUnshown` ends.
+     */
+    async releaseUnlessShown(key: string, id: VideoId, jobs: Jobs): Promise<string> {
+      const job = `${id} ${key} ${randomUUID()}`;
+      await jobs.add(db, releaseUnshownKind, job, { runAt: new Date(Date.now() + stagedLifetimeMs) });
+      return job;
+    },
     /** Releases what was kept for a video, unless the video shows it. */
-    async releaseUnshown(key: string, id: VideoId, jobs: Jobs): Promise<void> {
+    async releaseUnshown(job: Pick<Job, "key"> & Partial<Pick<Job, "finish">>, jobs: Jobs): Promise<void> {
+      const [id = "", key = ""] = job.key.split(" ");
       await inTransaction(db, async (transaction) => {
         const video = await lockShown(transaction, id);
         const shown = video ? await shownBy(transaction, id, video) : [];
         if (!shown.includes(key)) await releaseKeys(transaction, jobs, id, [key]);
+        if (job.finish) await job.finish(transaction);
+        else
+          await transaction
+            .deleteFrom("job")
+            .where("kind", "=", releaseUnshownKind)
+            .where("key", "=", job.key)
+            .execute();
       });
     },
     /**

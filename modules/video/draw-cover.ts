@@ -34,16 +34,16 @@ export function drawCover(
   /** Outside of the transaction that shows it: a store far away may take its time. */
   async function place(id: VideoId, staged: Staged, thumbHash: string, call: ServedCall, show: Show) {
     const key = blobKey("cover", staged.sha256, "jpg");
-    let isShown = false;
+    const release = await uses(call).releaseUnlessShown(key, id, jobs);
     try {
       await keepBlob(uses(call), blobs, jobs, id, "cover", "jpg", staged);
-      isShown = await show({ key, thumbHash });
-      return isShown;
+      return await show({ key, thumbHash });
     } catch (error) {
       // It is gone, or has let go of the file with others that nobody needs.
       throw error instanceof VideoGone ? refusal("BUSY") : error;
     } finally {
-      if (!isShown) await uses.lasting.releaseUnshown(key, id, jobs);
+      // Where it cannot be done now, the job does it.
+      await uses.lasting.releaseUnshown({ key: release }, jobs).catch(() => {});
     }
   }
 

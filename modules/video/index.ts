@@ -12,7 +12,7 @@ import { accountErasureStore } from "./account-erasure-store.ts";
 import { askAudience } from "./audience.ts";
 import { mediaCommand } from "./backfill.ts";
 import type { MakingKind } from "./bench.ts";
-import { blobUseStore, blobUses } from "./blob-use-store.ts";
+import { blobUseStore, blobUses, releaseUnshownKind } from "./blob-use-store.ts";
 import { drawCover } from "./draw-cover.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
@@ -43,7 +43,7 @@ import { migrations } from "./migrations.ts";
 import { createOrders } from "./orders.ts";
 import { processPictures } from "./picture-pipeline.ts";
 import { picturePostStore } from "./picture-post-store.ts";
-import { releaseReplaced, removeBlob } from "./pipeline.ts";
+import { releaseReplaced, releaseUnshown, removeBlob } from "./pipeline.ts";
 import { pipelineStore } from "./pipeline-store.ts";
 import { publishAtKind, publishAtTime } from "./publication.ts";
 import { counts } from "./recount.ts";
@@ -114,7 +114,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const known = perCall(db, knownFileStore);
     const uploadParts = { store: uploads, blobs, media, jobs, ...config };
     const audience = askAudience(clients.relation);
-    const mentions = findMentions(clients.user);
+    const mentions = findMentions(clients.user, clients.relation);
     const pipeline = pipelineStore(db, events);
     const videos = perCall(db, (until) => videoStore(until, events));
     const ladders = ladderStore(db, events);
@@ -130,6 +130,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         pictures: processPictures(pipeline, blobs, media, jobs),
         "remove-blob": removeBlob(pipeline, blobs),
         [releaseReplacedKind]: releaseReplaced(ladders, jobs),
+        [releaseUnshownKind]: releaseUnshown(pipeline, jobs),
         [publishAtKind]: publishAtTime(db, events),
       },
       concurrency: config.workers + 1,

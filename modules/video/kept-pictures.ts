@@ -25,9 +25,21 @@ export function keepPictures(was: StoredPicture[], kept: KeptPicture[]): StoredP
   return isAsWas ? undefined : now;
 }
 
-/** Their originals and what is shown of them, in bytes; not of pictures from before this was noted. */
-export function bytesOf(pictures: StoredPicture[]): { original: number; shown: number } {
-  const sum = (which: "original" | "shown") =>
-    pictures.reduce((total, { bytes }) => total + (bytes?.[which] ?? 0), 0);
+/** Of originals, and of what is shown of them, in bytes. */
+type Bytes = Record<"original" | "shown", number>;
+
+/**
+ * What a post of `total` has no longer when it shows `now` only. Pictures from before sizes were noted share alike what the
+ * others leave.
+ */
+export function bytesGone(was: StoredPicture[], now: StoredPicture[], total: Bytes): Bytes {
+  const kept = new Set(now.map(({ number }) => number));
+  const gone = was.filter((picture, place) => !kept.has(numberAt(picture, place)));
+  const unnoted = was.filter(({ bytes }) => !bytes).length;
+  const sum = (which: keyof Bytes) => {
+    const noted = was.reduce((all, { bytes }) => all + (bytes?.[which] ?? 0), 0);
+    const share = Math.max(0, Math.floor((total[which] - noted) / unnoted));
+    return gone.reduce((all, { bytes }) => all + (bytes?.[which] ?? share), 0);
+  };
   return { original: sum("original"), shown: sum("shown") };
 }

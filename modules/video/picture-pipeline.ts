@@ -38,7 +38,7 @@ export function processPictures(store: PipelineStore, blobs: BlobStore, media: M
         picture: {
           ...{ alt, width, height, thumbHash },
           sizes: sizes.map(({ key, width, height }) => ({ key, width, height })).reverse(),
-          // One that was sent to a process of an earlier release gives back nothing when it is removed.
+          // Not of one that was sent to a process of an earlier release.
           ...(bytes && { bytes: { ...bytes, shown: sizeBytes } }),
         },
         sizeBytes,

@@ -49,6 +49,10 @@ export function releaseReplaced(store: LadderStore, jobs: Jobs): JobKind {
   return { maxAttempts: 10, timeoutMs: 60_000, run: (job) => store.releaseReplaced(job, jobs) };
 }
 
+export function releaseUnshown(store: BlobUseStore, jobs: Jobs): JobKind {
+  return { maxAttempts: 10, timeoutMs: 60_000, run: (job) => store.releaseUnshown(job, jobs) };
+}
+
 export function removeBlob(store: BlobUseStore, blobs: BlobStore): JobKind {
   return {
     maxAttempts: 10,

@@ -320,12 +320,26 @@ describe("the pictures of a post", () => {
       await expect(keep(id, ...numbers)).rejects.toMatchObject({ reason: "INVALID_ARGUMENT" });
   });
 
-  test("of a release before have no numbers and sizes: their places are their numbers, and nothing is given back", async () => {
-    const pictures = ["a", "b"].map(made).map(({ bytes: _, ...picture }) => picture);
+  test("of a release before have no numbers and sizes: their places are their numbers, and they count alike", async () => {
+    const bare = ["a", "b", "c"].map(made).map(({ bytes: _, ...picture }) => picture);
+    // The last one was sent later, while processes of both releases ran.
+    const pictures = [...bare, { ...made("d"), bytes: { original: 4, shown: 1 } }];
     const id = await post(pictures);
     await make(id, pictures);
-    await keep(id, 2);
-    expect(await row(id)).toMatchObject({ pictures: [{ number: 2, alt: "b" }], original_bytes: "20" });
+    const bytes = async () => {
+      const { size_bytes, original_bytes } = await row(id);
+      return [Number(original_bytes), Number(size_bytes)];
+    };
+    expect(await bytes()).toEqual([40, 12]);
+    // 36 and 11 are those of three.
+    await keep(id, 2, 3, 4);
+    expect(await bytes()).toEqual([28, 9]);
+    await keep(id, 2, 3);
+    expect(await bytes()).toEqual([24, 8]);
+    await keep(id, 3);
+    expect(await row(id)).toMatchObject({
+      ...{ pictures: [{ number: 3, alt: "c" }], original_bytes: "12", size_bytes: "4" },
+    });
   });
 });
 
@@ -496,9 +510,15 @@ describe("blobs", () => {
     expect(await users("cover/a.jpg")).toEqual([id]);
     await store.claimBlob("cover/b.jpg", id);
     expect(await show("cover/b.jpg")).toBe(true);
-    await store.releaseUnshown("cover/b.jpg", id, jobs);
+    const release = async (key: string) =>
+      store.releaseUnshown({ key: await store.releaseUnlessShown(key, id, jobs) }, jobs);
+    await release("cover/b.jpg");
     expect([await users("cover/a.jpg"), await users("cover/b.jpg")]).toEqual([[], [id]]);
-    expect(await remaining("remove-blob")).toEqual(["cover/a.jpg"]);
+    await store.claimBlob("cover/c.jpg", id);
+    await release("cover/c.jpg");
+    expect(await users("cover/c.jpg")).toEqual([]);
+    expect(await remaining("remove-blob")).toEqual(["cover/a.jpg", "cover/c.jpg"]);
+    expect(await remaining("release-unshown")).toEqual([]);
   });
 
   test("concurrent releases of the same blobs do not deadlock", async () => {

@@ -167,7 +167,15 @@ const changeable = (on: Transaction<Tables>, id: VideoId, authorId: UserId) =>
   on
     .selectFrom("video")
     .select(["title", "description", "mentions", "visibility", "download_allowed"])
-    .select(["state", "published_ms", "draft", "publish_at_ms", ...shownColumns])
+    .select([
+      "state",
+      "published_ms",
+      "draft",
+      "publish_at_ms",
+      "size_bytes",
+      "original_bytes",
+      ...shownColumns,
+    ])
     .where("id", "=", id)
     .where("author_id", "=", authorId)
     .where("held", "=", false)

@@ -20,10 +20,11 @@ import {
   measuredSound,
   planLadder,
   planStreams,
+  SHORT_FRAGMENTS,
   storyboardPicture,
 } from "./plan.ts";
 import { postPictures } from "./post-pictures.ts";
-import { drawn, withPicture } from "./readable-picture.ts";
+import { drawPicture, withPicture } from "./readable-picture.ts";
 import { refusals } from "./refusals.ts";
 import { isRiffCutOff } from "./riff-chunks.ts";
 import {
@@ -323,13 +324,13 @@ export function createMediaTool(
       const run = { signal, timeoutMs: limits.stillTimeoutMs, maxPixels: limits.maxPicturePixels };
       await withPicture(input, output, format, accept, (picture) =>
         replacing(output, refusals.pictureDamaged, async () => {
-          const { source, tiles } = picture;
-          if (tiles) {
-            const [stored] = (await engine.inspect(source, run)).streams;
+          for (const tiles of [picture.tiles, picture.tiles?.alpha]) {
+            if (!tiles) continue;
+            const [stored] = (await engine.inspect(tiles.source, run)).streams;
             if (stored?.width !== tiles.width || stored.height !== tiles.height)
               throw refusals.pictureDamaged();
           }
-          await engine.still({ source, stream: 0, output, ...drawn(format, picture, box) }, run);
+          await drawPicture(engine, format, { ...picture, stream: 0 }, box, output, run);
           if (!(await hasContent(output))) throw refusals.pictureDamaged();
         }),
       );
@@ -342,10 +343,12 @@ const ROOM_OF_RUNGS = 2;
 const ROOM_OF_FILES = 16 * 1024 ** 2;
 const SIZE_WATCH_MS = 500;
 
-/** Two seconds in, at the latest, there are the fragments that players begin with. */
+/** Some seconds in, at the latest, there are the fragments that players begin with. */
 function beginsAsPlanned(fragments: readonly { durationUs: number }[]): boolean {
   const nearlyS = (us: number, seconds: number) => Math.abs(us / 1_000_000 - seconds) < 0.1;
-  return fragments.slice(0, -1).every(({ durationUs }, at) => nearlyS(durationUs, at < 2 ? 1 : 2));
+  return fragments
+    .slice(0, -1)
+    .every(({ durationUs }, at) => nearlyS(durationUs, at < SHORT_FRAGMENTS ? 1 : 2));
 }
 
 /** Fires when files that are being written have become larger together than they may. */

@@ -19,7 +19,7 @@ import type {
 } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
 import { PacketSurvey, type SurveyedPacket, type SurveyOptions } from "./packet-survey.ts";
-import { FRAGMENT_FLAGS } from "./plan.ts";
+import { FRAGMENT_FLAGS, SHORT_FRAGMENTS } from "./plan.ts";
 import { outTimeMs } from "./progress.ts";
 
 export interface FfmpegPrograms {
@@ -218,7 +218,7 @@ export function createFfmpegEngine(
 }
 
 /** `keyTimeSeconds` in FFmpeg's words. */
-const KEY_FRAMES = "expr:gte(t,if(lt(n_forced,3),n_forced,2*(n_forced-1)))";
+const KEY_FRAMES = `expr:gte(t,if(lt(n_forced,${SHORT_FRAGMENTS}),n_forced,2*n_forced-${SHORT_FRAGMENTS}))`;
 
 /** Removes a temporary file in any case. */
 async function withScratch<T>(path: string, run: Run, use: (path: string) => Promise<T>): Promise<T> {

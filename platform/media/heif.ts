@@ -1,31 +1,47 @@
 import { type FileHandle, open } from "node:fs/promises";
-import type { Upright } from "./media-engine.ts";
+import type { LightFacts, Upright } from "./media-engine.ts";
 import type { Crop, PictureSize } from "./media-tool.ts";
 import { refusals } from "./refusals.ts";
+import { peakOf } from "./rules.ts";
 
 /**
  * HEIC and AVIF (ISO/IEC 23008-12): one picture, or tiles of one size that make up one. No decoder gets the file: the
  * tiles are copied into a bare stream, one after another, which every FFmpeg reads and its `tile` filter puts together.
  */
-export interface Heif {
-  codec: "hevc" | "av1";
+export interface Heif extends Tiles {
   /** As stored, before rotation, after cropping. */
   width: number;
   height: number;
   upright: Upright;
+  profile: Buffer | null;
+  /** Brightness above the standard range: the maximum it shows, in cd/m². */
+  hdr: { peakNits: number } | null;
+  /** How opaque each pixel is, as a picture of its own of the same size. */
+  alpha: (Tiles & { premultiplied: boolean }) | null;
+}
+
+export interface Tiles {
+  codec: "hevc" | "av1";
   columns: number;
   rows: number;
   tile: PictureSize;
   /** The visible part of all tiles together. */
   crop: Crop;
   /** What the file says about its colours; it counts for more than the stream. */
-  colours: { range: "pc" | "tv"; matrix: string | null } | null;
-  profile: Buffer | null;
+  colours: Colours | null;
   /** Where the tiles are, row by row. */
   tiles: Extent[][];
   /** HEVC: sets of parameters that precede the pictures, and how long the length of a unit is. */
   parameters: Buffer[];
   lengthBytes: number;
+}
+
+interface Colours {
+  range: "pc" | "tv";
+  matrix: string | null;
+  /** Those above the standard range. */
+  transfer: "smpte2084" | "arib-std-b67" | null;
+  primaries: string | null;
 }
 
 interface Extent {
@@ -63,6 +79,12 @@ const KNOWN = new Set([
 ]);
 /** Numbers of ISO/IEC 23091-2, as `setparams` names them. */
 const MATRICES: Record<number, string> = { 1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020nc" };
+const PRIMARIES: Record<number, string> = { 1: "bt709", 9: "bt2020", 12: "smpte432" };
+const HDR_TRANSFERS = { 16: "smpte2084", 18: "arib-std-b67" } as const;
+/** Both were made for BT.2020. */
+const HDR_COLOURS = { matrix: "bt2020nc", primaries: "bt2020" };
+const ALPHA = new Set(["urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", "urn:mpeg:hevc:2015:auxid:1"]);
+const OPAQUE_RANGE = { range: "pc", matrix: null, transfer: null, primaries: null } as const;
 const [VPS, PPS, SPS, MOST_SLICE] = [32, 34, 33, 31];
 const START = Buffer.from([0, 0, 0, 1]);
 /** Ends a sequence of pictures: the next one stands alone. */
@@ -91,71 +113,106 @@ async function readMeta(handle: FileHandle, meta: Buffer): Promise<Heif> {
   const places = readPlaces(need("iloc"));
   const iprp = boxesOf(need("iprp"));
   const properties = readProperties(iprp);
+  const iref = child("iref");
   const bytesOf = (item: number) => extentsOf(places.get(item), child("idat"), handle);
 
-  const type = types.get(primary);
-  let items = [primary];
-  let grid = { rows: 1, columns: 1, size: null as PictureSize | null };
-  if (type === "grid") {
-    grid = readGrid(await bytesOf(primary).then(({ read }) => read(MOST_GRID_BYTES)));
-    items = readReferences(child("iref") ?? damaged(), "dimg", primary);
-    if (items.length !== grid.rows * grid.columns) damaged();
-  }
-  const [kind] = items.map((item) => types.get(item));
-  // Overlays, pictures that are another one turned, and codecs that nobody sends.
-  if (kind !== "hvc1" && kind !== "av01") throw refusals.pictureUnsupported("composed");
-  const [firstTile] = items.map((item) => properties.get(item) ?? []);
-  const configuration = find(firstTile!, CONFIGURATIONS[kind]) ?? damaged();
-  const tile = readSize(find(firstTile!, "ispe") ?? damaged());
-  for (const item of items) {
-    const own = properties.get(item) ?? [];
-    const same =
-      types.get(item) === kind &&
-      find(own, CONFIGURATIONS[kind])?.equals(configuration) &&
-      sameSize(readSize(find(own, "ispe") ?? damaged()), tile);
-    // Only tiles that are alike can be read as one stream.
-    if (!same) throw refusals.pictureUnsupported("composed");
-  }
-  const { rows, columns } = grid;
-  const size = grid.size ?? tile;
-  if (
-    !covers(columns * tile.width, size.width, tile.width) ||
-    !covers(rows * tile.height, size.height, tile.height)
-  )
-    damaged();
-
+  const { size, firstTile, ...whole } = await readTiles(primary);
   const shown = properties.get(primary) ?? [];
   if (shown.some(({ type, essential }) => essential && !KNOWN.has(type)))
     throw refusals.pictureUnsupported("composed");
   const clap = find(shown, "clap");
   const crop = clap ? readCrop(clap, size) : { x: 0, y: 0, ...size };
-  const colours = [...shown, ...firstTile!].filter(({ type }) => type === "colr");
-  const tiles: Extent[][] = [];
-  for (const item of items) tiles.push((await bytesOf(item)).extents ?? damaged());
+  const all = [...shown, ...firstTile];
+  const colours = all.filter(({ type }) => type === "colr");
+  const read = readColours(colours);
+  const hdr = read?.transfer ? { peakNits: peakOf(readLight(all)) } : null;
+  const alphaItem = iref && findAlpha(iref, primary, properties);
   return {
-    codec: CODECS[kind],
-    ...{ width: crop.width, height: crop.height, crop, columns, rows, tile, tiles },
+    ...{ ...whole, width: crop.width, height: crop.height, crop },
     upright: readUpright(shown),
-    colours: readColours(colours),
-    profile: readProfile(colours),
-    ...(kind === "hvc1" ? readParameters(configuration) : { parameters: [], lengthBytes: 0 }),
+    colours: read,
+    // It says what the colours were before they are mapped.
+    profile: hdr ? null : readProfile(colours),
+    hdr,
+    alpha: iref && alphaItem !== undefined ? await readAlpha(iref, alphaItem) : null,
   };
+
+  /** It is cropped and turned as the picture is. */
+  async function readAlpha(iref: Buffer, item: number): Promise<Heif["alpha"]> {
+    const { size: own, firstTile, ...tiles } = await readTiles(item);
+    if (!sameSize(own, size)) throw refusals.pictureUnsupported("composed");
+    const colours = [...(properties.get(item) ?? []), ...firstTile].filter(({ type }) => type === "colr");
+    return {
+      ...{ ...tiles, crop, colours: readColours(colours) ?? OPAQUE_RANGE },
+      premultiplied: readReferences(iref, "prem", primary).includes(item),
+    };
+  }
+
+  async function readTiles(
+    whole: number,
+  ): Promise<Omit<Tiles, "crop" | "colours"> & { size: PictureSize; firstTile: Property[] }> {
+    let items = [whole];
+    let grid = { rows: 1, columns: 1, size: null as PictureSize | null };
+    if (types.get(whole) === "grid") {
+      grid = readGrid(await bytesOf(whole).then(({ read }) => read(MOST_GRID_BYTES)));
+      items = readReferences(iref ?? damaged(), "dimg", whole);
+      if (items.length !== grid.rows * grid.columns) damaged();
+    }
+    const [kind] = items.map((item) => types.get(item));
+    // Overlays, pictures that are another one turned, and codecs that nobody sends.
+    if (kind !== "hvc1" && kind !== "av01") throw refusals.pictureUnsupported("composed");
+    const [firstTile] = items.map((item) => properties.get(item) ?? []);
+    const configuration = find(firstTile!, CONFIGURATIONS[kind]) ?? damaged();
+    const tile = readSize(find(firstTile!, "ispe") ?? damaged());
+    for (const item of items) {
+      const own = properties.get(item) ?? [];
+      const same =
+        types.get(item) === kind &&
+        find(own, CONFIGURATIONS[kind])?.equals(configuration) &&
+        sameSize(readSize(find(own, "ispe") ?? damaged()), tile);
+      // Only tiles that are alike can be read as one stream.
+      if (!same) throw refusals.pictureUnsupported("composed");
+    }
+    const { rows, columns } = grid;
+    const size = grid.size ?? tile;
+    if (
+      !covers(columns * tile.width, size.width, tile.width) ||
+      !covers(rows * tile.height, size.height, tile.height)
+    )
+      damaged();
+
+    const tiles: Extent[][] = [];
+    for (const item of items) tiles.push((await bytesOf(item)).extents ?? damaged());
+    return {
+      ...{ codec: CODECS[kind], columns, rows, tile, tiles, size, firstTile: firstTile! },
+      ...(kind === "hvc1" ? readParameters(configuration) : { parameters: [], lengthBytes: 0 }),
+    };
+  }
 }
 
 /** The filters that put the tiles together. */
-export function heifFilters({ columns, rows, crop, tile, colours }: Heif): string[] {
+export function heifFilters({ columns, rows, crop, tile, colours }: Tiles): string[] {
   const whole = crop.width === columns * tile.width && crop.height === rows * tile.height;
   return [
     ...(columns * rows > 1 ? [`tile=${columns}x${rows}`] : []),
     ...(whole ? [] : [`crop=${crop.width}:${crop.height}:${crop.x}:${crop.y}:exact=1`]),
-    ...(colours
-      ? [`setparams=range=${colours.range}${colours.matrix ? `:colorspace=${colours.matrix}` : ""}`]
-      : []),
+    ...(colours ? [`setparams=${namesOf(colours).join(":")}`] : []),
+  ];
+}
+
+function namesOf({ range, transfer, ...told }: Colours): string[] {
+  const { matrix, primaries } = transfer
+    ? { matrix: told.matrix ?? HDR_COLOURS.matrix, primaries: told.primaries ?? HDR_COLOURS.primaries }
+    : { ...told, primaries: null };
+  return [
+    `range=${range}`,
+    ...(matrix ? [`colorspace=${matrix}`] : []),
+    ...(transfer ? [`color_trc=${transfer}`, `color_primaries=${primaries}`] : []),
   ];
 }
 
 /** Writes the bare stream. Error: PICTURE_DAMAGED. */
-export async function writeStream(handle: FileHandle, heif: Heif, path: string): Promise<void> {
+export async function writeStream(handle: FileHandle, heif: Tiles, path: string): Promise<void> {
   const { size } = await handle.stat();
   const all = heif.tiles.flat().reduce((sum, { bytes }) => sum + bytes, 0);
   // Tiles may share bytes, and would then become more than the file.
@@ -177,7 +234,7 @@ export async function writeStream(handle: FileHandle, heif: Heif, path: string):
 }
 
 /** Slices alone: parameters in the pictures could change their size. */
-function slicesOf(item: Buffer, { lengthBytes }: Heif): Buffer {
+function slicesOf(item: Buffer, { lengthBytes }: Tiles): Buffer {
   const parts: Buffer[] = [];
   for (let at = 0; at + lengthBytes <= item.length; ) {
     const from = at + lengthBytes;
@@ -191,7 +248,7 @@ function slicesOf(item: Buffer, { lengthBytes }: Heif): Buffer {
 
 const unitType = (first: number) => (first >> 1) & 0x3f;
 
-function readParameters(hvcC: Buffer): Pick<Heif, "parameters" | "lengthBytes"> {
+function readParameters(hvcC: Buffer): Pick<Tiles, "parameters" | "lengthBytes"> {
   const lengthBytes = (hvcC.readUInt8(21) & 3) + 1;
   const parameters: Buffer[] = [];
   let at = 23;
@@ -330,6 +387,19 @@ function readReferences(iref: Buffer, wanted: string, from: number): number[] {
   return [];
 }
 
+/** The picture that says how opaque another one is. */
+function findAlpha(iref: Buffer, of: number, properties: Map<number, Property[]>): number | undefined {
+  const bytes = readFull(iref).version === 0 ? 2 : 4;
+  for (const { type, data } of boxesOf(iref.subarray(4))) {
+    if (type !== "auxl") continue;
+    const item = data.readUIntBE(0, bytes);
+    const auxC = find(properties.get(item) ?? [], "auxC");
+    const [name = ""] = auxC?.toString("latin1", 4).split("\0") ?? [];
+    if (ALPHA.has(name) && readReferences(iref, "auxl", item).includes(of)) return item;
+  }
+  return undefined;
+}
+
 interface Property extends Box {
   essential: boolean;
 }
@@ -414,10 +484,24 @@ function readUpright(shown: Property[]): Upright {
   return { rotation: ((clockwise + 720) % 360) as Upright["rotation"], mirrored };
 }
 
-function readColours(colours: Property[]): Heif["colours"] {
+function readColours(colours: Property[]): Colours | null {
   const nclx = colours.find(({ data }) => data.toString("latin1", 0, 4) === "nclx")?.data;
   if (!nclx) return null;
-  return { range: nclx.readUInt8(10) & 0x80 ? "pc" : "tv", matrix: MATRICES[nclx.readUInt16BE(8)] ?? null };
+  const transfer = nclx.readUInt16BE(6);
+  return {
+    range: nclx.readUInt8(10) & 0x80 ? "pc" : "tv",
+    matrix: MATRICES[nclx.readUInt16BE(8)] ?? null,
+    transfer: transfer === 16 || transfer === 18 ? HDR_TRANSFERS[transfer] : null,
+    primaries: PRIMARIES[nclx.readUInt16BE(4)] ?? null,
+  };
+}
+
+/** How bright it says to be (ISO/IEC 14496-12, 12.1.6 and 12.1.7). */
+function readLight(properties: Property[]): LightFacts {
+  return {
+    contentPeak: find(properties, "clli")?.readUInt16BE(0) ?? 0,
+    masteringPeak: (find(properties, "mdcv")?.readUInt32BE(16) ?? 0) / 10_000,
+  };
 }
 
 function readProfile(colours: Property[]): Buffer | null {

@@ -54,10 +54,16 @@ export function ladderBytes({ durationMs }: { durationMs: number }, shortSidesPx
 /** Fragments that begin with a key frame, and none at the end of the file but them. */
 export const FRAGMENT_FLAGS = "+cmaf+delay_moov+frag_keyframe+skip_trailer";
 
-/** Short fragments first, since a player can show the first one when all of it is there: 0, 1, 2, 4, 6 … seconds. */
+/**
+ * Short fragments first, since a player can show the first one when all of it is there, and many a film is left soon: 0, 1,
+ * 2, 3, 4, 6, 8 … seconds.
+ */
 export function keyTimeSeconds(count: number): number {
-  return count < 3 ? count : 2 * (count - 1);
+  return count < SHORT_FRAGMENTS ? count : 2 * count - SHORT_FRAGMENTS;
 }
+
+/** Of one second; the others have two. */
+export const SHORT_FRAGMENTS = 4;
 
 /** Those of the wanted short sides that are not above the source's, or the source's own. */
 export function rungsOf(
@@ -194,11 +200,11 @@ function assumedColours({ untagged }: { untagged: string[] }): string[] {
  * From HDR to what every screen shows (Hable's curve); 10-bit in, 8-bit BT.709 out. The peak is given: the filter
  * would trust the stream. Colours outside BT.709 are clipped before they are written.
  */
-function toneMap({ peakNits }: { peakNits: number }): string {
+function toneMap({ peakNits }: { peakNits: number }, format = "yuv420p"): string {
   return (
     "zscale=transfer=linear:npl=100,format=gbrpf32le,zscale=primaries=bt709," +
     `tonemap=hable:desat=0:peak=${peakNits / 100},format=gbrp16le,` +
-    "zscale=transfer=bt709:matrix=bt709:range=tv,format=yuv420p"
+    `zscale=transfer=bt709:matrix=bt709:range=tv,format=${format}`
   );
 }
 
@@ -247,12 +253,15 @@ export function fitInto(
   return { width: side(width), height: side(height) };
 }
 
-/** Filter graph from `in` to `out` for a picture. Nothing is enlarged. */
-export function pictureFilter(
-  format: PictureFormat | PostPictureFormat,
-  header: PictureHeader,
-  box: { maxWidthPx: number; maxHeightPx: number; crop?: boolean },
-): string {
+interface PictureBox {
+  maxWidthPx: number;
+  maxHeightPx: number;
+  /** Fill it and cut off the rest. */
+  crop?: boolean;
+}
+
+/** The size of a picture that is drawn into a box, and of the part that is drawn. */
+export function drawnSize(header: PictureHeader, box: PictureBox) {
   const turned = header.upright.rotation % 180 !== 0;
   const [width, height] = turned ? [header.height, header.width] : [header.width, header.height];
   const shape = box.maxWidthPx / box.maxHeightPx;
@@ -262,18 +271,49 @@ export function pictureFilter(
         height: Math.min(height, Math.round(width / shape)),
       }
     : { width, height };
-  const fitted = fitInto(cut, box);
+  return { cut, fitted: fitInto(cut, box) };
+}
+
+/** Filter graph from `in` to `out` for a picture. Nothing is enlarged. `hdr`: its brightness is above the standard range. */
+export function pictureFilter(
+  format: PictureFormat | PostPictureFormat,
+  header: PictureHeader,
+  box: PictureBox,
+  hdr: { peakNits: number } | null = null,
+): string {
+  const { cut, fitted } = drawnSize(header, box);
   const size = [fitted.width, fitted.height];
   const shaped = [
     ...uprightFilters(header.upright),
     ...(box.crop ? [`crop=${Math.max(1, cut.width)}:${Math.max(1, cut.height)}:exact=1`] : []),
   ];
-  // Transparency of AVIF and HEIC is a picture of its own, which is left out.
+  // Colours of each pixel, since sides may be odd; and made smaller first, since it takes 16 bytes for each.
+  if (hdr)
+    return [
+      ...[...shaped, `scale=${size.join(":")}`, "format=yuv444p10le"],
+      ...[toneMap(hdr, "yuv444p"), `scale=${TO_JPEG}`],
+    ].join(",");
+  // Transparency of AVIF and HEIC is a picture of its own.
   if (format === "jpeg" || format === "avif" || format === "heic")
     return [...shaped, `scale=${size.join(":")}:${TO_JPEG}`].join(",");
+  return `[in]${[...shaped, `scale=${size.join(":")}`, "format=rgba"].join(",")}[front];${onWhite(fitted)}`;
+}
+
+/** From two pictures of one size, the colours and how opaque each pixel is, to what is seen on white. */
+export function opaqueFilter(size: { width: number; height: number }, premultiplied: boolean): string {
+  const { width, height } = size;
   return (
-    `[in]${[...shaped, `scale=${size.join(":")}`, "format=rgba"].join(",")}[front];` +
-    `color=white:size=${size.join("x")}:rate=1:duration=1[back];` +
-    `[back][front]overlay=format=rgb,scale=${TO_JPEG}[out]`
+    // Colours of each pixel: the second picture may begin in an odd line.
+    "[in]format=rgb24,tile=1x2,split[upper][lower];" +
+    `[upper]crop=${width}:${height}:0:0:exact=1[colours];` +
+    `[lower]crop=${width}:${height}:0:${height}:exact=1,format=gray[alpha];` +
+    `[colours][alpha]alphamerge[front];${onWhite(size, premultiplied)}`
+  );
+}
+
+function onWhite(size: { width: number; height: number }, premultiplied = false): string {
+  return (
+    `color=white:size=${size.width}x${size.height}:rate=1:duration=1[back];` +
+    `[back][front]overlay=format=rgb${premultiplied ? ":alpha=premultiplied" : ""},scale=${TO_JPEG}[out]`
   );
 }

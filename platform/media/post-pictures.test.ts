@@ -94,6 +94,30 @@ async function avifOfTiles(properties: (readonly [string, Buffer])[] = []) {
   return heifOfTiles({ tiles: [tile, tile, tile, tile], ...size, properties, brand: "avif" });
 }
 
+/** The first picture of a film in HEVC, as a file that `heifOfTiles` takes. */
+async function firstPicture(name: string): Promise<Buffer> {
+  const film = await own(name);
+  const box = (type: string) => film.indexOf(type, 0, "latin1") + 4;
+  const hvcC = box("hvcC") - 8;
+  const bytes = film.readUInt32BE(box("stsz") + 12);
+  return Buffer.concat([
+    film.subarray(hvcC, hvcC + film.readUInt32BE(hvcC)),
+    Buffer.from("mdat"),
+    film.subarray(box("mdat"), box("mdat") + bytes),
+  ]);
+}
+
+/** Numbers of ISO/IEC 23091-2. */
+function nclx(primaries: number, transfer: number, matrix: number, full = 0): Buffer {
+  const data = Buffer.alloc(11);
+  data.write("nclx", "latin1");
+  data.writeUInt16BE(primaries, 4);
+  data.writeUInt16BE(transfer, 6);
+  data.writeUInt16BE(matrix, 8);
+  data[10] = full;
+  return data;
+}
+
 /** Where a picture is bright: upper left, upper right, lower left, lower right. */
 function quartersOf(jpeg: Buffer, width: number, height: number): string[] {
   const grey = greyPixels(jpeg);
@@ -176,6 +200,75 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     expect(quartersOf(await readFile(avatar), 64, 64)).toEqual(bright);
   });
 
+  test.each([
+    ["a HEIC of tiles", [], ["upper right"]],
+    ["a HEIC of tiles, turned", [["irot", 1]], ["upper left"]],
+    ["a HEIC of tiles, flipped", [["imir", 0]], ["lower right"]],
+  ] as const)("what is see-through in %s is white, and not what it hides", async (_name, turns, bright) => {
+    if (lack) return;
+    const [light, dark] = [await own("bright.heic"), await own("dark.heic")];
+    const properties = turns.map(([type, value]) => [type, Buffer.from([value])] as const);
+    const tiles = Array.from({ length: 6 }, () => dark);
+    const file = await ofTiles(properties, { tiles, alpha: [light, light, dark, light, light, light] });
+    await expectBright(await written(file), bright);
+  });
+
+  test("what is see-through in an AVIF is white, and not what it hides", async () => {
+    if (lack) return;
+    const tile = await own("bright-left.avif");
+    const size = { columns: 1, rows: 1, width: 96, height: 64, tileWidth: 96, tileHeight: 64 };
+    const plan = { tiles: [tile], ...size, brand: "avif" } as const;
+    await expectBright(await written(heifOfTiles(plan)), ["upper left", "lower left"]);
+    const all = ["upper left", "upper right", "lower left", "lower right"];
+    await expectBright(await written(heifOfTiles({ ...plan, alpha: [tile] })), all);
+  });
+
+  /** As a picture of a post, and of a person. */
+  async function expectBright(input: string, bright: readonly string[]) {
+    const drafts = outputs();
+    const [size] = await tool.pictureSizes(input, drafts, await tool.pictureInfo(input, options), options);
+    const jpeg = await readFile(drafts[0]!.output);
+    expect(quartersOf(jpeg, size!.width, size!.height)).toEqual(bright);
+    const avatar = join(directory, randomUUID());
+    await tool.picture(input, avatar, { ...options, maxWidthPx: 64, maxHeightPx: 64, crop: true });
+    expect(quartersOf(await readFile(avatar), 64, 64)).toEqual(bright);
+  }
+
+  test("a HEIC whose brightness is above the standard range looks like a film of the same picture", async () => {
+    if (lack) return;
+    const film = join(repository, "platform/media/testdata/hdr.mp4");
+    const [rendition, frame] = [join(directory, randomUUID()), join(directory, randomUUID())];
+    const probed = await tool.probe(film, options);
+    const { info } = await tool.rendition(film, rendition, probed, { maxShortSidePx: 720, ...options });
+    await tool.frame(rendition, frame, info, { atMs: 0, ...options });
+    const size = { columns: 1, rows: 1, width: 128, height: 72, tileWidth: 128, tileHeight: 72 };
+    const profile = Buffer.alloc(548, "p");
+    profile.write("acsp", 36, "latin1");
+    const told = Buffer.concat([Buffer.from("prof"), profile]);
+    const heic = async (...colr: Buffer[]) => {
+      const properties = colr.map((data) => ["colr", data] as const);
+      const tiles = [await firstPicture("hdr.mp4")];
+      const input = await written(heifOfTiles({ tiles, ...size, properties }));
+      const drafts = [{ output: join(directory, randomUUID()), maxWidthPx: 128, maxHeightPx: 128 }];
+      await tool.pictureSizes(input, drafts, await tool.pictureInfo(input, options), options);
+      return readFile(drafts[0]!.output);
+    };
+    const wanted = greyPixels(await readFile(frame));
+    const unlike = (jpeg: Buffer) => {
+      const grey = greyPixels(jpeg);
+      expect(grey.length).toBe(wanted.length);
+      return wanted.reduce((sum, value, at) => sum + Math.abs(value - grey[at]!), 0) / wanted.length;
+    };
+    const asItIs = unlike(await heic(nclx(9, 1, 9)));
+    const mapped = await heic(nclx(9, 18, 9), told);
+    // The film was made smaller, and loses some of its edges.
+    expect(unlike(mapped)).toBeLessThan(asItIs / 2);
+    // Of other colours than it has now.
+    expect(mapped.includes(profile)).toBe(false);
+    // What both transfers were made for is assumed where the picture does not say it.
+    expect(unlike(await heic(nclx(2, 18, 2)))).toBeLessThan(asItIs / 2);
+  });
+
   test("a HEIC's colours come along, and nothing else of what it tells", async () => {
     if (lack && name === "ffmpeg") return;
     const place = Buffer.from("Exif\0\0 at the gate");
@@ -218,6 +311,11 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
       [
         "of empty tiles",
         await ofTiles([], { tiles: [await own("dark.heic"), ...tiles.slice(0, 5)] }),
+        "PICTURE_DAMAGED",
+      ],
+      [
+        "whose transparency lacks tiles",
+        await ofTiles([], { alpha: [await own("dark.heic"), ...tiles.slice(0, 5)] }),
         "PICTURE_DAMAGED",
       ],
     ];

@@ -3,11 +3,11 @@ import { SAMPLE_BYTES, SAMPLE_SIZE } from "./cover-choice.ts";
 import { blaming, hasContent, openSource, readFirst, replacing } from "./file-steps.ts";
 import { isWholeJpeg, onlyPicture } from "./jpeg-segments.ts";
 import { type PostPictureFormat, SNIFF_BYTES, sniffPostPicture } from "./magic.ts";
-import type { MediaEngine, Run, Upright } from "./media-engine.ts";
+import type { MediaEngine, Run, StreamFacts, Upright } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
 import type { Media, PictureSize } from "./media-tool.ts";
 import { fitInto } from "./plan.ts";
-import { drawn, type ReadablePicture, withPicture } from "./readable-picture.ts";
+import { drawPicture, type ReadablePicture, type Tiles, withPicture } from "./readable-picture.ts";
 import { refusals } from "./refusals.ts";
 import { PICTURE_DEMUXERS } from "./rules.ts";
 
@@ -46,6 +46,18 @@ export function postPictures(
       throw refusals.pictureShape(limits);
   }
 
+  /** One that is missing would move the others. */
+  async function seeTiles(
+    { source, count, width, height }: Tiles,
+    stored: StreamFacts | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (stored?.width !== width || stored.height !== height) throw refusals.pictureDamaged();
+    const all = { source, stream: stored.index, filter: SAMPLE_SIZE, maxFrames: count };
+    const seen = await engine.sample(all, run(signal, limits.stillTimeoutMs));
+    if (seen.length !== count * SAMPLE_BYTES) throw refusals.pictureDamaged();
+  }
+
   return {
     async pictureInfo(path, { signal }) {
       const { handle, sizeBytes } = await openSource(path);
@@ -61,12 +73,12 @@ export function postPictures(
           const stream = streams.find(({ kind, codec }) => kind === "video" && codec === CODECS[format]);
           if (!stream || stream.width <= 0 || stream.height <= 0) throw refusals.pictureDamaged();
           if (tiles) {
-            if (stream.width !== tiles.width || stream.height !== tiles.height)
-              throw refusals.pictureDamaged();
-            // One that is missing would move the others.
-            const all = { source, stream: stream.index, filter: SAMPLE_SIZE, maxFrames: tiles.count };
-            const seen = await engine.sample(all, run(signal, limits.stillTimeoutMs));
-            if (seen.length !== tiles.count * SAMPLE_BYTES) throw refusals.pictureDamaged();
+            await seeTiles(tiles, stream, signal);
+            if (tiles.alpha) {
+              const [stored] = (await engine.inspect(tiles.alpha.source, run(signal, limits.probeTimeoutMs)))
+                .streams;
+              await seeTiles(tiles.alpha, stored, signal);
+            }
           } else {
             accept(stream);
             const [seen] = await engine.decodable(source, [stream], run(signal, limits.probeTimeoutMs));
@@ -86,17 +98,16 @@ export function postPictures(
       withPicture(input, outputs[0]!.output, info.picture, accept, async (picture) => {
         const made: PictureSize[] = [];
         // The smaller ones are made from the largest: a stranger's file is decoded once.
-        let from: Pick<ReadablePicture, "source" | "header" | "tiles"> & { stream: number } = {
+        let from: ReadablePicture & { stream: number } = {
           ...picture,
           stream: info.stream,
         };
         for (const { output, ...box } of outputs) {
           const format = made.length === 0 ? info.picture : "jpeg";
-          const { source, stream, tiles } = from;
+          const { profile } = from.tiles ?? {};
           await replacing(output, refusals.pictureDamaged, async () => {
-            const still = { source, stream, output, ...drawn(format, from, box) };
-            await engine.still(still, run(signal, limits.stillTimeoutMs));
-            const bare = (await hasContent(output)) && onlyPicture(await readFile(output), tiles?.profile);
+            await drawPicture(engine, format, from, box, output, run(signal, limits.stillTimeoutMs));
+            const bare = (await hasContent(output)) && onlyPicture(await readFile(output), profile);
             if (!bare) throw refusals.pictureDamaged();
             await writeFile(output, bare);
           });

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { type FileHandle, open, readFile, rm, writeFile } from "node:fs/promises";
 import { readFirst } from "./file-steps.ts";
-import { heifFilters, readHeif, writeStream } from "./heif.ts";
+import { heifFilters, readHeif, type Tiles as StoredTiles, writeStream } from "./heif.ts";
 import type { PictureFormat, PostPictureFormat } from "./magic.ts";
-import type { SourceFile, Upright } from "./media-engine.ts";
+import type { MediaEngine, Run, SourceFile, Upright } from "./media-engine.ts";
 import type { PictureSize } from "./media-tool.ts";
 import { PICTURE_HEADER_BYTES, type PictureHeader, readExif, readPictureHeader } from "./picture-header.ts";
-import { pictureFilter } from "./plan.ts";
+import { drawnSize, opaqueFilter, pictureFilter } from "./plan.ts";
 import { refusals } from "./refusals.ts";
 import { PICTURE_DEMUXERS } from "./rules.ts";
 
@@ -14,8 +14,23 @@ import { PICTURE_DEMUXERS } from "./rules.ts";
 export interface ReadablePicture {
   source: SourceFile;
   header: PictureHeader;
-  /** HEIC and AVIF: how many pictures of which size the source has, what puts them together, and their colours. */
-  tiles: ({ count: number; filters: string[]; profile: Buffer | null } & PictureSize) | null;
+  /** HEIC and AVIF. */
+  tiles: (Tiles & PictureColours) | null;
+}
+
+/** How many pictures of which size a source has, and what puts them together. */
+export interface Tiles extends PictureSize {
+  source: SourceFile;
+  count: number;
+  filters: string[];
+}
+
+interface PictureColours {
+  profile: Buffer | null;
+  /** Brightness above the standard range, which is mapped into it. */
+  hdr: { peakNits: number } | null;
+  /** How opaque each pixel is. */
+  alpha: (Tiles & { premultiplied: boolean }) | null;
 }
 
 const AS_STORED: Upright = { rotation: 0, mirrored: false };
@@ -36,17 +51,25 @@ export async function withPicture<T>(
   use: (picture: ReadablePicture) => Promise<T>,
 ): Promise<T> {
   const handle = await open(path);
-  const stream = `${scratch}.${randomUUID()}.stream`;
+  const written: string[] = [];
   const demuxer = PICTURE_DEMUXERS[format];
+  async function tilesOf(stored: StoredTiles): Promise<Tiles> {
+    const stream = `${scratch}.${randomUUID()}.stream`;
+    written.push(stream);
+    await writeStream(handle, stored, stream);
+    const { codec, columns, rows, tile } = stored;
+    const source = { path: stream, demuxer: PICTURE_DEMUXERS[codec === "av1" ? "avif" : "heic"] };
+    return { source, count: columns * rows, ...tile, filters: heifFilters(stored) };
+  }
   try {
     const first = await readFirst(handle, PICTURE_HEADER_BYTES);
     if (format === "heic" || format === "avif") {
       const heif = await readHeif(handle, first);
       accept(heif);
-      await writeStream(handle, heif, stream);
-      const { columns, rows, tile, profile, width, height, upright } = heif;
-      const tiles = { count: columns * rows, ...tile, profile, filters: heifFilters(heif) };
-      return await use({ source: { path: stream, demuxer }, header: { width, height, upright }, tiles });
+      const { profile, hdr, width, height, upright } = heif;
+      const alpha = heif.alpha && { ...(await tilesOf(heif.alpha)), premultiplied: heif.alpha.premultiplied };
+      const tiles = { ...(await tilesOf(heif)), profile, hdr, alpha };
+      return await use({ source: tiles.source, header: { width, height, upright }, tiles });
     }
     const header = readPictureHeader(format, first);
     if (!header) throw refusals.pictureDamaged();
@@ -56,18 +79,52 @@ export async function withPicture<T>(
     return await use({ source, header: { ...header, upright: upright ?? header.upright }, tiles: null });
   } finally {
     await handle.close();
-    await rm(stream, { force: true });
+    for (const stream of written) await rm(stream, { force: true });
   }
 }
 
-/** How an engine draws it into a box: tiles are put together first. */
-export function drawn(
+/** Draws it into a box, as a JPEG: tiles are put together first, and what is see-through becomes white. */
+export async function drawPicture(
+  engine: Pick<MediaEngine, "still">,
   format: PictureFormat | PostPictureFormat,
-  { header, tiles }: Pick<ReadablePicture, "header" | "tiles">,
+  { source, stream, header, tiles }: ReadablePicture & { stream: number },
   box: Parameters<typeof pictureFilter>[2],
-): { atMs: number; filter: string; ofAll: boolean } {
-  const filter = [...(tiles?.filters ?? []), pictureFilter(format, header, box)].join(",");
-  return { atMs: 0, filter, ofAll: (tiles?.count ?? 1) > 1 };
+  output: string,
+  run: Run,
+): Promise<void> {
+  const filter = pictureFilter(format, header, box, tiles?.hdr);
+  const filters = [...(tiles?.filters ?? []), filter].join(",");
+  const still = { source, stream, atMs: 0, filter: filters, ofAll: (tiles?.count ?? 1) > 1 };
+  if (!tiles?.alpha) return engine.still({ ...still, output }, run);
+  // An engine reads one source: the colours and the other picture become one, of two JPEGs.
+  const { alpha } = tiles;
+  const [colours, both] = [`${output}.${randomUUID()}.jpg`, `${output}.${randomUUID()}.jpg`];
+  try {
+    await engine.still({ ...still, output: colours }, run);
+    await engine.still(
+      {
+        ...{ source: alpha.source, stream: 0, atMs: 0, ofAll: alpha.count > 1, output: both },
+        filter: [...alpha.filters, "format=gray", pictureFilter(format, header, box)].join(","),
+      },
+      run,
+    );
+    await writeFile(both, Buffer.concat([await readFile(colours), await readFile(both)]));
+    await engine.still(
+      {
+        ...{
+          source: { path: both, demuxer: PICTURE_DEMUXERS.jpeg },
+          stream: 0,
+          atMs: 0,
+          ofAll: true,
+          output,
+        },
+        filter: opaqueFilter(drawnSize(header, box).fitted, alpha.premultiplied),
+      },
+      run,
+    );
+  } finally {
+    for (const part of [colours, both]) await rm(part, { force: true });
+  }
 }
 
 /** The chunk `eXIf`, which precedes the picture. */

@@ -174,7 +174,7 @@ function untaggedOf(video: StreamFacts) {
   return (["matrix", "primaries"] as const).filter((name) => video[name] === "unknown");
 }
 
-function peakOf(light: LightFacts | null): number {
+export function peakOf(light: LightFacts | null): number {
   const told = [light?.contentPeak ?? 0, light?.masteringPeak ?? 0];
   return told.find((nits) => nits >= LEAST_PEAK && nits <= HIGHEST_PEAK) ?? USUAL_PEAK;
 }

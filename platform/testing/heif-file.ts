@@ -14,6 +14,8 @@ export interface HeifPlan {
   properties?: readonly (readonly [type: string, data: Buffer])[];
   /** What precedes the picture, as another item that nothing refers to. */
   exif?: Buffer;
+  /** How opaque each pixel is: files of one picture each, as many and as large as the tiles. */
+  alpha?: readonly Buffer[];
   brand?: "heic" | "avif";
 }
 
@@ -28,13 +30,16 @@ export function heifOfTiles(plan: HeifPlan): Buffer<ArrayBuffer> {
     tileWidth,
     tileHeight,
     properties = [],
+    alpha = [],
     brand = "heic",
   } = plan;
   const kind = brand === "heic" ? "hvc1" : "av01";
-  const configuration = boxIn(tiles[0]!, brand === "heic" ? "hvcC" : "av1C");
-  const data = [...tiles.map((file) => dataOf(file)), ...(plan.exif ? [plan.exif] : [])];
+  const configurationOf = (file: Buffer) => boxIn(file, brand === "heic" ? "hvcC" : "av1C");
+  const data = [...tiles, ...alpha].map(dataOf).concat(plan.exif ?? []);
   const tileIds = tiles.map((_, i) => i + 2);
-  const exifId = tiles.length + 2;
+  const alphaIds = alpha.map((_, i) => i + 2 + tiles.length);
+  const exifId = 2 + tiles.length + alpha.length;
+  const alphaId = exifId + 1;
   const grid = Buffer.concat([Buffer.from([0, 1, rows - 1, columns - 1]), u32(width), u32(height)]);
 
   const metaWith = (mdatAt: number) => {
@@ -44,9 +49,12 @@ export function heifOfTiles(plan: HeifPlan): Buffer<ArrayBuffer> {
       at += part.length;
       return place;
     });
-    const inIdat = Buffer.concat([u16(1), u16(1), u16(0), u16(1), u32(0), u32(grid.length)]);
+    const inIdat = (id: number) => Buffer.concat([u16(id), u16(1), u16(0), u16(1), u32(0), u32(grid.length)]);
     const common = 3;
     const whole = [2, ...properties.map((_, i) => common + 1 + i)];
+    const [kindOfAlpha, alphaTile] = [common + 1 + properties.length, common + 2 + properties.length];
+    const grids = alpha.length > 0 ? [1, alphaId] : [1];
+    const ofAlpha = <T>(...parts: T[]) => (alpha.length > 0 ? parts : []);
     const association = (id: number, indexes: number[]) =>
       Buffer.concat([u16(id), Buffer.from([indexes.length, ...indexes])]);
     return full(
@@ -57,31 +65,54 @@ export function heifOfTiles(plan: HeifPlan): Buffer<ArrayBuffer> {
       full(
         "iinf",
         0,
-        u16(1 + data.length),
-        item(1, "grid"),
-        ...tileIds.map((id) => item(id, kind)),
+        u16(grids.length + data.length),
+        ...grids.map((id) => item(id, "grid")),
+        ...[...tileIds, ...alphaIds].map((id) => item(id, kind)),
         ...(plan.exif ? [item(exifId, "Exif")] : []),
       ),
-      full("iref", 0, box("dimg", u16(1), u16(tiles.length), ...tileIds.map(u16))),
+      full(
+        "iref",
+        0,
+        box("dimg", u16(1), u16(tiles.length), ...tileIds.map(u16)),
+        ...ofAlpha(
+          box("auxl", u16(alphaId), u16(1), u16(1)),
+          box("dimg", u16(alphaId), u16(alpha.length), ...alphaIds.map(u16)),
+        ),
+      ),
       box(
         "iprp",
         box(
           "ipco",
-          configuration,
+          configurationOf(tiles[0]!),
           full("ispe", 0, u32(width), u32(height)),
           full("ispe", 0, u32(tileWidth), u32(tileHeight)),
           ...properties.map(([type, content]) => box(type, content)),
+          ...alpha
+            .slice(0, 1)
+            .flatMap((file) => [
+              full("auxC", 0, "urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0"),
+              configurationOf(file),
+            ]),
         ),
         full(
           "ipma",
           0,
-          u32(1 + tiles.length),
+          u32(grids.length + tiles.length + alpha.length),
           association(1, whole),
           ...tileIds.map((id) => association(id, [1, 3])),
+          ...ofAlpha(association(alphaId, [2, kindOfAlpha])),
+          ...alphaIds.map((id) => association(id, [alphaTile, 3])),
         ),
       ),
       box("idat", grid),
-      full("iloc", 1, Buffer.from([0x44, 0]), u16(1 + data.length), inIdat, ...places),
+      full(
+        "iloc",
+        1,
+        Buffer.from([0x44, 0]),
+        u16(grids.length + data.length),
+        ...grids.map(inIdat),
+        ...places,
+      ),
     );
   };
   const ftyp = box("ftyp", brand, u32(0), "mif1", brand);

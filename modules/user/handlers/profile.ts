@@ -80,10 +80,11 @@ export function setPicture(
       ? await redraw(request.staged, { ...box, signal: call.signal, person: caller })
       : undefined;
     const key = drawn ? blobKey("picture", drawn.sha256, "jpg") : "";
+    const removal = key ? await store(call).removeUnlessSet(key, jobs) : undefined;
     // Outside of the transaction: a store far away may take its time.
     if (drawn) await blobs.commit(drawn.name, key as BlobKey);
     const isThere = async () => (await blobs.size(key as BlobKey)) !== undefined;
-    const set = store(call).setPicture(caller, { column, key, isThere }, jobs);
+    const set = store(call).setPicture(caller, { column, key, isThere, removal }, jobs);
     const { account, dropped } = await set.catch(async (error) => {
       if (key) await store.lasting.dropPicture(key, jobs).catch(() => {});
       throw error;

@@ -14,6 +14,7 @@ import { isNearEnd, isShown, preloadOf } from "./nearness.ts";
 import { useActiveSlide } from "./use-active-slide.ts";
 import { useFeedControls } from "./use-feed-controls.ts";
 import { useFilmsAhead } from "./use-films-ahead.ts";
+import { useMediaKeys } from "./use-media-keys.ts";
 import { useReturned } from "./use-returned.ts";
 import "./feed.css";
 
@@ -54,10 +55,12 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
     if (!blocked) setPausedId((id) => (id === currentId ? null : currentId));
   }, [blocked, currentId]);
   const onWarm = useCallback(() => setWarmId(currentId), [currentId]);
-  const onHeld = useCallback(() => setPausedId(currentId), [currentId]);
+  const pause = useCallback((paused: boolean) => setPausedId(paused ? currentId : null), [currentId]);
+  const onHeld = useCallback(() => pause(true), [pause]);
   const ahead = useFilmsAhead(current, warmId === currentId);
   useReturned(videos, currentId, goTo);
   useFeedControls(scroller, { move, toggle, toggleSound, letterKeys });
+  useMediaKeys(pause);
 
   useEffect(() => {
     setPausedId(null);

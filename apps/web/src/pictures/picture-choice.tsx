@@ -2,6 +2,7 @@ import type { Video } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { moved } from "./moved.ts";
 import { PictureRow } from "./picture-row.tsx";
+import "../ui/group.css";
 
 type Pictures = Video["pictures"];
 
@@ -9,7 +10,7 @@ type Pictures = Video["pictures"];
 export function PictureChoice({ value, onChange }: { value: Pictures; onChange: (now: Pictures) => void }) {
   const { t } = useI18n();
   return (
-    <fieldset className="picture-choice">
+    <fieldset className="group picture-choice">
       <legend>{t.carousel}</legend>
       <ol>
         {value.map((picture, at) => (

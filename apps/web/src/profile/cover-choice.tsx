@@ -1,6 +1,7 @@
 import { useRef } from "react";
 import type { Video } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import "../ui/group.css";
 import "./cover-choice.css";
 
 /** What the cover is to be: a picture of the video, or a file. */
@@ -22,7 +23,7 @@ export function CoverChoice(props: {
     onChange({ atMs: ms });
   };
   return (
-    <fieldset className="cover-choice">
+    <fieldset className="group cover-choice">
       <legend>{t.cover}</legend>
       <video
         ref={film}

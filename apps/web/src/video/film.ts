@@ -1,4 +1,5 @@
 import type Hls from "hls.js";
+import type { Level } from "hls.js";
 import type { Preload } from "../feed/nearness.ts";
 import { type FilmSource, rungAddress } from "./film-source.ts";
 import { lineBitrate } from "./line.ts";
@@ -16,13 +17,15 @@ export interface Film {
 
 /** Seconds. hls.js fetches whole fragments until it has this much: of a later film the first one. */
 const BEGINNING_S = 0.5;
-/** Of the film in view: twice what the next fragment takes to come, but at least this, the first two fragments. */
-const LEAST_BUFFER_S = 1;
+/** Of the film in view: twice what the next fragment takes to come, but at least this, since hls.js looks ten times a second. */
+const LEAST_BUFFER_S = 0.5;
 /** Enough even of a film that is seen to its end. */
 const MOST_BUFFER_S = 20;
-/** All but the first two. */
+/** All but the first ones. */
 const FRAGMENT_S = 2;
 const USUAL_BITRATE = 3e6;
+/** Sound and pictures of a fragment do not end together. */
+const GAP_S = 0.1;
 
 export function loadFilm(
   element: HTMLVideoElement,
@@ -167,11 +170,24 @@ function streamed(
   }
   function bufferS() {
     if (!active || !hls) return BEGINNING_S;
-    const { bitrate } = hls.levels[Math.max(0, hls.loadLevel)]!;
-    const leastS = Math.max(LEAST_BUFFER_S, (2 * FRAGMENT_S * bitrate) / hls.bandwidthEstimate);
+    const level = hls.levels[Math.max(0, hls.loadLevel)]!;
+    const nextS = nextFragmentS(level);
+    const comesS = (nextS * level.bitrate) / hls.bandwidthEstimate + hls.ttfbEstimate / 1000;
+    const leastS = Math.max(LEAST_BUFFER_S, 2 * comesS);
     // Later films begin to load when it plays.
     if (beginnings.size > 0 || element.currentTime === 0) return leastS;
-    return Math.max(leastS, Math.min(stays.worthS(element.currentTime), MOST_BUFFER_S));
+    // As soon as there is less than this, all of the next fragment is fetched.
+    const worthS = stays.worthS(element.currentTime) - nextS;
+    return Math.max(leastS, Math.min(worthS, MOST_BUFFER_S));
+  }
+  /** How long what comes after the buffer is. */
+  function nextFragmentS({ details }: Level): number {
+    const { buffered, currentTime } = element;
+    let endS = currentTime;
+    for (let i = 0; i < buffered.length; i++)
+      if (buffered.start(i) <= endS + GAP_S && buffered.end(i) > endS) endS = buffered.end(i);
+    const next = details?.fragments.find(({ start, duration }) => start + duration > endS + GAP_S);
+    return next?.duration ?? FRAGMENT_S;
   }
   function isNext() {
     const [next] = beginnings;

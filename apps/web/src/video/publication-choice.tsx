@@ -3,7 +3,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { Field } from "../ui/field.tsx";
 import { TickBox } from "../ui/tick-box.tsx";
 import { localTime, type Publication } from "./publication.ts";
-import "./visibility-choice.css";
+import "../ui/group.css";
 
 const HOUR_MS = 3_600_000;
 const choices: Publication["when"][] = ["now", "draft", "time"];
@@ -20,7 +20,7 @@ export function PublicationChoice({ value, onChange }: Props) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const inHours = (hours: number) => localTime(new Date(Date.now() + hours * HOUR_MS));
   return (
-    <fieldset className="visibility-choice">
+    <fieldset className="group">
       <legend>{t.publicationLabel}</legend>
       {choices.map((when) => (
         <TickBox

@@ -7,6 +7,8 @@ import { useStoryboard } from "./use-storyboard.ts";
 import "./scrubber.css";
 
 const STEPS = 1000;
+/** As wide as the thumb in scrubber.css: its middle is where one presses. */
+const THUMB_PX = 14;
 const SEEK_S = 5;
 
 /** Positions this close show the same picture. */
@@ -15,6 +17,12 @@ const LEAST_SEEK_S = 0.04;
 /** The position of the bar, in seconds of the film. */
 const placeOf = (bar: HTMLInputElement | null, { duration }: HTMLVideoElement): number =>
   (Number(bar?.value ?? 0) / STEPS) * (duration || 0);
+
+/** The share of the film at a place of the bar: where a press would lead. */
+function shareAt(bar: HTMLElement, clientX: number): number {
+  const { left, width } = bar.getBoundingClientRect();
+  return Math.min(Math.max(0, (clientX - left - THUMB_PX / 2) / (width - THUMB_PX)), 1);
+}
 
 /** Seconds after moving by `stepS`, kept inside the clip; short clips move in smaller steps. */
 function seek(element: HTMLVideoElement, direction: number) {
@@ -36,9 +44,14 @@ export function Scrubber({ element, active, storyboardUrl }: Props) {
   const time = useRef<HTMLSpanElement>(null);
   const dragging = useRef(false);
   const [held, setHeld] = useState(false);
+  /** Where a mouse points, as a share of the film; null: not at the bar. */
+  const pointed = useRef<number>(null);
+  const [pointing, setPointing] = useState(false);
+  const glance = useRef<HTMLSpanElement>(null);
+  const pointedTime = useRef<HTMLSpanElement>(null);
   const playsOn = useRef(false);
   const still = useRef<HTMLSpanElement>(null);
-  const stills = useStoryboard(storyboardUrl, held);
+  const stills = useStoryboard(storyboardUrl, held || pointing);
 
   useEffect(() => {
     const bar = input.current;
@@ -52,7 +65,10 @@ export function Scrubber({ element, active, storyboardUrl }: Props) {
       const share = dragging.current ? Number(bar.value) / STEPS : currentTime / duration;
       if (!dragging.current) bar.value = String(Math.round(share * STEPS));
       bar.style.setProperty("--share", `${share * 100}%`);
-      if (dragging.current) showStill(still.current, stillAt(stills, share * duration));
+      const looked = dragging.current ? share : pointed.current;
+      if (looked !== null) showStill(still.current, stillAt(stills, looked * duration));
+      if (pointed.current !== null && pointedTime.current)
+        pointedTime.current.textContent = clock(Math.floor(pointed.current * duration));
       const second = Math.floor(share * duration);
       if (second === spoken) return;
       spoken = second;
@@ -104,9 +120,17 @@ export function Scrubber({ element, active, storyboardUrl }: Props) {
     // The player handles a film that refuses to play.
     if (playsOn.current && active) element.play().catch(() => {});
   };
+  const point = (share: number | null, atPx = 0) => {
+    pointed.current = share;
+    setPointing(share !== null);
+    glance.current?.style.setProperty("--at", `${atPx}px`);
+  };
   return (
-    <div className="scrubber" data-held={held}>
-      {stills.length > 0 && <span className="scrubber-still" ref={still} aria-hidden="true" />}
+    <div className="scrubber" data-held={held} data-pointing={pointing && active}>
+      <span className="scrubber-glance" ref={glance} aria-hidden="true">
+        {stills.length > 0 && <span className="scrubber-still" ref={still} />}
+        <span className="scrubber-pointed" ref={pointedTime} />
+      </span>
       <span className="scrubber-time" ref={time} aria-hidden="true" />
       <input
         ref={input}
@@ -120,6 +144,12 @@ export function Scrubber({ element, active, storyboardUrl }: Props) {
           currentTarget.setPointerCapture(pointerId);
           take();
         }}
+        // A finger that only points does not exist.
+        onPointerMove={({ currentTarget, pointerType, clientX }) => {
+          if (pointerType === "touch") return;
+          point(shareAt(currentTarget, clientX), clientX - currentTarget.getBoundingClientRect().left);
+        }}
+        onPointerLeave={() => point(null)}
         onPointerUp={letGo}
         onPointerCancel={letGo}
         onLostPointerCapture={letGo}
@@ -132,6 +162,7 @@ export function Scrubber({ element, active, storyboardUrl }: Props) {
 function showStill(box: HTMLElement | null, still: Still | undefined) {
   if (!box || !still) return;
   box.style.width = `${still.width}px`;
+  box.parentElement?.style.setProperty("--glance", box.style.width);
   box.style.height = `${still.height}px`;
   box.style.background = `url("${still.url}") -${still.x}px -${still.y}px`;
 }

@@ -2,7 +2,7 @@ import { useId } from "react";
 import type { Video } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { TickBox } from "../ui/tick-box.tsx";
-import "./visibility-choice.css";
+import "../ui/group.css";
 
 export type Visibility = Video["visibility"];
 const visibilities: Visibility[] = ["public", "unlisted", "friends", "private"];
@@ -18,7 +18,7 @@ export function VisibilityChoice({
   const { t } = useI18n();
   const name = useId();
   return (
-    <fieldset className="visibility-choice">
+    <fieldset className="group">
       <legend>{t.visibilityLabel}</legend>
       {visibilities.map((visibility) => (
         <TickBox
