@@ -62,7 +62,7 @@ export default {
         path: [
           "^platform/(postgres|lease|security)/",
           "^platform/db/(kysely-pool|migrate)",
-          "^platform/events/(?!log/append|event-type|consumer/time-slice|transient-error)",
+          "^platform/events/(?!log/append|log/gaps-left|event-type|consumer/time-slice|transient-error)",
           "^platform/jobs/(jobs|workers|dead-jobs)",
           "^platform/ids/node-lease",
           "^platform/blob/disk",

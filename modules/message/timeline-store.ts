@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { refuseDeleted } from "#contracts/deleted-accounts.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import { gapsLeft } from "#platform/events/log/restored.ts";
+import { gapsLeft } from "#platform/events/log/gaps-left.ts";
 import type { MessageRow } from "./pairs.ts";
 import { maxReplayed } from "./rules.ts";
 import type { Tables } from "./tables.ts";

@@ -1,11 +1,5 @@
-import { sql } from "kysely";
 import type { Pool } from "pg";
-
-/**
- * More events than anybody writes between a backup and its restoration; of 2^47 positions there are that many times enough.
- * A promotion leaves it too, with the first event that is written after it (`events.append_on_timeline`).
- */
-const gap = 1_000_000_000;
+import { gap } from "./gaps-left.ts";
 
 /**
  * For a database that may have gone back, as by a restored backup: its next events begin above every position that it can
@@ -17,9 +11,6 @@ export async function leaveGap(pool: Pool): Promise<void> {
     [gap],
   );
 }
-
-/** A number that is another one once a gap was left: what counts rows may have gone back. */
-export const gapsLeft = sql<string>`(select last_value / ${sql.lit(gap)} from events.log_position_seq)`;
 
 /**
  * Leaves a gap when the database has another history than the one that it knows of: it is another server's, as after a

@@ -11,7 +11,7 @@ export const unreadQuery = (api: Api) =>
     queryFn: ({ signal }) => take(api.GET("/api/v1/me/unread", { signal })),
   });
 
-export const fetchConversations = (api: Api, cursor?: string, signal?: AbortSignal) =>
+const fetchConversations = (api: Api, cursor?: string, signal?: AbortSignal) =>
   take(
     api.GET("/api/v1/conversations", {
       params: { query: { limit: CONVERSATIONS_PAGE, ...(cursor && { cursor }) } },
@@ -29,7 +29,7 @@ export const conversationsQuery = (api: Api) =>
   });
 
 /** The messages after one message, oldest first; without one, the latest messages. */
-export const fetchMessages = (
+const fetchMessages = (
   api: Api,
   userId: string,
   edge: { before?: string | undefined; after?: string | undefined },
