@@ -149,7 +149,7 @@ async function expectWithout({ eve, ben, ada, bens, eves, his, answer }: Entangl
   expect(body(await ben.get<{ messages: number }>("/me/unread")).messages).toBe(0);
   expect(body(await ada.get<{ messages: number }>("/me/unread")).messages).toBe(1);
   const peersOf = async (person: Person) =>
-    body(await person.get<Page<Schemas["Conversation"]>>("/conversations")).items.map(({ peer }) => peer.id);
+    body(await person.get<Page<Schemas["Conversation"]>>("/conversations")).items.map(({ id }) => id);
   expect([await peersOf(ben), await peersOf(ada)]).toEqual([[ada.id], [ben.id]]);
   for (const list of ["followers", "following", "friends"])
     for (const person of [ben, ada]) {

@@ -1,4 +1,4 @@
-import { messageSent } from "#contracts/events.ts";
+import { messageSent, timelinesGrown } from "#contracts/events.ts";
 import type { Timeline, TimelineEntry } from "#contracts/gen/message_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { readHeads, timelineSignal } from "#contracts/timelines.ts";
@@ -188,12 +188,13 @@ export function createTimelineHub(
   async function follow(): Promise<void> {
     let share = followMs / lookMs;
     try {
-      const found = await events.changesSince([messageSent], cursor);
+      const found = await events.changesSince([messageSent, timelinesGrown], cursor);
       // Too much was written to be told of: everybody is looked at sooner.
       if (cursor !== "" && !found.events) share *= 8;
       if (cursor !== "")
-        for (const { message: sent } of found.events ?? [])
-          for (const userId of [sent.receiverId, sent.senderId]) tellOf(userId);
+        for (const { message: said } of found.events ?? [])
+          for (const userId of "userIds" in said ? said.userIds : [said.receiverId, said.senderId])
+            tellOf(userId);
       cursor = found.cursor;
     } catch (error) {
       log.debug({ err: error }, "could not follow the log for timelines");

@@ -9,19 +9,28 @@ import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { checkIdempotencyKey } from "#platform/text/idempotency-key.ts";
+import type { GroupSend } from "../group-send-store.ts";
 import { conversationKey } from "../pairs.ts";
 import { toMessage } from "../present.ts";
 import { checkContent, checkNotSelf } from "../rules.ts";
 import type { Send } from "../send-store.ts";
 
+/** Each of them may reach a thousand people. */
+const maxToGroups = 8;
+
 export function send(
   store: PerCall<Send>,
+  groupStore: PerCall<GroupSend>,
   user: Client<typeof UserService, "getUsers">,
   relation: Client<typeof RelationService, "getRelations">,
 ): Handlers<typeof MessageService>["send"] {
   const apply = createBatcher((commands: Parameters<Send>[0], batch) => store(batch)(commands), {
     conflict: (command) => conversationKey(command.senderId, command.receiverId),
   });
+  const applyToGroups = createBatcher(
+    (commands: Parameters<GroupSend>[0], batch) => groupStore(batch)(commands),
+    { conflict: (command) => command.groupId, maxBatch: maxToGroups },
+  );
   return async (request, call) => {
     const senderId = requireCaller(call);
     const { receiverId } = request;
@@ -35,8 +44,14 @@ export function send(
       user.getUsers({ ids: [receiverId] }, call),
       relation.getRelations({ userIds: [receiverId] }, call),
     ]);
-    if (users.length === 0) throw refusal("USER_NOT_FOUND");
     const [relationOf] = relations;
+    const { traceId } = call;
+    // No person: then a group, or nothing.
+    if (users.length === 0) {
+      const said = await applyToGroups({ senderId, groupId: receiverId, content, key, traceId }, call);
+      if (said instanceof DomainError) throw said;
+      return toMessage(said);
+    }
     const sent = await apply(
       {
         senderId,
@@ -46,7 +61,7 @@ export function send(
         friends: (relationOf?.followed && relationOf.followsCaller) ?? false,
         blocked: relationOf?.blocked ?? false,
         blockedBy: relationOf?.blocksCaller ?? false,
-        traceId: call.traceId,
+        traceId,
       },
       call,
     );
