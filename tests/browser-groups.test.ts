@@ -48,7 +48,7 @@ describe("groups in browsers", () => {
     await a.getByLabel(words.name).fill("Dumplings");
     for (const friend of [ben, cleo]) await a.getByRole("checkbox", { name: nameOf(friend) }).check();
     await a.getByRole("button", { name: words.createAction, exact: true }).click();
-    await happens(a, words.notices.created(en.you));
+    await happens(a, words.notices.created(words.you));
     // It appears where one looks at the list.
     await b.getByRole("link", { name: /Dumplings/ }).click();
     await happens(b, words.notices.created(nameOf(ada)));
@@ -76,7 +76,7 @@ describe("groups in browsers", () => {
     await d.goto(new URL(url!).pathname);
     await d.getByRole("heading", { name: "Dumplings" }).waitFor();
     await d.getByRole("button", { name: words.join }).click();
-    await happens(d, words.notices.joined(en.you));
+    await happens(d, words.notices.joined(words.you));
     for (const page of [a, b, c]) await happens(page, words.notices.joined(nameOf(dora)));
     // Who joins sees from then on.
     expect(await d.locator(".bubble").count()).toBe(0);
@@ -118,7 +118,7 @@ describe("groups in browsers", () => {
     body(await ada.post("/groups", { json }), 201);
     await page.getByText(words.invitedBy(nameOf(ada))).waitFor();
     await page.getByRole("button", { name: words.accept, exact: true }).click();
-    await happens(page, words.notices.joined(en.you));
+    await happens(page, words.notices.joined(words.you));
     await write(page, "here I am");
     await hears(page, "here I am");
   });

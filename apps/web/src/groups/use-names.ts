@@ -36,5 +36,5 @@ export function useNames(known: readonly User[], messages: readonly Message[]): 
   const { t } = useI18n();
   const me = useUser();
   const people = usePeople(known, messages);
-  return (id) => (id === me?.id ? t.you : (people.get(id)?.name ?? t.groups.somebody));
+  return (id) => (id === me?.id ? t.groups.you : (people.get(id)?.name ?? t.groups.somebody));
 }

@@ -21,7 +21,6 @@ export const groups = {
   linkBody: (left: string, until: string) =>
     left === "1" ? `Works once more, until ${until}.` : `Works ${left} more times, until ${until}.`,
   makeLink: "Make a link",
-
   copyLink: "Copy the link",
   revokeLink: "End the link",
   linkUses: "How many people",
@@ -73,6 +72,7 @@ export const groups = {
     notAdded: (count: string) =>
       count === "1" ? "1 person could not be added" : `${count} people could not be added`,
   },
+  you: "You",
   somebody: "Somebody",
   list: (names: string[], more: string) =>
     more

@@ -22,7 +22,6 @@ export const groups: Dictionary["groups"] = {
   link: "通过链接邀请",
   linkBody: (left, until) => `还可使用 ${left} 次，有效期至 ${until}。`,
   makeLink: "生成链接",
-
   copyLink: "复制链接",
   revokeLink: "停用链接",
   linkUses: "可用人数",
@@ -72,6 +71,7 @@ export const groups: Dictionary["groups"] = {
     invited: (count) => `已邀请 ${count} 人`,
     notAdded: (count) => `${count} 人无法添加`,
   },
+  you: "你",
   somebody: "某人",
   list: (names, more) => (more ? `${names.join("、")}等，另有 ${more} 人` : names.join("、")),
   said: (name, text) => `${name}：${text}`,

@@ -33,7 +33,7 @@ export function Bubbles(props: Props) {
   const { label, people, named, empty, messages, outbox, hasOlder, onOlder, onAgain, onDrop } = props;
   const { t, format } = useI18n();
   const me = useUser();
-  const nameOf = (id: string) => (id === me?.id ? t.you : (people.get(id)?.name ?? t.groups.somebody));
+  const nameOf = (id: string) => people.get(id)?.name ?? t.groups.somebody;
   const top = useNearEnd<HTMLLIElement>(hasOlder, onOlder);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys.
@@ -62,7 +62,7 @@ export function Bubbles(props: Props) {
               )}
               {message.notice ? (
                 <p className="bubble-notice" dir="auto">
-                  {noticeText(t, message, nameOf)}
+                  {noticeText(t, message, (id) => (id === me?.id ? t.groups.you : nameOf(id)))}
                 </p>
               ) : (
                 <>
@@ -81,7 +81,7 @@ export function Bubbles(props: Props) {
                     ) : (
                       <Avatar user={author} size={30} />
                     ))}
-                  <MessageContent content={message.content} by={nameOf(message.senderId)} />
+                  <MessageContent content={message.content} by={theirs ? nameOf(message.senderId) : t.you} />
                 </>
               )}
             </li>

@@ -79,8 +79,10 @@ function Row({ conversation, open, me }: { conversation: Conversation; open: boo
         </span>
         <span className="conversation-side">
           <time dateTime={latest.sentAt}>{format.ago(latest.sentAt)}</time>
-          {muted && <MutedMark />}
-          <UnreadMark count={unread} quiet={muted} />
+          <span className="conversation-marks">
+            {muted && <MutedMark />}
+            <UnreadMark count={unread} quiet={muted} />
+          </span>
         </span>
       </Link>
     </li>
