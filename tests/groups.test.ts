@@ -170,6 +170,13 @@ describe.each(shapes)("groups, %s", (shape) => {
     expect(await lines(stranger!, id)).toEqual(["*joined", "after"]);
     expect(await unread(stranger!)).toBe(1);
     expectProblem(await blocked!.put(`/me/group-invitations/${id}`), 404, "INVITATION_NOT_FOUND");
+    // A block hides it.
+    const later = await create(ada!, "Later", [stranger!]);
+    expect(await invited()).toHaveLength(1);
+    body(await stranger!.put(`/users/${ada!.id}/block`), 204);
+    expect(await invited()).toEqual([]);
+    body(await stranger!.delete(`/users/${ada!.id}/block`), 204);
+    body(await stranger!.delete(`/me/group-invitations/${later.group.id}`), 204);
     // Declined, it is gone.
     const other = await create(ada!, "Other", [stranger!]);
     body(await stranger!.delete(`/me/group-invitations/${other.group.id}`), 204);

@@ -12,6 +12,8 @@ export const latestShown = 100;
 export const maxLinkUses = 1_000;
 export const maxLinkHours = 30 * 24;
 export const maxMuteMinutes = 30 * 24 * 60;
+/** Of many people a notice names the first, since each member is told it. */
+export const maxNamed = 20;
 /** Members in a page of their list, and groups or invitations in an answer. */
 export const maxListed = 100;
 

@@ -330,7 +330,7 @@ test("timelines tell what happened in groups, and keep the places of what is gon
   expect(recovered).toBe(true);
   expect(entries.map(({ message }) => [message?.content, message?.notice, message?.people])).toEqual([
     ["The group", 1, []],
-    ["", 2, ["2"]],
+    ["1", 2, ["2"]],
     ["hello", null, null],
     ["", 5, ["2"]],
   ]);

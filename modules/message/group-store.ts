@@ -9,6 +9,7 @@ import {
   latestShown,
   maxGroups,
   maxMembers,
+  maxNamed,
   requireAbove,
   requireAdmin,
   requireOwner,
@@ -346,7 +347,11 @@ async function bring(change: GroupChange, byId: string, { friends, others }: Bro
     change,
     friends.filter((id) => !full.has(id)),
   );
-  if (added.length > 0) change.notices.push({ kind: NoticeKind.ADDED, actorId: byId, userIds: added });
+  if (added.length > 0)
+    change.notices.push({
+      ...{ kind: NoticeKind.ADDED, actorId: byId },
+      ...{ userIds: added.slice(0, maxNamed), text: String(added.length) },
+    });
   return {
     groupId: change.group.id,
     added,

@@ -7,7 +7,7 @@ import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { originOf } from "../media/media-urls.ts";
 import { peopleById } from "./people-by-id.ts";
-import { roleNames, toApiGroup, toTime } from "./present.ts";
+import { roleNames, toApiGroup, toApiUser, toTime } from "./present.ts";
 import { answers, Id, IdParams, NoContent, nullable, PageQuery, pageOf, RoleName } from "./schemas.ts";
 
 /** A group has at most as many, and one more is refused by name. */
@@ -325,6 +325,7 @@ export function groupRoutes(context: GatewayContext): FastifyPluginAsyncTypebox 
       {
         schema: {
           summary: "The groups one is invited to, the newest invitation first",
+          description: "Without those by people whom one blocks, or who block one.",
           tags: ["groups"],
           querystring: PageQuery,
           response: answers({ 200: pageOf("GroupInvitation") }),
@@ -334,11 +335,16 @@ export function groupRoutes(context: GatewayContext): FastifyPluginAsyncTypebox 
         const call = callOf(request);
         const { cursor = "", limit } = request.query;
         const { invitations, next } = await message.listInvitations({ before: cursor, limit }, call);
-        const ids = invitations.map(({ inviterId }) => inviterId);
-        const people = await peopleById(composer, ids, urlsFor(request), call);
-        const items = invitations.map(({ groupId, groupName, members, inviterId }) => ({
-          ...{ groupId, groupName, members, inviter: people.get(inviterId) ?? null },
-        }));
+        const inviters = await composer.unblockedPeople(
+          invitations.map(({ inviterId }) => inviterId),
+          call,
+        );
+        const urls = urlsFor(request);
+        const byId = new Map(inviters.map((one) => [one.user.id, toApiUser(one, urls)]));
+        const items = invitations.flatMap(({ groupId, groupName, members, inviterId }) => {
+          const inviter = byId.get(inviterId);
+          return inviter ? [{ groupId, groupName, members, inviter }] : [];
+        });
         return { items, nextCursor: next || null };
       },
     );

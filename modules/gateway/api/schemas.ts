@@ -351,12 +351,12 @@ export const Notice = Type.Object(
       enum: noticeKinds,
       description: "A kind that a client does not know is one of a later server.",
     }),
-    userIds: Type.Array(Id, { description: "Whom it concerns." }),
+    userIds: Type.Array(Id, { description: "Whom it concerns; of many the first." }),
   },
   {
     description:
       "Nobody has written this message: it tells what happened in the group. Its sender did it, or is the group itself. " +
-      "Its text is the new name or announcement.",
+      "Its text is the new name or announcement, or how many were added.",
   },
 );
 
@@ -419,7 +419,7 @@ const GroupInvitation = Type.Object(
     groupId: Id,
     groupName: Type.String(),
     members: Type.Integer(),
-    inviter: Type.Union([Type.Ref("User"), Type.Null()]),
+    inviter: Type.Ref("User"),
   },
   { $id: "GroupInvitation" },
 );

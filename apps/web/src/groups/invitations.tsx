@@ -50,8 +50,7 @@ function Row({ invitation: { groupId, groupName, members, inviter } }: { invitat
       <span className="person-text">
         <strong dir="auto">{groupName}</strong>
         <span dir="auto">
-          {inviter ? t.groups.invitedBy(inviter.name) : t.groups.invitedByNobody} ·{" "}
-          {t.groups.members(format.number(members))}
+          {t.groups.invitedBy(inviter.name)} · {t.groups.members(format.number(members))}
         </span>
       </span>
       <button

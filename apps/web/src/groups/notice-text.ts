@@ -9,7 +9,8 @@ export function noticeText(t: Dictionary, { notice, senderId, content }: Message
   if (!notice) return content;
   const ids = notice.userIds;
   const names = ids.slice(0, SHOWN).map(nameOf);
-  const more = ids.length > SHOWN ? String(ids.length - SHOWN) : "";
+  const count = notice.kind === "added" ? Number(content) : ids.length;
+  const more = count > SHOWN ? String(count - SHOWN) : "";
   const whom = names.length > 0 ? t.groups.list(names, more) : t.groups.somebody;
   return t.groups.notices[notice.kind](nameOf(senderId), whom, content);
 }

@@ -63,7 +63,6 @@ export const groups = {
   linkGone: "This invitation does not work",
   invitations: "Invitations to groups",
   invitedBy: (name: string) => `${name} invites you`,
-  invitedByNobody: "You are invited",
   accept: "Join",
   decline: "Decline",
   done: {

@@ -63,7 +63,6 @@ export const groups: Dictionary["groups"] = {
   linkGone: "邀请已失效",
   invitations: "群聊邀请",
   invitedBy: (name) => `${name} 邀请你加入`,
-  invitedByNobody: "邀请你加入",
   accept: "加入",
   decline: "拒绝",
   done: {
