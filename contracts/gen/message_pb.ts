@@ -598,7 +598,7 @@ export type Notice = Message$1<"douya.message.v1.Notice"> & {
   kind: NoticeKind;
 
   /**
-   * Whom it concerns.
+   * Whom it concerns; of many the first.
    *
    * @generated from field: repeated string user_ids = 2;
    */
@@ -1453,6 +1453,8 @@ export enum NoticeKind {
   CREATED = 1,
 
   /**
+   * The text is how many.
+   *
    * @generated from enum value: NOTICE_KIND_ADDED = 2;
    */
   ADDED = 2,

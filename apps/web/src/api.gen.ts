@@ -1488,7 +1488,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The groups one is invited to, the newest invitation first */
+        /**
+         * The groups one is invited to, the newest invitation first
+         * @description Without those by people whom one blocks, or who block one.
+         */
         get: {
             parameters: {
                 query: {
@@ -2026,14 +2029,14 @@ export interface paths {
                                     id: string;
                                     /** @description The conversation is a group. */
                                     inGroup?: boolean;
-                                    /** @description Nobody has written this message: it tells what happened in the group. Its sender did it, or is the group itself. Its text is the new name or announcement. */
+                                    /** @description Nobody has written this message: it tells what happened in the group. Its sender did it, or is the group itself. Its text is the new name or announcement, or how many were added. */
                                     notice?: {
                                         /**
                                          * @description A kind that a client does not know is one of a later server.
                                          * @enum {string}
                                          */
                                         kind: "created" | "added" | "joined" | "left" | "removed" | "renamed" | "announced" | "owner" | "admin" | "noAdmin" | "muted" | "unmuted";
-                                        /** @description Whom it concerns. */
+                                        /** @description Whom it concerns; of many the first. */
                                         userIds: string[];
                                     };
                                     /** @description A 64-bit id as a decimal string. */
@@ -4826,7 +4829,7 @@ export interface components {
             /** @description A 64-bit id as a decimal string. */
             groupId: string;
             groupName: string;
-            inviter: components["schemas"]["User"] | null;
+            inviter: components["schemas"]["User"];
             members: number;
         };
         GroupLink: {
@@ -4885,14 +4888,14 @@ export interface components {
             id: string;
             /** @description The receiver is a group. */
             inGroup?: boolean;
-            /** @description Nobody has written this message: it tells what happened in the group. Its sender did it, or is the group itself. Its text is the new name or announcement. */
+            /** @description Nobody has written this message: it tells what happened in the group. Its sender did it, or is the group itself. Its text is the new name or announcement, or how many were added. */
             notice?: {
                 /**
                  * @description A kind that a client does not know is one of a later server.
                  * @enum {string}
                  */
                 kind: "created" | "added" | "joined" | "left" | "removed" | "renamed" | "announced" | "owner" | "admin" | "noAdmin" | "muted" | "unmuted";
-                /** @description Whom it concerns. */
+                /** @description Whom it concerns; of many the first. */
                 userIds: string[];
             };
             /** @description A person or a group. */
