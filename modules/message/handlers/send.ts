@@ -29,7 +29,7 @@ export function send(
   });
   const applyToGroups = createBatcher(
     (commands: Parameters<GroupSend>[0], batch) => groupStore(batch)(commands),
-    { conflict: (command) => command.groupId, maxBatch: maxToGroups, parallel: 2 },
+    { conflict: (command) => command.groupId, maxBatch: maxToGroups },
   );
   return async (request, call) => {
     const senderId = requireCaller(call);
