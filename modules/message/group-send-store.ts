@@ -11,7 +11,7 @@ import type { Tables } from "./tables.ts";
 import { appendToGroups, type Head } from "./timeline-store.ts";
 
 /** A message to a group. */
-export interface GroupSendCommand {
+interface GroupSendCommand {
   senderId: string;
   groupId: string;
   content: string;

@@ -27,7 +27,7 @@ export interface GroupRow {
 }
 
 /** A line in a group that tells what happened. */
-export interface Notice {
+interface Notice {
   kind: NoticeKind;
   /** Who did it; the group itself if that is nobody. */
   actorId: string;
