@@ -8,6 +8,7 @@ import { feedApiGuest, feedGuest } from "./feed-guest.ts";
 import { feedApiUser, feedUser } from "./feed-user.ts";
 import { firstFrame } from "./first-frame.ts";
 import { following } from "./following.ts";
+import { group } from "./group.ts";
 import { growth } from "./growth.ts";
 import { likeFour } from "./like-four.ts";
 import { login } from "./login.ts";
@@ -40,6 +41,7 @@ const benches: Record<string, Bench> = {
   "like-four": likeFour,
   follow,
   "fan-out": fanOut,
+  group,
   "publish-big": publishBig,
   upload,
   start,

@@ -12,7 +12,7 @@ import {
   SharedSchema,
   UnrepostedSchema,
 } from "./gen/interaction_events_pb.ts";
-import { MessageSentSchema } from "./gen/message_events_pb.ts";
+import { MessageSentSchema, TimelinesGrownSchema } from "./gen/message_events_pb.ts";
 import {
   BlockedSchema,
   FollowedSchema,
@@ -123,6 +123,11 @@ export const inboxesChanged = event(
   (changed) => changed.userIds[0] ?? "",
 );
 export const messageSent = event("message.sent.v1", MessageSentSchema, conversationKey);
+export const timelinesGrown = event(
+  "message.timelines_grown.v1",
+  TimelinesGrownSchema,
+  ({ groupId }) => groupId,
+);
 
 function conversationKey({ senderId, receiverId }: { senderId: string; receiverId: string }): string {
   return BigInt(senderId) < BigInt(receiverId) ? `${senderId} ${receiverId}` : `${receiverId} ${senderId}`;

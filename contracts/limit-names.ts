@@ -4,6 +4,7 @@ export const limitNames = [
   "follows",
   "reactions",
   "messages",
+  "groups",
   "realtime",
   "reading",
   "blocks",

@@ -319,6 +319,34 @@ export const reasons = {
     says: "You can send {max} messages to somebody who is not your friend. Wait until they answer, or follow each other.",
     code: 10903,
   },
+  GROUP_NAME_INVALID: {
+    kind: "invalid",
+    says: "A group's name is one line of 1 to 40 characters.",
+  },
+  ANNOUNCEMENT_INVALID: {
+    kind: "invalid",
+    says: "An announcement has at most 500 characters and no control characters but line breaks and tabs.",
+  },
+  NOT_IN_GROUP: { kind: "forbidden", says: "You are not in this group." },
+  MEMBER_NOT_FOUND: { kind: "not-found", says: "They are not in this group." },
+  GROUP_ADMINS_ONLY: { kind: "forbidden", says: "Only the owner and the admins of this group can do this." },
+  GROUP_OWNER_ONLY: { kind: "forbidden", says: "Only the owner of this group can do this." },
+  OWNER_STAYS: {
+    kind: "conflict",
+    says: "A group has one owner. Make somebody else the owner first.",
+  },
+  GROUP_FULL: { kind: "conflict", says: "A group has {max} people at most." },
+  GROUPS_TOO_MANY: { kind: "conflict", says: "One can be in {max} groups at most. Leave one first." },
+  MUTED_IN_GROUP: { kind: "forbidden", says: "An admin of this group has muted you for some time." },
+  REMOVED_FROM_GROUP: {
+    kind: "forbidden",
+    says: "You were removed from this group. Ask one of its admins to add you.",
+  },
+  LINK_NOT_FOUND: {
+    kind: "not-found",
+    says: "This link leads to no group any more. Ask for a new one.",
+  },
+  INVITATION_NOT_FOUND: { kind: "not-found", says: "This invitation does not exist any more." },
 
   // Commands and settings.
   ARGUMENT_INVALID: {

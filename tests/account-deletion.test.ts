@@ -68,7 +68,7 @@ const say = async (person: Person, videoId: string, text: string, replyTo?: stri
   const path = `/videos/${videoId}/comments${replyTo ? `/${replyTo}/replies` : ""}`;
   return body(await person.post<Comment>(path, { json: { text } }), 201);
 };
-const write = (from: Person, to: Person, content = "hi") =>
+const write = (from: Person, to: { id: string }, content = "hi") =>
   from.post(`/conversations/${to.id}/messages`, { json: { content } });
 const close = (person: Person, password = person.password) => person.delete("/me", { json: { password } });
 
@@ -112,13 +112,18 @@ async function entangled(server: Scenario) {
   for (let i = 0; i < 3; i++) for (const to of [ben, ada]) await write(eve, to, `hello ${i}`);
   await write(ben, eve);
   await write(ben, ada);
-  return { eve, ben, ada, bens: bens!, eves: eves!, his, answer };
+  // A group of hers, with Ben, to which Ada is invited.
+  const json = { name: "Hers", userIds: [ben.id, ada.id], idempotencyKey: "hers" };
+  const { group } = body(await eve.post<{ group: Schemas["Group"] }>("/groups", { json }), 201);
+  await write(eve, group);
+  await write(ben, group);
+  return { eve, ben, ada, bens: bens!, eves: eves!, his, answer, group };
 }
 
 type Entangled = Awaited<ReturnType<typeof entangled>>;
 
 /** Everything of the others is as if she had never been there. */
-async function expectWithout({ eve, ben, ada, bens, eves, his, answer }: Entangled) {
+async function expectWithout({ eve, ben, ada, bens, eves, his, answer, group }: Entangled) {
   const countsOf = async (person: Person) => body(await person.get<User>("/me")).counts;
   expect(await countsOf(ben)).toEqual({
     videos: 1,
@@ -149,8 +154,13 @@ async function expectWithout({ eve, ben, ada, bens, eves, his, answer }: Entangl
   expect(body(await ben.get<{ messages: number }>("/me/unread")).messages).toBe(0);
   expect(body(await ada.get<{ messages: number }>("/me/unread")).messages).toBe(1);
   const peersOf = async (person: Person) =>
-    body(await person.get<Page<Schemas["Conversation"]>>("/conversations")).items.map(({ peer }) => peer.id);
+    body(await person.get<Page<Schemas["Conversation"]>>("/conversations")).items.flatMap(
+      ({ peer }) => peer?.id ?? [],
+    );
   expect([await peersOf(ben), await peersOf(ada)]).toEqual([[ada.id], [ben.id]]);
+  const owned = body(await ben.get<Schemas["Group"]>(`/groups/${group.id}`));
+  expect(owned).toMatchObject({ role: "owner", members: 1 });
+  expect(body(await ada.get<Page<unknown>>("/me/group-invitations")).items).toEqual([]);
   for (const list of ["followers", "following", "friends"])
     for (const person of [ben, ada]) {
       const { items } = body(await ada.get<Page<User>>(`/users/${person.id}/${list}`));

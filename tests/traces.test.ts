@@ -106,6 +106,7 @@ describe.each(shapes)("traces, %s", (shape) => {
     { method: "post", json: { content: "hello" } },
     events.messageSent,
   );
+  step("a group", () => "/groups", { method: "post", json: { name: "A group" } }, events.timelinesGrown);
   step(
     "a block",
     () => `/users/${ada.id}/block`,

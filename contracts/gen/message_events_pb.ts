@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file message_events.proto.
  */
 export const file_message_events: GenFile = /*@__PURE__*/
-  fileDesc("ChRtZXNzYWdlX2V2ZW50cy5wcm90bxIQZG91eWEubWVzc2FnZS52MSJYCgtNZXNzYWdlU2VudBISCgptZXNzYWdlX2lkGAEgASgJEhEKCXNlbmRlcl9pZBgCIAEoCRITCgtyZWNlaXZlcl9pZBgDIAEoCRINCgVhdF9tcxgEIAEoAWIGcHJvdG8z");
+  fileDesc("ChRtZXNzYWdlX2V2ZW50cy5wcm90bxIQZG91eWEubWVzc2FnZS52MSJYCgtNZXNzYWdlU2VudBISCgptZXNzYWdlX2lkGAEgASgJEhEKCXNlbmRlcl9pZBgCIAEoCRITCgtyZWNlaXZlcl9pZBgDIAEoCRINCgVhdF9tcxgEIAEoASI4Cg5UaW1lbGluZXNHcm93bhIQCghncm91cF9pZBgBIAEoCRIUCgh1c2VyX2lkcxgCIAMoBkICMAFiBnByb3RvMw");
 
 /**
  * message.sent.v1; without the text, which is private and stays where it can be removed.
@@ -49,4 +49,28 @@ export type MessageSent = Message<"douya.message.v1.MessageSent"> & {
  */
 export const MessageSentSchema: GenMessage<MessageSent> = /*@__PURE__*/
   messageDesc(file_message_events, 0);
+
+/**
+ * message.timelines_grown.v1: something has reached the members of a group.
+ *
+ * @generated from message douya.message.v1.TimelinesGrown
+ */
+export type TimelinesGrown = Message<"douya.message.v1.TimelinesGrown"> & {
+  /**
+   * @generated from field: string group_id = 1;
+   */
+  groupId: string;
+
+  /**
+   * @generated from field: repeated fixed64 user_ids = 2 [jstype = JS_STRING];
+   */
+  userIds: string[];
+};
+
+/**
+ * Describes the message douya.message.v1.TimelinesGrown.
+ * Use `create(TimelinesGrownSchema)` to create a new message.
+ */
+export const TimelinesGrownSchema: GenMessage<TimelinesGrown> = /*@__PURE__*/
+  messageDesc(file_message_events, 1);
 

@@ -1,12 +1,15 @@
 import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import { lockGroup } from "./group-transaction.ts";
 import { lock } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
 import { entryKinds } from "./timeline-store.ts";
 
 /** Messages removed in one transaction. */
 const chunk = 2_000;
+/** In a group each may be unread for a thousand people. */
+const groupChunk = 500;
 const page = 100;
 
 /** The steps of erasing a person. Each is idempotent; messages and counts agree after it. */
@@ -17,6 +20,76 @@ export function accountErasureStore(db: Kysely<Tables>) {
       await sql`
         insert into message.person (user_id, gone) values (${userId}, true)
         on conflict (user_id) do update set gone = true`.execute(db);
+    },
+    /** Some of the groups that they are in. */
+    async groups(userId: string): Promise<string[]> {
+      const rows = await db
+        .selectFrom("member")
+        .select("group_id")
+        .where("user_id", "=", userId)
+        .orderBy("group_id")
+        .limit(page)
+        .execute();
+      return rows.map((row) => row.group_id);
+    },
+    /**
+     * Removes some of what they said in groups, and did in them; returns whether there may be more. In the timelines of
+     * others its entries keep their places.
+     */
+    async removeFromGroups(userId: string): Promise<boolean> {
+      return inTransaction(db, async (on) => {
+        const { rows } = await sql<{ group_id: string }>`
+          select high_id as group_id from message.message where low_id = 0 and sender_id = ${userId}::int8 limit 1`.execute(
+          on,
+        );
+        const groupId = rows[0]?.group_id;
+        if (groupId === undefined) return false;
+        await lockGroup(on, groupId);
+        // What they have read does not change meanwhile.
+        await sql`select from message.member where group_id = ${groupId} order by user_id for update`.execute(
+          on,
+        );
+        await sql`
+          with gone as (
+            delete from message.message where low_id = 0 and high_id = ${groupId}::int8 and id = any(array(
+              select id from message.message
+              where low_id = 0 and sender_id = ${userId}::int8 and high_id = ${groupId}::int8 order by id limit ${groupChunk}
+            ))
+            returning id, notice
+          ), concerned as (
+            delete from message.notice_person
+            where group_id = ${groupId}::int8 and message_id in (select id from gone)
+          ), unread as (
+            select m.user_id, m.muted, count(*)::int4 as count from message.member m
+            join gone g on g.id > m.read_id and g.notice is null
+            where m.group_id = ${groupId}::int8 group by 1, 2
+          ), places as (
+            update message.member m set seen = m.seen + u.count
+            from unread u where m.group_id = ${groupId}::int8 and m.user_id = u.user_id
+          )
+          insert into message.person as p (user_id, unread)
+          select user_id, -count from unread where not muted order by user_id
+          on conflict (user_id) do update set unread = p.unread + excluded.unread`.execute(on);
+        await sql`
+          update message.group_chat set last_id = coalesce((
+            select max(id) from message.message where low_id = 0 and high_id = ${groupId}::int8
+          ), 0) where id = ${groupId}::int8`.execute(on);
+        return true;
+      });
+    },
+    /** What else there is of them in groups, and what had reached them. */
+    async removeTraces(userId: string): Promise<void> {
+      for (const table of ["notice_person", "barred", "invitation"] as const)
+        await db.deleteFrom(table).where("user_id", "=", userId).execute();
+      await db.deleteFrom("invitation").where("inviter_id", "=", userId).execute();
+      await db
+        .updateTable("group_chat")
+        .set({ creator_id: null, idempotency_key: null })
+        .where("creator_id", "=", userId)
+        .where("idempotency_key", "is not", null)
+        .execute();
+      await db.deleteFrom("timeline").where("user_id", "=", userId).execute();
+      await db.updateTable("person").set({ unread: "0" }).where("user_id", "=", userId).execute();
     },
     /** The peers of some of their conversations. */
     async peers(userId: string): Promise<string[]> {
@@ -60,7 +133,8 @@ export function accountErasureStore(db: Kysely<Tables>) {
             from unread u where c.user_id = u.user_id and c.peer_id = u.peer_id
           ), people as (
             insert into message.person as p (user_id, unread)
-            select user_id, -count from unread order by user_id
+            select u.user_id, -u.count from unread u join message.conversation c using (user_id, peer_id)
+            where not c.muted order by u.user_id
             on conflict (user_id) do update set unread = p.unread + excluded.unread
           )
           select count(*) from gone`.execute(transaction);

@@ -4,12 +4,14 @@ import type { Consumer } from "#platform/events/consumer/consumer.ts";
 import { eachInTimeSlices } from "#platform/events/consumer/time-slice.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
+import type { GroupStore } from "./group-store.ts";
 import type { Tables } from "./tables.ts";
 
-/** Erases the conversations of a deleted account, on both sides. */
+/** Erases the conversations of a deleted account, on both sides, and takes it out of its groups. */
 export function consumeErasures(
   events: EventConsumers<Tables>,
   storeFor: StoreFor<AccountErasureStore>,
+  groupsFor: StoreFor<Pick<GroupStore, "forget">>,
 ): Consumer {
   return events.consume({
     group: "message.accounts",
@@ -17,6 +19,14 @@ export function consumeErasures(
     prepare: eachInTimeSlices(async ({ message: { userId }, traceId }, { checkTimeSlice, signal }) => {
       const store = storeFor({ traceId, signal });
       await store.markDeleted(userId);
+      const groups = groupsFor({ traceId, signal });
+      for (let own = await store.groups(userId); own.length > 0; own = await store.groups(userId)) {
+        for (const groupId of own) {
+          await groups.forget(groupId, userId);
+          checkTimeSlice();
+        }
+      }
+      while (await store.removeFromGroups(userId)) checkTimeSlice();
       // In separate transactions, since there may be many; each is idempotent.
       for (let peers = await store.peers(userId); peers.length > 0; peers = await store.peers(userId)) {
         for (const peerId of peers) {
@@ -24,6 +34,7 @@ export function consumeErasures(
           checkTimeSlice();
         }
       }
+      await store.removeTraces(userId);
     }),
   });
 }

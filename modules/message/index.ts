@@ -9,12 +9,20 @@ import { repeatEvery } from "#platform/module/repeat.ts";
 import { only } from "#platform/rpc/service.ts";
 import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
+import { groupLists } from "./group-lists.ts";
+import { groupSendStore } from "./group-send-store.ts";
+import { groupStore, removeGroupKind } from "./group-store.ts";
+import type { GroupWriter } from "./group-transaction.ts";
+import { groupEntranceHandlers } from "./handlers/group-entrance.ts";
+import { groupHandlers } from "./handlers/groups.ts";
 import { markRead } from "./handlers/mark-read.ts";
+import { muteConversation } from "./handlers/mute-conversation.ts";
 import { readHandlers } from "./handlers/read.ts";
 import { readTimelines } from "./handlers/read-timelines.ts";
 import { send } from "./handlers/send.ts";
 import { migrations } from "./migrations.ts";
 import { counts } from "./recount.ts";
+import { removeGroup } from "./remove-group.ts";
 import { sendStore } from "./send-store.ts";
 import { messageStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -22,7 +30,7 @@ import { type Head, timelineStore } from "./timeline-store.ts";
 
 const expireEveryMs = 3_600_000;
 
-/** Conversations between two people, and the timelines of what reaches each person. */
+/** Conversations of two people and in groups, and the timelines of what reaches each person. */
 export const messageModule = defineModule<object, Tables>()({
   name: "message",
   service: MessageService,
@@ -42,24 +50,34 @@ export const messageModule = defineModule<object, Tables>()({
     };
     const store = perCall(db, messageStore);
     const timelines = perCall(db, timelineStore);
+    const writerOf = (until: typeof db): GroupWriter => ({ db: until, ids, events, reached });
+    const groups = perCall(db, (until) => groupStore(writerOf(until), jobs));
+    const lists = perCall(db, groupLists);
     const workers = jobs.work({
-      kinds: { [rebuildKind]: rebuildJob(db, timelines.lasting.rebuild) },
+      kinds: {
+        [rebuildKind]: rebuildJob(db, timelines.lasting.rebuild),
+        [removeGroupKind]: removeGroup(db),
+      },
       concurrency: 1,
     });
     const stopExpiry = repeatEvery(expireEveryMs, timelines.lasting.expire, (error) =>
       log.warn({ err: error }, "could not remove old entries of timelines"),
     );
-    const erasures = consumeErasures(events, perCall(db, accountErasureStore));
+    const erasures = consumeErasures(events, perCall(db, accountErasureStore), groups);
     return {
       handlers: {
         send: send(
           perCall(db, (until) => sendStore(until, ids, events, reached)),
+          perCall(db, (until) => groupSendStore(writerOf(until))),
           clients.user,
           clients.relation,
         ),
         markRead: markRead(store, reached),
         readTimelines: readTimelines(timelines),
-        ...readHandlers(store.reading),
+        muteConversation: muteConversation(store, reached),
+        ...readHandlers(store.reading, lists.reading),
+        ...groupHandlers(groups, lists.reading, clients.user, clients.relation),
+        ...groupEntranceHandlers(groups, lists.reading),
       },
       async stop() {
         await workers.stop();

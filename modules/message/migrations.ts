@@ -68,4 +68,83 @@ export const migrations: Migrations = {
     insert into message.epoch (epoch) values (substr(md5(gen_random_uuid()::text), 1, 12));
     ${wholeJobTable("message")}
   `,
+  "0004-groups+": `
+    -- A group has its messages in message.message, as low_id 0 and high_id its id. Whatever changes it or says something
+    -- in it locks its row.
+    create table message.group_chat (
+      id int8 primary key,
+      name text not null,
+      announcement text not null default '',
+      -- Who joins sees the last messages from before.
+      shows_latest boolean not null default false,
+      members int4 not null default 0,
+      -- How many messages people have written in it, ever.
+      total int8 not null default 0,
+      -- The latest message.
+      last_id int8 not null default 0,
+      -- Who has made it with this key; both or none.
+      creator_id int8,
+      idempotency_key text
+    ) with (fillfactor = 70);
+    create unique index group_chat_key on message.group_chat (creator_id, idempotency_key)
+      where idempotency_key is not null;
+    create table message.member (
+      group_id int8 not null,
+      user_id int8 not null,
+      -- GroupRole in contracts/message.proto.
+      role int2 not null,
+      -- Sees the messages after this one.
+      since_id int8 not null,
+      -- The latest message when they came: the order of members.
+      joined_id int8 not null,
+      read_id int8 not null,
+      -- What they need not read of the group's total: total - seen are unread. A message changes no row of its readers.
+      seen int8 not null,
+      -- For themselves: what is said is not counted in message.person.
+      muted boolean not null default false,
+      -- By an admin: may not write until then.
+      silent_until_ms int8 not null default 0,
+      primary key (group_id, user_id)
+    ) with (fillfactor = 70);
+    create index member_groups on message.member (user_id);
+    create unique index member_owner on message.member (group_id) where role = 3;
+    -- Whom a notice concerns; here, and not in its text, so that they can be forgotten.
+    create table message.notice_person (
+      group_id int8 not null,
+      message_id int8 not null,
+      user_id int8 not null,
+      primary key (group_id, message_id, user_id)
+    );
+    create index notice_person_place on message.notice_person (user_id);
+    create table message.invitation (
+      group_id int8 not null,
+      user_id int8 not null,
+      inviter_id int8 not null,
+      -- What the list is ordered by.
+      id int8 not null,
+      primary key (group_id, user_id)
+    );
+    create index invitation_listed on message.invitation (user_id, id);
+    create index invitation_given on message.invitation (inviter_id);
+    -- Who was removed does not come back by the link.
+    create table message.barred (
+      group_id int8 not null,
+      user_id int8 not null,
+      primary key (group_id, user_id)
+    );
+    create index barred_place on message.barred (user_id);
+    create table message.group_link (
+      group_id int8 primary key,
+      code text not null unique,
+      uses int4 not null default 0,
+      max_uses int4 not null,
+      expires_at_ms int8 not null
+    );
+    -- NoticeKind in contracts/message.proto; null: somebody has written it.
+    alter table message.message add column notice int2;
+    -- What is said is not counted in message.person.
+    alter table message.conversation add column muted boolean not null default false;
+  `,
+  "0004-what-one-said-in-groups+":
+    "create index concurrently if not exists message_in_group on message.message (sender_id, high_id, id) where low_id = 0",
 };

@@ -1,4 +1,5 @@
 import { timeOfId } from "#platform/ids/snowflake.ts";
+import type { SeenGroup } from "./group-lists.ts";
 import type { MessageRow } from "./pairs.ts";
 import { type EntryRow, entryKinds } from "./timeline-store.ts";
 
@@ -9,13 +10,44 @@ export function toMessage(row: MessageRow) {
     receiverId: row.receiver_id,
     content: row.content,
     sentAtMs: timeOfId(row.id),
+    inGroup: row.in_group ?? false,
+    ...(row.notice && { notice: { kind: row.notice, userIds: row.people ?? [] } }),
+  };
+}
+
+export function toGroup(row: SeenGroup) {
+  return {
+    id: row.id,
+    name: row.name,
+    announcement: row.announcement,
+    showsLatest: row.shows_latest,
+    members: row.members,
+    faceIds: row.face_ids,
+    role: row.role,
+    muted: row.muted,
+    silentUntilMs: Number(row.silent_until_ms),
   };
 }
 
 export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, message }: EntryRow) {
   const entry = { seq, atMs: Number(atMs), idempotencyKey: message?.key ?? "" };
-  if (message) return { ...entry, what: { case: "message" as const, value: toMessage(message) } };
-  if (kind !== entryKinds.read) return entry;
-  const mark = { readerId: actorId, peerId, upToId: subjectId };
-  return { ...entry, what: { case: "read" as const, value: mark } };
+  switch (kind) {
+    case entryKinds.message:
+      return message ? { ...entry, what: { case: "message" as const, value: toMessage(message) } } : entry;
+    case entryKinds.read: {
+      const mark = { readerId: actorId, peerId, upToId: subjectId };
+      return { ...entry, what: { case: "read" as const, value: mark } };
+    }
+    case entryKinds.membership:
+      if (message) return { ...entry, what: { case: "membership" as const, value: toMessage(message) } };
+      return subjectId === "0"
+        ? { ...entry, what: { case: "invitedToGroupId" as const, value: peerId } }
+        : entry;
+    case entryKinds.settings: {
+      const muted = { peerId, muted: subjectId === "1" };
+      return { ...entry, what: { case: "muted" as const, value: muted } };
+    }
+    default:
+      return entry;
+  }
 }

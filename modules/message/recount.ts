@@ -9,6 +9,29 @@ const whole = sql`not exists (select from message.person g where g.gone and g.us
 
 export const counts: readonly KeptCount[] = [
   {
+    what: "members of groups",
+    kept: sql`select id, members from message.group_chat`,
+    facts: sql`select group_id, count(*) from message.member group by 1`,
+  },
+  {
+    what: "unread in groups",
+    kept: sql`
+      select (m.group_id, m.user_id), g.total - m.seen
+      from message.member m join message.group_chat g on g.id = m.group_id`,
+    facts: sql`
+      select (p.group_id, p.user_id), count(*) from message.member p
+      join message.message m on m.low_id = 0 and m.high_id = p.group_id and m.id > p.read_id
+        and m.sender_id <> p.user_id and m.notice is null
+      group by 1`,
+  },
+  {
+    what: "latest of groups",
+    kept: sql`select id, last_id from message.group_chat`,
+    facts: sql`
+      select g.id, max(m.id) from message.group_chat g
+      join message.message m on m.low_id = 0 and m.high_id = g.id group by 1`,
+  },
+  {
     what: "unread in conversations",
     kept: sql`select (user_id, peer_id), unread from message.conversation`,
     facts: sql`
@@ -17,8 +40,17 @@ export const counts: readonly KeptCount[] = [
   },
   {
     what: "unread of people",
-    kept: sql`select user_id, unread from message.person`,
-    facts: sql`select user_id, sum(unread) from message.conversation group by 1`,
+    // Who is gone is told nothing more, and counted no more.
+    kept: sql`select user_id, unread from message.person where not gone`,
+    facts: sql`
+      select user_id, sum(unread) from (
+        select user_id, unread from message.conversation where not muted
+        union all
+        select m.user_id, g.total - m.seen from message.member m join message.group_chat g on g.id = m.group_id
+        where not m.muted
+      ) counted
+      where not exists (select from message.person p where p.user_id = counted.user_id and p.gone)
+      group by 1`,
   },
   {
     what: "latest of conversations",

@@ -5,6 +5,7 @@ import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import { type Ids, timeOfId } from "#platform/ids/snowflake.ts";
+import { nextId } from "./next-id.ts";
 import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
 import { refusalOf, type SendContext } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -20,6 +21,12 @@ export interface SendCommand {
   blocked?: boolean;
   blockedBy?: boolean;
   traceId: string;
+}
+
+interface Added extends SendCommand {
+  id: string;
+  /** By how much it changes what the receiver has not read; nothing in a muted conversation. */
+  unread: number;
 }
 
 export type Send = (commands: SendCommand[]) => Promise<(MessageRow | DomainError)[]>;
@@ -40,7 +47,7 @@ export function sendStore(
     const outcomes = await events.transaction(db, async (transaction, emit) => {
       const locked = await lockConversations(transaction, commands);
       const earlier = await findByKey(transaction, commands);
-      const added: (SendCommand & { id: string })[] = [];
+      const added: Added[] = [];
       const outcomes = commands.map((command) => {
         const pair = pairKey(command.senderId, command.receiverId);
         const known = command.key === undefined ? undefined : earlier.get(pair);
@@ -50,7 +57,8 @@ export function sendStore(
         if (refusal) return refusal;
         const id = nextId(ids, own!.last_id);
         if (id instanceof DomainError) return id;
-        added.push({ ...command, id });
+        const unread = locked.get(pairKey(command.receiverId, command.senderId))!.muted ? 0 : 1;
+        added.push({ ...command, id, unread });
         return { id, sender_id: command.senderId, receiver_id: command.receiverId, content: command.content };
       });
       heads = added.length > 0 ? await add(transaction, added) : [];
@@ -62,21 +70,6 @@ export function sendStore(
     return outcomes;
   }
   return (commands) => withoutDeleted(commands, (command) => [command.senderId, command.receiverId], sendAll);
-}
-
-/**
- * Larger than the last id of the conversation, even if that came from a process whose clock is ahead. Given under the
- * conversation's lock, so the order of ids is the commit order.
- */
-function nextId(ids: Ids, lastId: string): string | DomainError {
-  try {
-    return ids.next(lastId === "0" ? undefined : timeOfId(lastId));
-  } catch (error) {
-    // This refuses only messages of the conversation with that clock, not the others of the batch. A new conversation
-    // has no clock and leaves no rows.
-    if (error instanceof DomainError && lastId !== "0") return error;
-    throw error;
-  }
 }
 
 /** A conversation without messages may have no row. */
@@ -122,7 +115,7 @@ async function findByKey(on: Queryable<Tables>, commands: SendCommand[]): Promis
  * Adds the messages and what follows from them. The conversations are locked, and now both people. Error:
  * AccountsDeleted.
  */
-async function add(on: Queryable<Tables>, added: (SendCommand & { id: string })[]): Promise<Head[]> {
+async function add(on: Queryable<Tables>, added: Added[]): Promise<Head[]> {
   await sql`
     with sent as materialized (
       select * from unnest(${added.map((one) => one.senderId)}::int8[], ${added.map((one) => one.receiverId)}::int8[],
@@ -141,10 +134,10 @@ async function add(on: Queryable<Tables>, added: (SendCommand & { id: string })[
     from sent s where c.user_id = s.receiver_id and c.peer_id = s.sender_id`.execute(on);
   return append(
     on,
-    added.flatMap(({ id, senderId, receiverId }) => {
+    added.flatMap(({ id, senderId, receiverId, unread }) => {
       const entry = { kind: "message", atMs: timeOfId(id), subjectId: id, actorId: senderId } as const;
       return [
-        { ...entry, userId: receiverId, peerId: senderId, unread: 1 },
+        { ...entry, userId: receiverId, peerId: senderId, unread },
         { ...entry, userId: senderId, peerId: receiverId, unread: 0 },
       ];
     }),

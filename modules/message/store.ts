@@ -1,10 +1,13 @@
 import { sql } from "kysely";
 import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import { maxReadersTold } from "./group-rules.ts";
+import { lockGroup } from "./group-transaction.ts";
 import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
-import { append, type Head } from "./timeline-store.ts";
+import { append, type Head, type NewEntry } from "./timeline-store.ts";
 
 export interface ReadCommand extends Pair {
   upToId: string;
@@ -18,16 +21,18 @@ export function messageStore(db: Kysely<Tables>) {
   const moveAll = (commands: ReadCommand[]): Promise<Head[]> =>
     inTransaction(db, async (transaction) => {
       // Waits for transactions that are sending; the next statement sees everything that they sent.
-      await lock(transaction, commands);
+      const pairs = await lock(transaction, commands);
+      const inGroups = commands.filter(({ userId, peerId }) => !pairs.has(pairKey(userId, peerId)));
       const moved = await moveReadPositions(transaction, commands);
       const atMs = Date.now();
-      const entries = moved.flatMap(({ user_id, peer_id, read_id, change }) => {
+      const entries: NewEntry[] = moved.flatMap(({ user_id, peer_id, read_id, change }) => {
         const entry = { kind: "read", atMs, subjectId: read_id, actorId: user_id } as const;
         return [
           { ...entry, userId: user_id, peerId: peer_id, unread: change },
           { ...entry, userId: peer_id, peerId: user_id, unread: 0 },
         ];
       });
+      if (inGroups.length > 0) entries.push(...(await moveInGroups(transaction, inGroups)));
       return entries.length > 0 ? append(transaction, entries) : [];
     });
   return {
@@ -44,22 +49,40 @@ export function messageStore(db: Kysely<Tables>) {
         return this.markRead(commands.filter(({ userId }) => !error.ids.has(userId)));
       }
     },
-    /** Up to `limit` messages, the oldest first. */
+    /** Up to `limit` messages that the person sees, the oldest first. */
     async messages({ userId, peerId }: Pair, range: Range, limit: number): Promise<MessageRow[]> {
       const back = "beforeId" in range;
+      const page = sql`${back ? sql`m.id < ${range.beforeId}::int8` : sql`m.id > ${range.afterId}::int8`}
+        order by m.id ${back ? sql`desc` : sql`asc`} limit ${limit}`;
       const { rows } = await sql<MessageRow>`
-        select ${messageColumns} from message.message m
-        where low_id = least(${userId}::int8, ${peerId}::int8) and high_id = greatest(${userId}::int8, ${peerId}::int8)
-          and ${back ? sql`id < ${range.beforeId}::int8` : sql`id > ${range.afterId}::int8`}
-        order by id ${back ? sql`desc` : sql`asc`} limit ${limit}`.execute(db);
+        (select ${messageColumns} from message.message m
+          where low_id = least(${userId}::int8, ${peerId}::int8) and high_id = greatest(${userId}::int8, ${peerId}::int8)
+            and ${page})
+        union all
+        (select ${messageColumns} from message.member g
+          join message.message m on m.low_id = 0 and m.high_id = g.group_id and m.id > g.since_id
+          where g.group_id = ${peerId}::int8 and g.user_id = ${userId}::int8 and ${page})`.execute(db);
       return back ? rows.reverse() : rows;
     },
     /** A person's conversations whose latest message is before this one, latest first. */
     async conversations(userId: string, beforeId: string, limit: number) {
-      const { rows } = await sql<MessageRow & { peer_id: string; unread: number; read_id: string }>`
-        select c.peer_id, c.unread, c.read_id, ${messageColumns}
-        from message.conversation c ${withLatest}
-        where c.user_id = ${userId}::int8 and c.last_id < ${beforeId}::int8
+      const { rows } = await sql<
+        MessageRow & { peer_id: string; unread: number; read_id: string; muted: boolean }
+      >`
+        select c.peer_id, c.unread, c.read_id, c.muted, ${messageColumns}
+        from (
+          (select user_id, peer_id, last_id, unread, read_id, muted, least(user_id, peer_id) as low_id,
+            greatest(user_id, peer_id) as high_id
+          from message.conversation
+          where user_id = ${userId}::int8 and last_id < ${beforeId}::int8 and last_id > 0
+          order by last_id desc limit ${limit})
+          union all
+          (select g.user_id, g.group_id, t.last_id, (t.total - g.seen)::int4, g.read_id, g.muted, 0, g.group_id
+          from message.member g join message.group_chat t on t.id = g.group_id
+          where g.user_id = ${userId}::int8 and t.last_id < ${beforeId}::int8
+          order by t.last_id desc limit ${limit})
+        ) c
+        join message.message m on m.low_id = c.low_id and m.high_id = c.high_id and m.id = c.last_id
         order by c.last_id desc limit ${limit}`.execute(db);
       return rows;
     },
@@ -71,6 +94,33 @@ export function messageStore(db: Kysely<Tables>) {
           ${withLatest}`.execute(db);
       const found = new Map(rows.map((row) => [pairKey(row.user_id, row.peer_id), row]));
       return pairs.map(({ userId, peerId }) => found.get(pairKey(userId, peerId)));
+    },
+    /** Whether what is said in a conversation counts into the person's unread messages. Error: NOT_FOUND. */
+    async mute({ userId, peerId }: Pair, muted: boolean): Promise<Head[]> {
+      return inTransaction(db, async (on) => {
+        // What is said meanwhile is counted before or after.
+        await lockGroup(on, peerId);
+        await lock(on, [{ userId, peerId }]);
+        await lockPlaces(on, [{ userId, peerId }]);
+        const { rows } = await sql<{ unread: number; was: boolean }>`
+          with pair as (
+            update message.conversation c set muted = ${muted} from message.conversation was
+            where c.user_id = ${userId}::int8 and c.peer_id = ${peerId}::int8
+              and was.user_id = c.user_id and was.peer_id = c.peer_id
+            returning c.unread, was.muted as was
+          ), place as (
+            update message.member m set muted = ${muted} from message.member was, message.group_chat g
+            where m.group_id = ${peerId}::int8 and m.user_id = ${userId}::int8
+              and was.group_id = m.group_id and was.user_id = m.user_id and g.id = m.group_id
+            returning (g.total - m.seen)::int4 as unread, was.muted as was
+          )
+          select * from pair union all select * from place`.execute(on);
+        if (!rows[0]) throw refusal("NOT_FOUND", "There is no such conversation.");
+        const { unread, was } = rows[0];
+        if (was === muted) return [];
+        const entry = { kind: "settings", atMs: Date.now(), subjectId: muted ? "1" : "0" } as const;
+        return append(on, [{ ...entry, userId, peerId, actorId: userId, unread: muted ? -unread : unread }]);
+      });
     },
     /** How many unread messages each of these people has. */
     async unread(userIds: string[]): Promise<number[]> {
@@ -107,6 +157,76 @@ async function moveReadPositions(on: Queryable<Tables>, commands: ReadCommand[])
     )
     update message.conversation c set read_id = m.read_id, unread = m.unread
     from moved m where c.user_id = m.user_id and c.peer_id = m.peer_id
-    returning c.user_id, c.peer_id, c.read_id, m.unread - m.was as change`.execute(on);
+    returning c.user_id, c.peer_id, c.read_id, case when c.muted then 0 else m.unread - m.was end as change`.execute(
+    on,
+  );
   return rows;
+}
+
+/**
+ * The same in groups: what is locked are the places of those who read, since a message in a group changes that of its sender
+ * only. Returns the entries that tell of it.
+ */
+async function moveInGroups(on: Queryable<Tables>, commands: ReadCommand[]): Promise<NewEntry[]> {
+  await lockPlaces(on, commands);
+  const { rows } = await sql<{
+    user_id: string;
+    group_id: string;
+    was_id: string;
+    read_id: string;
+    change: number;
+    told: boolean;
+  }>`
+    with moved as materialized (
+      select group_id, user_id, m.seen as was, m.read_id as was_id, g.members <= ${maxReadersTold} as told, least(w.up_to_id, g.last_id) as read_id, g.total - rest.unread as seen
+      from unnest(${commands.map((command) => command.peerId)}::int8[],
+        ${commands.map((command) => command.userId)}::int8[], ${commands.map((command) => command.upToId)}::int8[])
+        as w(group_id, user_id, up_to_id)
+      join message.member m using (group_id, user_id)
+      join message.group_chat g on g.id = group_id
+      cross join lateral (
+        select count(*) as unread from message.message x
+        where x.low_id = 0 and x.high_id = group_id and x.id > w.up_to_id and x.sender_id <> user_id and x.notice is null
+      ) rest
+      where least(w.up_to_id, g.last_id) > m.read_id
+    )
+    update message.member m set read_id = d.read_id, seen = d.seen
+    from moved d where m.group_id = d.group_id and m.user_id = d.user_id
+    returning m.user_id, m.group_id, d.was_id, m.read_id, d.told, case when m.muted then 0 else d.was - d.seen end::int4 as change`.execute(
+    on,
+  );
+  const entry = { kind: "read", atMs: Date.now() } as const;
+  const toldRows = rows.filter(({ told }) => told);
+  // Whose messages these are. They ask who it was, so that nothing is left of a reader in what others were told.
+  const authors =
+    toldRows.length === 0
+      ? []
+      : (
+          await sql<{ user_id: string; group_id: string; read_id: string }>`
+            select distinct m.user_id, r.group_id, r.read_id
+            from unnest(${toldRows.map((row) => row.group_id)}::int8[], ${toldRows.map((row) => row.user_id)}::int8[],
+              ${toldRows.map((row) => row.was_id)}::int8[], ${toldRows.map((row) => row.read_id)}::int8[])
+              as r(group_id, user_id, was_id, read_id)
+            join message.message x on x.low_id = 0 and x.high_id = r.group_id and x.id > r.was_id and x.id <= r.read_id
+              and x.notice is null and x.sender_id <> r.user_id
+            join message.member m on m.group_id = r.group_id and m.user_id = x.sender_id`.execute(on)
+        ).rows;
+  return [
+    ...rows.map(({ user_id, group_id, read_id, change }) => ({
+      ...{ ...entry, userId: user_id, peerId: group_id, subjectId: read_id, actorId: user_id },
+      unread: change,
+    })),
+    ...authors.map(({ user_id, group_id, read_id }) => ({
+      ...{ ...entry, userId: user_id, peerId: group_id, subjectId: read_id, actorId: group_id },
+      unread: 0,
+    })),
+  ];
+}
+
+async function lockPlaces(on: Queryable<Tables>, pairs: readonly Pair[]): Promise<void> {
+  await sql`
+    select from unnest(${pairs.map((one) => one.peerId)}::int8[], ${pairs.map((one) => one.userId)}::int8[])
+      as w(group_id, user_id)
+    join message.member m on m.group_id = w.group_id and m.user_id = w.user_id
+    order by m.group_id, m.user_id for update of m`.execute(on);
 }

@@ -9,6 +9,7 @@ export interface Tables {
     read_id: string;
     to_stranger: number;
     answered: boolean;
+    muted: Generated<boolean>;
   };
   message: {
     low_id: string;
@@ -17,6 +18,7 @@ export interface Tables {
     sender_id: string;
     content: string;
     idempotency_key: string | null;
+    notice: number | null;
   };
   person: { user_id: string; unread: Generated<string>; gone: Generated<boolean>; seq: Generated<string> };
   timeline: {
@@ -27,6 +29,38 @@ export interface Tables {
     peer_id: string;
     subject_id: string;
     actor_id: string;
+  };
+  group_chat: {
+    id: string;
+    name: string;
+    announcement: Generated<string>;
+    shows_latest: Generated<boolean>;
+    members: Generated<number>;
+    total: Generated<string>;
+    last_id: Generated<string>;
+    creator_id: string | null;
+    idempotency_key: string | null;
+  };
+  member: {
+    group_id: string;
+    user_id: string;
+    role: number;
+    since_id: string;
+    joined_id: string;
+    read_id: string;
+    seen: string;
+    muted: Generated<boolean>;
+    silent_until_ms: Generated<string>;
+  };
+  notice_person: { group_id: string; message_id: string; user_id: string };
+  invitation: { group_id: string; user_id: string; inviter_id: string; id: string };
+  barred: { group_id: string; user_id: string };
+  group_link: {
+    group_id: string;
+    code: string;
+    uses: Generated<number>;
+    max_uses: number;
+    expires_at_ms: string;
   };
   epoch: { is_only: Generated<boolean>; epoch: string };
 }

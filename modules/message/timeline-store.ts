@@ -1,13 +1,15 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import { refuseDeleted } from "#contracts/deleted-accounts.ts";
+import { readHeads } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { gapsLeft } from "#platform/events/log/gaps-left.ts";
-import type { MessageRow } from "./pairs.ts";
+import { timeOfId } from "#platform/ids/snowflake.ts";
+import { type MessageRow, messageColumns } from "./pairs.ts";
 import { maxReplayed } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** Numbers in the table never change. What is void was removed with its account; its place stays, so there is no gap. */
-export const entryKinds = { void: 0, message: 1, read: 2 } as const;
+export const entryKinds = { void: 0, message: 1, read: 2, membership: 4, settings: 6 } as const;
 
 /** How many entries a person has at least, if they are not too old. */
 const maxKept = 10_000;
@@ -23,9 +25,12 @@ export interface NewEntry {
   atMs: number;
   /** The conversation, as the person sees it. */
   peerId: string;
-  /** Of a message: its id. Of a read mark: the message up to which it was read. */
+  /**
+   * Of a message, or of what happened in a group: its id; 0: an invitation. Of a read mark: the message up to which it was
+   * read. Of settings: 1 if the conversation is muted.
+   */
   subjectId: string;
-  /** Of a read mark: who has read. */
+  /** Of a read mark: who has read; the group itself if that is one of the others in it. */
   actorId: string;
   /** By how much it changes the number of unread messages. */
   unread: number;
@@ -66,31 +71,101 @@ export interface TimelineRows {
  * AccountsDeleted.
  */
 export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]): Promise<Head[]> {
-  const { rows } = await sql<{ user_id: string; seq: string; gone: boolean }>`
-    with added as materialized (
-      select * from unnest(${entries.map((one) => one.userId)}::int8[],
-        ${entries.map((one) => entryKinds[one.kind])}::int2[], ${entries.map((one) => one.atMs)}::int8[],
-        ${entries.map((one) => one.peerId)}::int8[], ${entries.map((one) => one.subjectId)}::int8[],
-        ${entries.map((one) => one.actorId)}::int8[], ${entries.map((one) => one.unread)}::int4[])
-        with ordinality as a(user_id, kind, at_ms, peer_id, subject_id, actor_id, unread, n)
-      -- That somebody has read what is being erased concerns nobody else.
-      where a.kind <> ${entryKinds.read} or a.actor_id = a.user_id or not exists (
-        select from message.person p where p.user_id = a.user_id and p.gone)
-    ), heads as (
-      insert into message.person as p (user_id, unread, seq)
-      select user_id, sum(unread), count(*) from added group by user_id order by user_id
-      on conflict (user_id) do update set unread = p.unread + excluded.unread, seq = p.seq + excluded.seq
-      returning user_id, seq, gone
-    ), numbered as (
-      insert into message.timeline (user_id, seq, kind, at_ms, peer_id, subject_id, actor_id)
-      select user_id, h.seq + 1 - row_number() over (partition by user_id order by a.n desc), a.kind, a.at_ms,
-        a.peer_id, a.subject_id, a.actor_id
-      from added a join heads h using (user_id)
-    )
-    select user_id, seq, gone from heads`.execute(on);
-  refuseDeleted(rows);
-  const heads = rows.map((row) => ({ userId: row.user_id, seq: row.seq }));
-  await trim(on, heads, entries.length);
+  const rows = sql`
+    select * from unnest(${entries.map((one) => one.userId)}::int8[],
+      ${entries.map((one) => entryKinds[one.kind])}::int2[], ${entries.map((one) => one.atMs)}::int8[],
+      ${entries.map((one) => one.peerId)}::int8[], ${entries.map((one) => one.subjectId)}::int8[],
+      ${entries.map((one) => one.actorId)}::int8[], ${entries.map((one) => one.unread)}::int4[])
+      with ordinality as a(user_id, kind, at_ms, peer_id, subject_id, actor_id, unread, n)
+    -- That somebody has read what is being erased concerns nobody else.
+    where a.kind <> ${entryKinds.read} or a.actor_id = a.user_id or not exists (
+      select from message.person p where p.user_id = a.user_id and p.gone)`;
+  const { rows: told } = await sql<{ user_id: string; seq: string; gone: boolean }>`
+    with ${numbered(rows)} select user_id, seq, gone from heads`.execute(on);
+  refuseDeleted(told);
+  const heads = told.map((row) => ({ userId: row.user_id, seq: row.seq }));
+  return trimmed(on, heads, entries.length);
+}
+
+/** Something that reaches all members of a group. */
+export interface GroupEntry {
+  groupId: string;
+  kind: "message" | "membership";
+  /** Of the message or the notice. */
+  id: string;
+  /** For whom it is not unread. */
+  senderId: string;
+}
+/** What happened in a group, for somebody who is not in it. */
+export interface AlsoTold {
+  userId: string;
+  groupId: string;
+  /** Of the notice; 0: an invitation. */
+  id: string;
+  unread: number;
+}
+
+/**
+ * The same for everybody in groups, in one statement however many they are; the groups are locked. Deleted accounts, which
+ * are about to leave, are left out.
+ */
+export async function appendToGroups(
+  on: Queryable<Tables>,
+  entries: readonly GroupEntry[],
+  alsoTold: readonly AlsoTold[] = [],
+): Promise<Head[]> {
+  const rows = sql`
+    select m.user_id, s.kind, s.at_ms, s.group_id as peer_id, s.id as subject_id, 0::int8 as actor_id,
+      (s.kind = ${entryKinds.message} and not m.muted and m.user_id <> s.sender_id)::int4 as unread, s.n
+    from said s join message.member m on m.group_id = s.group_id
+    union all
+    select t.user_id, ${entryKinds.membership}::int2, ${Date.now()}::int8, t.group_id, t.id, 0, t.unread, 0
+    from unnest(${alsoTold.map((one) => one.userId)}::int8[], ${alsoTold.map((one) => one.groupId)}::int8[],
+      ${alsoTold.map((one) => one.id)}::int8[], ${alsoTold.map((one) => one.unread)}::int4[])
+      as t(user_id, group_id, id, unread)`;
+  const said = sql`said as materialized (
+    select * from unnest(${entries.map((one) => one.groupId)}::int8[], ${entries.map((one) => one.id)}::int8[],
+      ${entries.map((one) => one.senderId)}::int8[], ${entries.map((one) => entryKinds[one.kind])}::int2[],
+      ${entries.map((one) => timeOfId(one.id))}::int8[])
+      with ordinality as s(group_id, id, sender_id, kind, at_ms, n)
+  ),`;
+  // Of one entry nobody has two, which saves a third of the work that is not the rows themselves.
+  const once = entries.length === 1 && alsoTold.length === 0;
+  // As one text: a thousand rows would take longer to read than to write.
+  const { rows: told } = await sql<{ heads: string | null }>`
+    with ${said} ${once ? onceEach(rows) : numbered(rows, sql`where not p.gone`)}
+    select string_agg(user_id || ' ' || seq, E'\n') as heads from heads`.execute(on);
+  return trimmed(on, readHeads(told[0]!.heads ?? ""), entries.length);
+}
+
+/** Entries as rows (user_id, kind, at_ms, peer_id, subject_id, actor_id, unread, n) of people of whom each is told one. */
+const onceEach = (entries: RawBuilder<unknown>) => sql`
+  added as materialized (${entries}), heads as (
+    insert into message.person as p (user_id, unread, seq) select user_id, unread, 1 from added order by user_id
+    on conflict (user_id) do update set unread = p.unread + excluded.unread, seq = p.seq + 1 where not p.gone
+    returning user_id, seq
+  ), numbered as (
+    insert into message.timeline (user_id, seq, kind, at_ms, peer_id, subject_id, actor_id)
+    select h.user_id, h.seq, s.kind, s.at_ms, s.group_id, s.id, 0 from heads h, said s
+  )`;
+
+/** The same of people who may be told several; `n` is their order. */
+const numbered = (entries: RawBuilder<unknown>, unlessGone = sql``) => sql`
+  added as materialized (${entries}), heads as (
+    insert into message.person as p (user_id, unread, seq)
+    select user_id, sum(unread), count(*) from added group by user_id order by user_id
+    on conflict (user_id) do update set unread = p.unread + excluded.unread, seq = p.seq + excluded.seq ${unlessGone}
+    returning user_id, seq, gone
+  ), numbered as (
+    insert into message.timeline (user_id, seq, kind, at_ms, peer_id, subject_id, actor_id)
+    select user_id, h.seq + 1 - row_number() over (partition by user_id order by a.n desc), a.kind, a.at_ms,
+      a.peer_id, a.subject_id, a.actor_id
+    from added a join heads h using (user_id)
+  )`;
+
+/** Removes what is too much after up to `added` entries more for each. */
+async function trimmed(on: Queryable<Tables>, heads: Head[], added: number): Promise<Head[]> {
+  await trim(on, heads, added);
   return heads;
 }
 
@@ -140,13 +215,18 @@ export function timelineStore(db: Kysely<Tables>) {
           select json_agg(json_build_object('seq', t.seq::text, 'kind', t.kind, 'atMs', t.at_ms::text,
             'peerId', t.peer_id::text, 'subjectId', t.subject_id::text, 'actorId', t.actor_id::text,
             -- A join would be planned with a look at all messages for each person, as long as there are few.
-            'message', case when t.kind = ${entryKinds.message} then (
+            'message', case when t.kind in (${entryKinds.message}, ${entryKinds.membership}) then (
               select json_build_object('id', m.id::text, 'sender_id', m.sender_id::text,
-                'receiver_id', (m.low_id + (m.high_id - m.sender_id))::text, 'content', m.content,
-                'key', case when m.sender_id = t.user_id then m.idempotency_key end)
-              from message.message m
-              where m.low_id = least(t.user_id, t.peer_id) and m.high_id = greatest(t.user_id, t.peer_id)
-                and m.id = t.subject_id
+                'receiver_id', m.receiver_id::text, 'content', m.content, 'in_group', m.in_group, 'notice', m.notice,
+                'people', m.people, 'key', case when m.sender_id = t.user_id then m.idempotency_key end)
+              from (
+                select ${messageColumns}, m.idempotency_key from message.message m
+                where m.low_id = least(t.user_id, t.peer_id) and m.high_id = greatest(t.user_id, t.peer_id)
+                  and m.id = t.subject_id
+                union all
+                select ${messageColumns}, m.idempotency_key from message.message m
+                where m.low_id = 0 and m.high_id = t.peer_id and m.id = t.subject_id
+              ) m
             ) end) order by t.seq) as entries
           from (
             select * from message.timeline t

@@ -232,7 +232,7 @@ export function crowd(
     const latest =
       conversations?.status === 200 ? conversations.body.items.find((item) => item.unread > 0) : undefined;
     if (!latest) return;
-    await ask(() => me.put(`/conversations/${latest.peer.id}/read`, { json: { upTo: latest.latest.id } }));
+    await ask(() => me.put(`/conversations/${latest.id}/read`, { json: { upTo: latest.latest.id } }));
   }
 
   /** In the proportions in which people act. */

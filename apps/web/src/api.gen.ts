@@ -64,8 +64,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Messages between oneself and one person
-         * @description Without `before` and `after`: the newest. In every page the oldest comes first. `nextCursor` goes on in the direction asked for: send it as `after` if you sent that, else as `before`. To hear what is new, ask again with the last id you have as `after`: no message ever appears before one that was seen.
+         * Messages between oneself and one person, or in a group
+         * @description Without `before` and `after`: the newest. In every page the oldest comes first. `nextCursor` goes on in the direction asked for: send it as `after` if you sent that, else as `before`. To hear what is new, ask again with the last id you have as `after`: no message ever appears before one that was seen. Of a group one sees what was said since one came, or what it shows from before; `people` are those who said it.
          */
         get: {
             parameters: {
@@ -78,7 +78,7 @@ export interface paths {
                 };
                 header?: never;
                 path: {
-                    /** @description A 64-bit id as a decimal string. */
+                    /** @description The other person, or the group. */
                     userId: string;
                 };
                 cookie?: never;
@@ -94,6 +94,8 @@ export interface paths {
                         "application/json": {
                             items: components["schemas"]["Message"][];
                             nextCursor: string | null;
+                            /** @description Of messages in a group; otherwise empty. */
+                            people: components["schemas"]["User"][];
                         };
                     };
                 };
@@ -111,14 +113,14 @@ export interface paths {
         put?: never;
         /**
          * Send a message
-         * @description To friends, who follow each other, freely; to anybody else 3 messages at most until they answer.
+         * @description To friends, who follow each other, and in one's groups freely; to anybody else 3 messages at most until they answer.
          */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
-                    /** @description A 64-bit id as a decimal string. */
+                    /** @description The other person, or the group. */
                     userId: string;
                 };
                 cookie?: never;
@@ -160,6 +162,82 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/conversations/{userId}/mute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Do not count what is said in a conversation */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The other person, or the group. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Count again what is said in a conversation */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The other person, or the group. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations/{userId}/read": {
         parameters: {
             query?: never;
@@ -168,13 +246,13 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Mark as read what this person wrote, up to a message */
+        /** Mark as read what was written, up to a message */
         put: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
-                    /** @description A 64-bit id as a decimal string. */
+                    /** @description The other person, or the group. */
                     userId: string;
                 };
                 cookie?: never;
@@ -310,6 +388,661 @@ export interface paths {
             };
         };
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/group-links/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The group to which a link leads */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    code: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            faces: components["schemas"]["User"][];
+                            /** @description A 64-bit id as a decimal string. */
+                            id: string;
+                            /** @description Whether the caller is in it. */
+                            joined: boolean;
+                            members: number;
+                            name: string;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/group-links/{code}/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Join a group by its link
+         * @description Who is in it already joins once more without an effect.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    code: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Group"];
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a group, which one then owns
+         * @description Friends of the caller, who follow each other, are in it at once. Others are invited and decide themselves. Who blocks the caller, or is blocked, is left out.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description One's own name for the request: sent again with the same key, it is the same group. */
+                        idempotencyKey?: string;
+                        /** @description One line of 1 to 40 characters. */
+                        name: string;
+                        userIds?: string[];
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            added: string[];
+                            group: components["schemas"]["Group"];
+                            invited: string[];
+                            notAdded: {
+                                reason: string;
+                                /** @description A 64-bit id as a decimal string. */
+                                userId: string;
+                            }[];
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A group that one is in */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Group"];
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change a group, as its owner or an admin */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description Up to 500 characters and 20 line breaks. */
+                        announcement?: string;
+                        /** @description One line of 1 to 40 characters. */
+                        name?: string;
+                        showsLatest?: boolean;
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Group"];
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
+    "/api/v1/groups/{id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The link by which people join, for its owner and admins; null if none works */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            link: components["schemas"]["GroupLink"] | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /** A new link by which people join; the one from before ends */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /**
+                         * @description How long it works.
+                         * @default 168
+                         */
+                        hours: number;
+                        /** @default 100 */
+                        maxUses: number;
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["GroupLink"];
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** End the link */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups/{id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is in a group: the owner, the admins, then the others as they came */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["GroupMember"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Bring people into a group, as its owner or an admin
+         * @description Friends of the caller, who follow each other, are in it at once. Others are invited and decide themselves. Who blocks the caller, or is blocked, is left out.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        userIds: string[];
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            added: string[];
+                            group: components["schemas"]["Group"];
+                            invited: string[];
+                            notAdded: {
+                                reason: string;
+                                /** @description A 64-bit id as a decimal string. */
+                                userId: string;
+                            }[];
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups/{id}/members/{userId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Leave a group, or remove somebody from it
+         * @description An admin removes members, the owner anybody. Who was removed comes back only when they are added again. An owner who leaves hands over to the admin who came first, or else to the member who did. With the last person the group ends.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups/{id}/members/{userId}/mute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Let somebody write nothing for some time, as one above them */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description 0: they may write again. */
+                        minutes: number;
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups/{id}/members/{userId}/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Make somebody an admin, a member again, or the owner, as the owner
+         * @description Who hands over is an admin then.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        role: "member" | "admin" | "owner";
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         post?: never;
         delete?: never;
         options?: never;
@@ -748,6 +1481,137 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/group-invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The groups one is invited to, the newest invitation first
+         * @description Without those by people whom one blocks, or who block one.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["GroupInvitation"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/group-invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Accept an invitation */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Decline an invitation */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/password": {
         parameters: {
             query?: never;
@@ -1152,19 +2016,41 @@ export interface paths {
                                 at: string;
                                 /** @description Of a message of one's own: the key it was sent with. */
                                 idempotencyKey?: string;
-                                /** @description message, read, or removed: what was there went with an account. */
+                                invitation?: {
+                                    /** @description A 64-bit id as a decimal string. */
+                                    conversationId: string;
+                                };
+                                /** @description message, read, membership (a message with a notice of a group, perhaps about one's own place in it), invitation (to a group), muted (one has changed that for a conversation), or removed: what was there went with an account. */
                                 kind: string;
                                 message?: {
                                     /** @description A 64-bit id as a decimal string. */
                                     conversationId: string;
                                     /** @description A 64-bit id as a decimal string. */
                                     id: string;
+                                    /** @description The conversation is a group. */
+                                    inGroup?: boolean;
+                                    /** @description Nobody has written this message: it tells what happened in the group. Its sender did it, or is the group itself. Its text is the new name or announcement, or how many were added. */
+                                    notice?: {
+                                        /**
+                                         * @description A kind that a client does not know is one of a later server.
+                                         * @enum {string}
+                                         */
+                                        kind: "created" | "added" | "joined" | "left" | "removed" | "renamed" | "announced" | "owner" | "admin" | "noAdmin" | "muted" | "unmuted";
+                                        /** @description Whom it concerns; of many the first. */
+                                        userIds: string[];
+                                    };
                                     /** @description A 64-bit id as a decimal string. */
                                     senderId: string;
                                     /** Format: date-time */
                                     sentAt: string;
                                     text: string;
                                 };
+                                muted?: {
+                                    /** @description A 64-bit id as a decimal string. */
+                                    conversationId: string;
+                                    muted: boolean;
+                                };
+                                /** @description In a group of up to 50 the authors of what was read are told that somebody has: the reader is the group itself, and its members tell up to where each has read. */
                                 read?: {
                                     /** @description A 64-bit id as a decimal string. */
                                     conversationId: string;
@@ -3880,8 +4766,14 @@ export interface components {
             videoId: string;
         };
         Conversation: {
+            group: components["schemas"]["Group"] | null;
+            /** @description Of the other person or the group. */
+            id: string;
             latest: components["schemas"]["Message"];
-            peer: components["schemas"]["User"];
+            /** @description What is said in it does not count in `GET /me/unread`. */
+            muted: boolean;
+            /** @description Null: it is a group. */
+            peer: components["schemas"]["User"] | null;
             /** @description The last message that the caller has read. */
             readUpTo: string | null;
             unread: number;
@@ -3908,6 +4800,55 @@ export interface components {
                 sent: boolean;
                 url: string;
             }[];
+        };
+        Group: {
+            /** @description May be empty. */
+            announcement: string;
+            /** @description Some of its people, for a picture. */
+            faces: components["schemas"]["User"][];
+            /** @description A 64-bit id as a decimal string. */
+            id: string;
+            members: number;
+            /** @description Whether the caller does not count what is said in it. */
+            muted: boolean;
+            name: string;
+            /**
+             * @description The caller's.
+             * @enum {string}
+             */
+            role: "member" | "admin" | "owner";
+            /** @description Whether who joins sees the last 100 messages from before. */
+            showsLatest: boolean;
+            /**
+             * Format: date-time
+             * @description Until when the caller may not write in it.
+             */
+            silentUntil: string | null;
+        };
+        GroupInvitation: {
+            /** @description A 64-bit id as a decimal string. */
+            groupId: string;
+            groupName: string;
+            inviter: components["schemas"]["User"];
+            members: number;
+        };
+        GroupLink: {
+            code: string;
+            /** Format: date-time */
+            expiresAt: string;
+            maxUses: number;
+            /** @description What to pass on. */
+            url: string;
+            uses: number;
+        };
+        GroupMember: {
+            /** @description The last message that they have read; only in groups of up to 50. */
+            readUpTo: string | null;
+            /** @enum {string} */
+            role: "member" | "admin" | "owner";
+            /** Format: date-time */
+            silentUntil: string | null;
+            user: components["schemas"]["User"];
         };
         Me: {
             /** @description Never empty. */
@@ -3945,7 +4886,19 @@ export interface components {
             content: string;
             /** @description A 64-bit id as a decimal string. */
             id: string;
-            /** @description A 64-bit id as a decimal string. */
+            /** @description The receiver is a group. */
+            inGroup?: boolean;
+            /** @description Nobody has written this message: it tells what happened in the group. Its sender did it, or is the group itself. Its text is the new name or announcement, or how many were added. */
+            notice?: {
+                /**
+                 * @description A kind that a client does not know is one of a later server.
+                 * @enum {string}
+                 */
+                kind: "created" | "added" | "joined" | "left" | "removed" | "renamed" | "announced" | "owner" | "admin" | "noAdmin" | "muted" | "unmuted";
+                /** @description Whom it concerns; of many the first. */
+                userIds: string[];
+            };
+            /** @description A person or a group. */
             receiverId: string;
             /** @description A 64-bit id as a decimal string. */
             senderId: string;

@@ -18,6 +18,7 @@ import { commentRoutes } from "./comments.ts";
 import { directUploadRoutes } from "./direct-uploads.ts";
 import { acceptFiles } from "./file-body.ts";
 import { followRoutes } from "./follows.ts";
+import { groupRoutes } from "./groups.ts";
 import { hotUserRoutes } from "./hot-users.ts";
 import { knownFileRoutes } from "./known-files.ts";
 import { messageRoutes } from "./messages.ts";
@@ -97,6 +98,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(directUploadRoutes(context));
     await routes.register(resumableUploadRoutes(context));
     await routes.register(messageRoutes(context));
+    await routes.register(groupRoutes(context));
     await routes.register(endpointsRoute(context));
     await routes.register(entriesRoute(context));
     await routes.register(reactionRoutes(context));

@@ -1,15 +1,17 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
-import type { Message } from "#contracts/gen/message_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { toApiUser, toTime } from "./present.ts";
+import { peopleById } from "./people-by-id.ts";
+import { toApiGroup, toApiMessage } from "./present.ts";
 import { answers, Id, NoContent, PageQuery, pageOf } from "./schemas.ts";
 
-const Params = Type.Object({ userId: Id });
+const Params = Type.Object({
+  userId: Type.String({ ...Id, description: "The other person, or the group." }),
+});
 
-/** Conversations between two people. */
+/** Conversations of two people and in groups. */
 export function messageRoutes({ message, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
@@ -26,14 +28,18 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
         const call = callOf(request);
         const { cursor = "", limit } = request.query;
         const { conversations, next } = await message.listConversations({ before: cursor, limit }, call);
-        const peerIds = conversations.map(({ peerId }) => peerId);
-        const people = new Map((await composer.people(peerIds, call)).map((one) => [one.user.id, one]));
+        const peerIds = conversations.flatMap(({ peerId, group }) => group?.faceIds ?? [peerId]);
         const urls = urlsFor(request);
-        const items = conversations.flatMap(({ peerId, latest, unread, readUpToId }) => {
-          const person = people.get(peerId);
-          if (!person) return [];
-          const peer = toApiUser(person, urls);
-          return [{ peer, latest: toApiMessage(latest!), unread, readUpTo: readUpToId || null }];
+        const people = await peopleById(composer, peerIds, urls, call);
+        const items = conversations.flatMap(({ peerId, latest, unread, readUpToId, muted, group }) => {
+          const peer = people.get(peerId) ?? null;
+          if (!peer && !group) return [];
+          return [
+            {
+              ...{ id: peerId, latest: toApiMessage(latest!), unread, muted, readUpTo: readUpToId || null },
+              ...(group ? { peer: null, group: toApiGroup(group, people) } : { peer, group: null }),
+            },
+          ];
         });
         return { items, nextCursor: next || null };
       },
@@ -42,11 +48,12 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
       "/conversations/:userId/messages",
       {
         schema: {
-          summary: "Messages between oneself and one person",
+          summary: "Messages between oneself and one person, or in a group",
           description:
             "Without `before` and `after`: the newest. In every page the oldest comes first. `nextCursor` goes on in " +
             "the direction asked for: send it as `after` if you sent that, else as `before`. To hear what is new, ask " +
-            "again with the last id you have as `after`: no message ever appears before one that was seen.",
+            "again with the last id you have as `after`: no message ever appears before one that was seen. Of a group one " +
+            "sees what was said since one came, or what it shows from before; `people` are those who said it.",
           tags: ["messages"],
           params: Params,
           querystring: Type.Object({
@@ -54,18 +61,31 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
             after: Type.Optional(Id),
             limit: Type.Integer({ minimum: 1, maximum: 100, default: 50 }),
           }),
-          response: answers({ 200: pageOf("Message") }),
+          response: answers({
+            200: Type.Object({
+              ...pageOf("Message").properties,
+              people: Type.Array(Type.Ref("User"), {
+                description: "Of messages in a group; otherwise empty.",
+              }),
+            }),
+          }),
         },
       },
       async (request) => {
+        const call = callOf(request);
         const { before, after, limit } = request.query;
         if (before && after) throw refusal("INVALID_ARGUMENT", "Send `before` or `after`, not both.");
         const { messages, more } = await message.listMessages(
           { peerId: request.params.userId, beforeId: before ?? "", afterId: after ?? "", limit },
-          callOf(request),
+          call,
         );
         const edge = after ? messages.at(-1) : messages[0];
-        return { items: messages.map(toApiMessage), nextCursor: (more && edge?.id) || null };
+        const ids = messages.flatMap(({ inGroup, senderId, notice }) =>
+          inGroup ? [senderId, ...(notice?.userIds ?? [])] : [],
+        );
+        const people = await peopleById(composer, ids, urlsFor(request), call);
+        const nextCursor = (more && edge?.id) || null;
+        return { items: messages.map(toApiMessage), nextCursor, people: [...people.values()] };
       },
     );
     app.post(
@@ -74,7 +94,8 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
         schema: {
           summary: "Send a message",
           description:
-            "To friends, who follow each other, freely; to anybody else 3 messages at most until they answer.",
+            "To friends, who follow each other, and in one's groups freely; to anybody else 3 messages at most until they " +
+            "answer.",
           tags: ["messages"],
           params: Params,
           body: Type.Object({
@@ -105,7 +126,7 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
       "/conversations/:userId/read",
       {
         schema: {
-          summary: "Mark as read what this person wrote, up to a message",
+          summary: "Mark as read what was written, up to a message",
           tags: ["messages"],
           params: Params,
           body: Type.Object({ upTo: Id }),
@@ -118,6 +139,25 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
         return reply.code(204).send(null);
       },
     );
+    for (const [method, summary, muted] of [
+      ["PUT", "Do not count what is said in a conversation", true],
+      ["DELETE", "Count again what is said in a conversation", false],
+    ] as const) {
+      app.route({
+        method,
+        url: "/conversations/:userId/mute",
+        schema: {
+          summary,
+          tags: ["messages"],
+          params: Params,
+          response: answers({ 204: NoContent }),
+        },
+        handler: async (request, reply) => {
+          await message.muteConversation({ peerId: request.params.userId, muted }, callOf(request));
+          return reply.code(204).send(null);
+        },
+      });
+    }
     app.get(
       "/me/unread",
       {
@@ -130,8 +170,4 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
       async (request) => ({ messages: (await message.countUnread({}, callOf(request))).unread }),
     );
   };
-}
-
-function toApiMessage({ id, senderId, receiverId, content, sentAtMs }: Message) {
-  return { id, senderId, receiverId, content, sentAt: toTime(sentAtMs) };
 }

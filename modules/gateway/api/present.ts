@@ -1,5 +1,12 @@
 import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
 import {
+  type Group,
+  GroupRole,
+  type Message,
+  type Notice as MessageNotice,
+  NoticeKind,
+} from "#contracts/gen/message_pb.ts";
+import {
   LadderState,
   type StepState,
   type Upload,
@@ -45,6 +52,54 @@ const reactions = {
   [Reaction.LIKE]: "like",
   [Reaction.DISLIKE]: "dislike",
 } as const;
+
+const noticeNames = {
+  [NoticeKind.CREATED]: "created",
+  [NoticeKind.ADDED]: "added",
+  [NoticeKind.JOINED]: "joined",
+  [NoticeKind.LEFT]: "left",
+  [NoticeKind.REMOVED]: "removed",
+  [NoticeKind.RENAMED]: "renamed",
+  [NoticeKind.ANNOUNCED]: "announced",
+  [NoticeKind.OWNER]: "owner",
+  [NoticeKind.ADMIN]: "admin",
+  [NoticeKind.NO_ADMIN]: "noAdmin",
+  [NoticeKind.MUTED]: "muted",
+  [NoticeKind.UNMUTED]: "unmuted",
+  // Of a later server.
+  [NoticeKind.UNSPECIFIED]: "renamed",
+} as const;
+
+export function toNotice({ kind, userIds }: MessageNotice) {
+  return { kind: noticeNames[kind], userIds };
+}
+
+export function toApiMessage({ id, senderId, receiverId, content, sentAtMs, inGroup, notice }: Message) {
+  return {
+    ...{ id, senderId, receiverId, content, sentAt: toTime(sentAtMs) },
+    ...(inGroup && { inGroup }),
+    ...(notice && { notice: toNotice(notice) }),
+  };
+}
+
+export const roleNames = {
+  [GroupRole.UNSPECIFIED]: "member",
+  [GroupRole.MEMBER]: "member",
+  [GroupRole.ADMIN]: "admin",
+  [GroupRole.OWNER]: "owner",
+} as const;
+
+/** `people`: those who are found; of a group's faces the others are left out. */
+export function toApiGroup(group: Group, people: ReadonlyMap<string, ApiUser>) {
+  const { id, name, announcement, showsLatest, members, faceIds, role, muted, silentUntilMs } = group;
+  return {
+    ...{ id, name, announcement, showsLatest, members, muted },
+    faces: faceIds.flatMap((faceId) => people.get(faceId) ?? []),
+    role: roleNames[role],
+    silentUntil: silentUntilMs > Date.now() ? toTime(silentUntilMs) : null,
+  };
+}
+export type ApiUser = ReturnType<typeof toApiUser>;
 
 export function toApiUser({ user, works, likes, relation }: Person, urls: MediaUrls) {
   return {

@@ -340,25 +340,98 @@ const ReportedComment = Type.Object(
   { $id: "ReportedComment" },
 );
 
+const noticeKinds = [
+  ...(["created", "added", "joined", "left", "removed", "renamed", "announced"] as const),
+  ...(["owner", "admin", "noAdmin", "muted", "unmuted"] as const),
+];
+export const Notice = Type.Object(
+  {
+    kind: Type.Unsafe<(typeof noticeKinds)[number]>({
+      type: "string",
+      enum: noticeKinds,
+      description: "A kind that a client does not know is one of a later server.",
+    }),
+    userIds: Type.Array(Id, { description: "Whom it concerns; of many the first." }),
+  },
+  {
+    description:
+      "Nobody has written this message: it tells what happened in the group. Its sender did it, or is the group itself. " +
+      "Its text is the new name or announcement, or how many were added.",
+  },
+);
+
 const Message = Type.Object(
   {
     id: Id,
     senderId: Id,
-    receiverId: Id,
+    receiverId: Type.String({ ...Id, description: "A person or a group." }),
     content: Type.String(),
     sentAt: Type.String({
       format: "date-time",
       description: "Different for every message of a conversation, and in their order.",
     }),
+    inGroup: Type.Optional(Type.Boolean({ description: "The receiver is a group." })),
+    notice: Type.Optional(Notice),
   },
   { $id: "Message" },
 );
 
+export const RoleName = oneOf("member", "admin", "owner");
+const Group = Type.Object(
+  {
+    id: Id,
+    name: Type.String(),
+    announcement: Type.String({ description: "May be empty." }),
+    showsLatest: Type.Boolean({ description: "Whether who joins sees the last 100 messages from before." }),
+    members: Type.Integer(),
+    faces: Type.Array(Type.Ref("User"), { description: "Some of its people, for a picture." }),
+    role: Type.Unsafe<"member" | "admin" | "owner">({ ...RoleName, description: "The caller's." }),
+    muted: Type.Boolean({ description: "Whether the caller does not count what is said in it." }),
+    silentUntil: nullableText(
+      Type.String({ format: "date-time", description: "Until when the caller may not write in it." }),
+    ),
+  },
+  { $id: "Group" },
+);
+const GroupMember = Type.Object(
+  {
+    user: Type.Ref("User"),
+    role: RoleName,
+    silentUntil: nullableText(Time),
+    readUpTo: nullableText(
+      Type.String({ description: "The last message that they have read; only in groups of up to 50." }),
+    ),
+  },
+  { $id: "GroupMember" },
+);
+const GroupLink = Type.Object(
+  {
+    code: Type.String(),
+    url: Type.String({ description: "What to pass on." }),
+    uses: Type.Integer(),
+    maxUses: Type.Integer(),
+    expiresAt: Time,
+  },
+  { $id: "GroupLink" },
+);
+const GroupInvitation = Type.Object(
+  {
+    groupId: Id,
+    groupName: Type.String(),
+    members: Type.Integer(),
+    inviter: Type.Ref("User"),
+  },
+  { $id: "GroupInvitation" },
+);
+
 const Conversation = Type.Object(
   {
-    peer: Type.Ref("User"),
+    id: Type.String({ ...Id, description: "Of the other person or the group." }),
+    peer: Type.Union([Type.Ref("User"), Type.Null()], { description: "Null: it is a group." }),
+    group: Type.Union([Type.Ref("Group"), Type.Null()]),
     latest: Type.Ref("Message"),
     unread: Type.Integer(),
+    muted: Type.Boolean({ description: "What is said in it does not count in `GET /me/unread`." }),
     readUpTo: nullableText(Type.String({ description: "The last message that the caller has read." })),
   },
   { $id: "Conversation" },
@@ -398,6 +471,10 @@ export const sharedSchemas = [
   Comment,
   ReportedComment,
   Message,
+  Group,
+  GroupMember,
+  GroupLink,
+  GroupInvitation,
   Conversation,
   Problem,
 ];

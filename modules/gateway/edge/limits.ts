@@ -58,6 +58,13 @@ export const limitTable: Row[] = [
     perMinute: 60,
     routes: ["POST /api/v1/conversations/:userId/messages", "POST /douyin/message/action"],
   },
+  // Each may bring in a thousand people, or invite them.
+  {
+    name: "groups",
+    burst: 30,
+    perMinute: 10,
+    routes: ["POST /api/v1/groups", "POST /api/v1/groups/:id/members", "PUT /api/v1/groups/:id/link"],
+  },
   // Connections, and requests that wait for what comes.
   { name: "realtime", burst: 120, perMinute: 120, routes: ["GET /api/v1/realtime/entries"] },
   // A client tells this for every message that is shown.

@@ -208,9 +208,32 @@ const routeTable: Record<string, RoutePolicy> = {
 
   // Messages.
   "GET /api/v1/conversations": row(person, "message user", { switch: "messages", ...aPerson }),
-  "GET /api/v1/conversations/:userId/messages": row(person, "message", { switch: "messages" }),
+  "GET /api/v1/conversations/:userId/messages": row(person, "message", {
+    switch: "messages",
+    ...aPerson,
+  }),
   "POST /api/v1/conversations/:userId/messages": row(person, "message", { switch: "messages" }),
   "PUT /api/v1/conversations/:userId/read": row(person, "message", { switch: "messages" }),
+  "PUT /api/v1/conversations/:userId/mute": row(person, "message", { switch: "messages" }),
+  "DELETE /api/v1/conversations/:userId/mute": row(person, "message", { switch: "messages" }),
+
+  // Groups.
+  "POST /api/v1/groups": row(person, "message user", { switch: "messages", ...aPerson }),
+  "GET /api/v1/groups/:id": row(person, "message user", { switch: "messages", ...aPerson }),
+  "PATCH /api/v1/groups/:id": row(person, "message user", { switch: "messages", ...aPerson }),
+  "GET /api/v1/groups/:id/members": row(person, "message user", { switch: "messages", ...aPerson }),
+  "POST /api/v1/groups/:id/members": row(person, "message user", { switch: "messages", ...aPerson }),
+  "DELETE /api/v1/groups/:id/members/:userId": row(person, "message", { switch: "messages" }),
+  "PUT /api/v1/groups/:id/members/:userId/role": row(person, "message", { switch: "messages" }),
+  "PUT /api/v1/groups/:id/members/:userId/mute": row(person, "message", { switch: "messages" }),
+  "GET /api/v1/groups/:id/link": row(person, "message", { switch: "messages" }),
+  "PUT /api/v1/groups/:id/link": row(person, "message", { switch: "messages" }),
+  "DELETE /api/v1/groups/:id/link": row(person, "message", { switch: "messages" }),
+  "GET /api/v1/group-links/:code": row(guest, "message user", { switch: "messages", ...aPerson }),
+  "POST /api/v1/group-links/:code/join": row(person, "message user", { switch: "messages", ...aPerson }),
+  "GET /api/v1/me/group-invitations": row(person, "message user", { switch: "messages", ...aPerson }),
+  "PUT /api/v1/me/group-invitations/:id": row(person, "message", { switch: "messages" }),
+  "DELETE /api/v1/me/group-invitations/:id": row(person, "message", { switch: "messages" }),
 
   // The classic API.
   "POST /douyin/user/register": row(anybody, "user", { switch: "registration" }),

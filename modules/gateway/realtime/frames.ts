@@ -1,8 +1,8 @@
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import type { Message, TimelineEntry } from "#contracts/gen/message_pb.ts";
-import { toTime } from "../api/present.ts";
-import { Id } from "../api/schemas.ts";
+import { toNotice, toTime } from "../api/present.ts";
+import { Id, Notice } from "../api/schemas.ts";
 
 /** What frames mean: the name by which a WebSocket agrees on it. */
 export const subprotocol = "douya.1";
@@ -27,17 +27,35 @@ const ApiMessage = Type.Object({
   senderId: Id,
   text: Type.String(),
   sentAt: Time,
+  inGroup: Type.Optional(Type.Boolean({ description: "The conversation is a group." })),
+  notice: Type.Optional(Notice),
 });
 /** A kind that a client does not know is one of a later server: it has its place, and nothing to show. */
 export const Entry = Type.Object({
   seq: Seq,
   at: Time,
-  kind: Type.String({ description: "message, read, or removed: what was there went with an account." }),
+  kind: Type.String({
+    description:
+      "message, read, membership (a message with a notice of a group, perhaps about one's own place in it), " +
+      "invitation (to a group), muted (one has changed that for a conversation), or removed: what was there went with " +
+      "an account.",
+  }),
   message: Type.Optional(ApiMessage),
+  invitation: Type.Optional(Type.Object({ conversationId: Id })),
+  muted: Type.Optional(Type.Object({ conversationId: Id, muted: Type.Boolean() })),
   idempotencyKey: Type.Optional(
     Type.String({ description: "Of a message of one's own: the key it was sent with." }),
   ),
-  read: Type.Optional(Type.Object({ conversationId: Id, readerId: Id, upTo: Id })),
+  read: Type.Optional(
+    Type.Object(
+      { conversationId: Id, readerId: Id, upTo: Id },
+      {
+        description:
+          "In a group of up to 50 the authors of what was read are told that somebody has: the reader is the group itself, " +
+          "and its members tell up to where each has read.",
+      },
+    ),
+  ),
 });
 
 /** What a client sends. A field that is not known here is left alone, so that newer clients can talk to older servers. */
@@ -102,9 +120,14 @@ export function readFrame(text: string): ClientFrame | undefined {
 }
 
 /** A message as the person `ownId` sees it. */
-export function toApiMessage({ id, senderId, receiverId, content, sentAtMs }: Message, ownId: string) {
-  const conversationId = senderId === ownId ? receiverId : senderId;
-  return { id, conversationId, senderId, text: content, sentAt: toTime(sentAtMs) };
+export function toApiMessage(message: Message, ownId: string) {
+  const { id, senderId, receiverId, content, sentAtMs, inGroup, notice } = message;
+  const conversationId = inGroup || senderId === ownId ? receiverId : senderId;
+  return {
+    ...{ id, conversationId, senderId, text: content, sentAt: toTime(sentAtMs) },
+    ...(inGroup && { inGroup }),
+    ...(notice && { notice: toNotice(notice) }),
+  };
 }
 
 /** An entry of that person's timeline. `removed`: its place stays, what was there went with somebody's account. */
@@ -116,6 +139,14 @@ export function toApiEntry({ seq, atMs, what, idempotencyKey }: TimelineEntry, o
     case "read": {
       const { readerId, peerId, upToId } = what.value;
       return { ...entry, kind: "read", read: { conversationId: peerId, readerId, upTo: upToId } };
+    }
+    case "membership":
+      return { ...entry, kind: "membership", message: toApiMessage(what.value, ownId) };
+    case "invitedToGroupId":
+      return { ...entry, kind: "invitation", invitation: { conversationId: what.value } };
+    case "muted": {
+      const { peerId, muted } = what.value;
+      return { ...entry, kind: "muted", muted: { conversationId: peerId, muted } };
     }
     default:
       return { ...entry, kind: "removed" };

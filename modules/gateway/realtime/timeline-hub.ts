@@ -1,4 +1,4 @@
-import { messageSent } from "#contracts/events.ts";
+import { messageSent, timelinesGrown } from "#contracts/events.ts";
 import type { Timeline, TimelineEntry } from "#contracts/gen/message_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { readHeads, timelineSignal } from "#contracts/timelines.ts";
@@ -211,15 +211,18 @@ export function createTimelineHub(
   async function follow(): Promise<void> {
     let share = followMs / lookMs;
     try {
-      const found = await events.changesSince([messageSent], cursor);
+      const found = await events.changesSince([messageSent, timelinesGrown], cursor);
       // Too much was written to be told of: everybody is looked at sooner.
       if (cursor !== "" && !found.events) share *= 8;
       if (cursor !== "")
-        for (const { message: sent } of found.events ?? [])
-          for (const userId of [sent.receiverId, sent.senderId]) {
-            const key = givenKey(userId, sent.messageId);
-            if (!given.has(key) && !givenBefore.has(key)) tellOf(userId);
-          }
+        for (const { message: said } of found.events ?? []) {
+          if ("userIds" in said) for (const userId of said.userIds) tellOf(userId);
+          else
+            for (const userId of [said.receiverId, said.senderId]) {
+              const key = givenKey(userId, said.messageId);
+              if (!given.has(key) && !givenBefore.has(key)) tellOf(userId);
+            }
+        }
       [givenBefore, given] = [given, new Set()];
       cursor = found.cursor;
     } catch (error) {

@@ -62,6 +62,8 @@ const pages = [
   "/hot",
   "/messages",
   "/messages/:id",
+  "/messages/group/:id",
+  "/g/:code",
   "/login",
   "/register",
   "/settings",

@@ -5,8 +5,9 @@ import { takePage } from "#platform/db/take-page.ts";
 import { idAtTime, isId, maxId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { GroupLists } from "../group-lists.ts";
 import type { MessageRow, Pair } from "../pairs.ts";
-import { toMessage } from "../present.ts";
+import { toGroup, toMessage } from "../present.ts";
 import { maxConversations, maxMessages } from "../rules.ts";
 import type { MessageStore, Range } from "../store.ts";
 
@@ -14,6 +15,7 @@ type Service = Handlers<typeof MessageService>;
 
 export function readHandlers(
   store: StoreFor<MessageStore>,
+  lists: StoreFor<GroupLists>,
 ): Pick<Service, "listMessages" | "listConversations" | "getLatest" | "countUnread"> {
   const latest = createBatcher((pairs: Pair[], batch) => store(batch).latest(pairs), { maxBatch: 2000 });
   const unread = createBatcher((userIds: string[], batch) => store(batch).unread(userIds));
@@ -30,15 +32,21 @@ export function readHandlers(
       return { messages: inOrder(rows).map(toMessage), more: after !== undefined };
     },
     async listConversations(request, call) {
+      const userId = requireCaller(call);
       const before = isId(request.before) ? request.before : newest;
       const { rows, after } = await takePage(request.limit, maxConversations, (limit) =>
-        store(call).conversations(requireCaller(call), before, limit),
+        store(call).conversations(userId, before, limit),
       );
+      const ids = rows.flatMap((row) => (row.in_group ? [row.peer_id] : []));
+      const seen = ids.length > 0 ? await lists(call).groups(userId, ids) : [];
+      const groups = new Map(seen.map((row) => [row.id, toGroup(row)]));
       const conversations = rows.map((row) => ({
         peerId: row.peer_id,
         latest: toMessage(row),
         unread: row.unread,
         readUpToId: row.read_id === "0" ? "" : row.read_id,
+        muted: row.muted,
+        group: groups.get(row.peer_id),
       }));
       return { conversations, next: after?.id ?? "" };
     },

@@ -10,6 +10,7 @@ import { requireCaller } from "#platform/rpc/call.ts";
 import { coalesce, coalesceById } from "#platform/rpc/coalesce.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { checkIdempotencyKey } from "#platform/text/idempotency-key.ts";
+import type { GroupSend } from "../group-send-store.ts";
 import { conversationKey } from "../pairs.ts";
 import { toMessage } from "../present.ts";
 import { checkContent, checkNotSelf } from "../rules.ts";
@@ -17,9 +18,12 @@ import type { Send } from "../send-store.ts";
 
 /** Messages whose sender and receiver are looked up at a time. */
 const maxBatch = 500;
+/** Each of them may reach a thousand people. */
+const maxToGroups = 8;
 
 export function send(
   store: PerCall<Send>,
+  groupStore: PerCall<GroupSend>,
   user: Client<typeof UserService, "getUsers">,
   relation: Client<typeof RelationService, "getStandings">,
 ): Handlers<typeof MessageService>["send"] {
@@ -37,6 +41,10 @@ export function send(
     () => 1,
     { maxBatch },
   );
+  const applyToGroups = createBatcher(
+    (commands: Parameters<GroupSend>[0], batch) => groupStore(batch)(commands),
+    { conflict: (command) => command.groupId, maxBatch: maxToGroups },
+  );
   return async (request, call) => {
     const senderId = requireCaller(call);
     const { receiverId } = request;
@@ -50,7 +58,13 @@ export function send(
       receivers([receiverId], call),
       standing({ userId: senderId, otherIds: [receiverId] }, call),
     ]);
-    if (!people.has(receiverId)) throw refusal("USER_NOT_FOUND");
+    const { traceId } = call;
+    // No person: then a group, or nothing.
+    if (!people.has(receiverId)) {
+      const said = await applyToGroups({ senderId, groupId: receiverId, content, key, traceId }, call);
+      if (said instanceof DomainError) throw said;
+      return toMessage(said);
+    }
     const are = (what: Relationship) => (flags & what) > 0;
     const sent = await apply(
       {
@@ -61,7 +75,7 @@ export function send(
         friends: are(Relationship.FOLLOWS) && are(Relationship.FOLLOWED_BY),
         blocked: are(Relationship.BLOCKS),
         blockedBy: are(Relationship.BLOCKED_BY),
-        traceId: call.traceId,
+        traceId,
       },
       call,
     );

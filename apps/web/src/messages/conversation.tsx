@@ -16,6 +16,7 @@ import { Notice, Spinner } from "../ui/notice.tsx";
 import { RetryButton } from "../ui/retry-button.tsx";
 import { Bubbles } from "./bubbles.tsx";
 import { MessageComposer } from "./message-composer.tsx";
+import { MuteButton } from "./mute-button.tsx";
 import { messageDraft } from "./outbox.ts";
 import { useConversation } from "./use-conversation.ts";
 import { useSend } from "./use-send.ts";
@@ -49,6 +50,7 @@ export function Conversation({ peerId, alone }: Props) {
             </span>
           </Link>
         )}
+        {peer && <MuteButton peerId={peer.id} />}
       </header>
       {me?.id === peerId ? (
         <Notice title={t.reasons.WRITES_TO_SELF} />
@@ -91,7 +93,14 @@ function Talk({ peer }: { peer: User }) {
   return (
     <>
       <Bubbles
-        peer={peer}
+        label={t.conversationWith(peer.name)}
+        people={new Map([[peer.id, peer]])}
+        empty={
+          <>
+            <Avatar user={peer} size={80} />
+            <p>{t.sayHello(peer.name)}</p>
+          </>
+        }
         messages={messages}
         outbox={waiting}
         hasOlder={older.hasNextPage && !older.isFetching && !error}

@@ -2,8 +2,15 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 import { peopleQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
-import type { Conversation, User } from "../api/types.ts";
+import type { Conversation, Group, Message, User } from "../api/types.ts";
 import { useAgain } from "../api/use-again.ts";
+import { GroupAvatar } from "../groups/group-avatar.tsx";
+import { groupPath } from "../groups/group-queries.ts";
+import { Invitations } from "../groups/invitations.tsx";
+import { NewGroupButton } from "../groups/new-group.tsx";
+import { noticeText } from "../groups/notice-text.ts";
+import { useNames } from "../groups/use-names.ts";
+import type { Dictionary } from "../i18n/dictionary.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { Failure } from "../ui/failure.tsx";
@@ -11,6 +18,7 @@ import { Notice, Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import { isVideoLink } from "./message-content.tsx";
 import { conversationsQuery } from "./message-queries.ts";
+import { MutedMark } from "./muted-mark.tsx";
 import { UnreadMark } from "./unread-mark.tsx";
 
 /** Friends without a conversation, then all conversations, the one with the latest message first. */
@@ -25,7 +33,11 @@ export function Inbox({ me, openId }: { me: User; openId: string | undefined }) 
   const conversations = once(data?.pages.flatMap((page) => page.items) ?? []);
   return (
     <section className="inbox" aria-label={t.messages}>
-      <h1>{t.messages}</h1>
+      <header className="inbox-head">
+        <h1>{t.messages}</h1>
+        <NewGroupButton me={me} />
+      </header>
+      <Invitations />
       <Friends me={me} conversations={conversations} />
       {data && conversations.length === 0 && (
         <Notice title={t.noMessagesTitle} body={t.noMessagesBody}>
@@ -36,11 +48,7 @@ export function Inbox({ me, openId }: { me: User; openId: string | undefined }) 
       )}
       <ul className="conversations">
         {conversations.map((conversation) => (
-          <Row
-            key={conversation.peer.id}
-            conversation={conversation}
-            open={conversation.peer.id === openId}
-          />
+          <Row key={conversation.id} conversation={conversation} open={conversation.id === openId} me={me} />
         ))}
       </ul>
       <div className="people-end" ref={end}>
@@ -51,36 +59,48 @@ export function Inbox({ me, openId }: { me: User; openId: string | undefined }) 
   );
 }
 
-function Row({
-  conversation: { peer, latest, unread },
-  open,
-}: {
-  conversation: Conversation;
-  open: boolean;
-}) {
+function Row({ conversation, open, me }: { conversation: Conversation; open: boolean; me: User }) {
   const { t, format } = useI18n();
-  const own = latest.senderId !== peer.id;
-  const said = isVideoLink(latest.content) ? t.sentVideo : latest.content;
+  const { id, peer, group, latest, unread, muted } = conversation;
   return (
     <li>
       <Link
-        href={`/messages/${peer.id}`}
+        href={group ? groupPath(id) : `/messages/${id}`}
         className="conversation"
         aria-current={open && "page"}
-        data-unread={unread > 0}
+        data-unread={unread > 0 && !muted}
       >
-        <Avatar user={peer} size={52} />
+        {group ? <GroupAvatar group={group} size={52} /> : peer && <Avatar user={peer} size={52} />}
         <span className="person-text">
-          <strong dir="auto">{peer.name}</strong>
-          <span dir="auto">{own ? t.youSaid(said) : said}</span>
+          <strong dir="auto">{group?.name ?? peer?.name}</strong>
+          <span dir="auto">
+            {group ? <LatestInGroup latest={latest} group={group} me={me} /> : said(t, latest, me)}
+          </span>
         </span>
         <span className="conversation-side">
           <time dateTime={latest.sentAt}>{format.ago(latest.sentAt)}</time>
-          <UnreadMark count={unread} />
+          <span className="conversation-marks">
+            {muted && <MutedMark />}
+            <UnreadMark count={unread} quiet={muted} />
+          </span>
         </span>
       </Link>
     </li>
   );
+}
+
+/** The latest message in one line. */
+function said(t: Dictionary, { content, senderId }: Message, me: User): string {
+  const text = isVideoLink(content) ? t.sentVideo : content;
+  return senderId === me.id ? t.youSaid(text) : text;
+}
+
+function LatestInGroup({ latest, group, me }: { latest: Message; group: Group; me: User }) {
+  const { t } = useI18n();
+  const nameOf = useNames(group.faces, [latest]);
+  if (latest.notice) return noticeText(t, latest, nameOf);
+  const line = said(t, latest, me);
+  return latest.senderId === me.id ? line : t.groups.said(nameOf(latest.senderId), line);
 }
 
 /** Friends without a conversation. */
@@ -89,7 +109,7 @@ function Friends({ me, conversations }: { me: User; conversations: readonly Conv
   const { api } = useServices();
   const { data } = useInfiniteQuery(peopleQuery(api, me.id, "friends"));
   const page = data?.pages[0];
-  const spoken = new Set(conversations.map(({ peer }) => peer.id));
+  const spoken = new Set(conversations.map(({ id }) => id));
   const friends = page?.items.filter(({ id }) => !spoken.has(id)) ?? [];
   if (!page || friends.length === 0) return null;
   return (
@@ -115,6 +135,6 @@ function Friends({ me, conversations }: { me: User; conversations: readonly Conv
 /** A conversation that moved up since a later page was loaded appears twice; the upper one is current. */
 function once(conversations: readonly Conversation[]): Conversation[] {
   const byPeer = new Map<string, Conversation>();
-  for (const one of conversations) if (!byPeer.has(one.peer.id)) byPeer.set(one.peer.id, one);
+  for (const one of conversations) if (!byPeer.has(one.id)) byPeer.set(one.id, one);
   return [...byPeer.values()];
 }

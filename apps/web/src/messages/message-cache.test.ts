@@ -6,6 +6,7 @@ import { createMessageCache } from "./message-cache.ts";
 const peer = (id: string) => ({ id, name: id }) as User;
 const message = (id: string) => ({ id, content: id }) as Message;
 const conversation = (id: string, unread: number, latestId = `${10 - Number(id)}0`) => ({
+  id,
   peer: peer(id),
   latest: message(latestId),
   unread,

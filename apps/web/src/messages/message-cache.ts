@@ -25,13 +25,13 @@ export function createMessageCache(cache: QueryClient) {
     });
   }
   /** Moves the conversation up; one that is not known is fetched with the others. `counted`: in the number of unread ones. */
-  function addToConversations(peerId: string, message: Message, counted: boolean) {
+  function addToConversations(peerId: string, message: Message, own: boolean, counted: boolean) {
     const lists = cache.getQueryData<Conversations>(["conversations"]);
     if (!lists) return;
-    const found = lists.pages.flatMap(({ items }) => items).find((one) => one.peer.id === peerId);
+    const found = lists.pages.flatMap(({ items }) => items).find((one) => one.id === peerId);
     if (!found) return void cache.invalidateQueries({ queryKey: ["conversations"] });
     const isLatest = isLater(message.id, found.latest.id);
-    const isUnread = message.senderId === peerId && (isLatest || !counted);
+    const isUnread = !own && !message.notice && (isLatest || !counted);
     if (!isLatest && !isUnread) return;
     const moved = {
       ...found,
@@ -48,28 +48,46 @@ export function createMessageCache(cache: QueryClient) {
   }
   function markRead(peerId: string, upTo: string) {
     const lists = cache.getQueryData<Conversations>(["conversations"]);
-    const found = lists?.pages.flatMap(({ items }) => items).find((one) => one.peer.id === peerId);
+    const found = lists?.pages.flatMap(({ items }) => items).find((one) => one.id === peerId);
     if (!lists || !found || found.unread === 0) return;
     // How many came after that is known to the server.
-    if (isLater(found.latest.id, upTo) && found.latest.senderId === peerId)
+    if (isLater(found.latest.id, upTo) && (found.group || found.latest.senderId === peerId))
       return void cache.invalidateQueries({ queryKey: ["conversations"] });
     cache.setQueryData<Conversations>(["conversations"], {
       ...lists,
       pages: lists.pages.map((page) => ({
         ...page,
-        items: page.items.map((one) => (one.peer.id === peerId ? { ...one, unread: 0 } : one)),
+        items: page.items.map((one) => (one.id === peerId ? { ...one, unread: 0 } : one)),
       })),
     });
   }
 
   return {
-    /** A message between the viewer and `peerId` is there; each is told once. Only their own may be told again. */
-    add(peerId: string, message: Message) {
+    /**
+     * A message of the viewer with `peerId`, or in that group, is there; each is told once. Only their own may be told again.
+     */
+    add(peerId: string, message: Message, own = message.senderId !== peerId) {
       change(["messages", peerId], () => addToMessages(peerId, message));
       change(
         ["conversations"],
-        () => addToConversations(peerId, message, false),
-        () => addToConversations(peerId, message, true),
+        () => addToConversations(peerId, message, own, false),
+        () => addToConversations(peerId, message, own, true),
+      );
+    },
+    /** The viewer is in this conversation no more. */
+    remove(peerId: string) {
+      change(["conversations"], () =>
+        cache.setQueryData<Conversations>(
+          ["conversations"],
+          (lists) =>
+            lists && {
+              ...lists,
+              pages: lists.pages.map((page) => ({
+                ...page,
+                items: page.items.filter((one) => one.id !== peerId),
+              })),
+            },
+        ),
       );
     },
     /** The viewer has read everything up to a message. */

@@ -1,4 +1,5 @@
 import { useUser } from "../api/services.tsx";
+import { GroupConversation } from "../groups/group-conversation.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Notice } from "../ui/notice.tsx";
@@ -9,16 +10,19 @@ import "../people/people.css";
 import "./messages.css";
 
 /** Conversations and one of them: side by side on a desktop, one after the other on a phone. */
-export default function MessagesPage({ peerId }: { peerId?: string }) {
+export default function MessagesPage({ peerId, groupId }: { peerId?: string; groupId?: string }) {
   const { t } = useI18n();
   const me = useUser();
   const wide = useMedia("(min-width: 900px)");
+  const openId = groupId ?? peerId;
   usePageTitle(t.messages);
   if (!me) return null;
   return (
     <div className="messages">
-      {(wide || !peerId) && <Inbox me={me} openId={peerId} />}
-      {peerId ? (
+      {(wide || !openId) && <Inbox me={me} openId={openId} />}
+      {groupId ? (
+        <GroupConversation key={groupId} groupId={groupId} alone={!wide} />
+      ) : peerId ? (
         <Conversation key={peerId} peerId={peerId} alone={!wide} />
       ) : (
         wide && (

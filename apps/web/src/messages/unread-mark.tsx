@@ -4,11 +4,11 @@ import "./unread-mark.css";
 const MOST = 99;
 
 /** The number of unread messages; nothing if there are none. */
-export function UnreadMark({ count }: { count: number }) {
+export function UnreadMark({ count, quiet = false }: { count: number; quiet?: boolean }) {
   const { t, format } = useI18n();
   if (count <= 0) return null;
   return (
-    <span className="unread">
+    <span className="unread" data-quiet={quiet}>
       <span aria-hidden="true">{count > MOST ? `${MOST}+` : count}</span>
       <span className="unseen">{t.unread(format.number(count))}</span>
     </span>

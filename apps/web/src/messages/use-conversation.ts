@@ -1,16 +1,17 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo } from "react";
 import { afterFailures, isTransient, take } from "../api/client.ts";
-import { useServices } from "../api/services.tsx";
+import { useServices, useUser } from "../api/services.tsx";
 import type { Message } from "../api/types.ts";
 import { useAgain } from "../api/use-again.ts";
 import { usePageShown } from "../ui/use-page-shown.ts";
 import { createMessageCache } from "./message-cache.ts";
 import { messagesQuery } from "./message-queries.ts";
 
-/** The messages between the viewer and one person, oldest first; updated while it is shown. */
+/** The messages between the viewer and one person, or in a group, oldest first; updated while it is shown. */
 export function useConversation(peerId: string) {
   const { api } = useServices();
+  const me = useUser();
   const cache = useQueryClient();
   const known = useMemo(() => createMessageCache(cache), [cache]);
   const query = useInfiniteQuery(messagesQuery(api, peerId));
@@ -19,7 +20,7 @@ export function useConversation(peerId: string) {
   const messages = useMemo(() => inOrder(data?.pages.map((page) => page.items) ?? []), [data]);
 
   const isShown = usePageShown();
-  const heardId = messages.findLast((message) => message.senderId === peerId)?.id;
+  const heardId = messages.findLast((message) => message.senderId !== me?.id)?.id;
   const { mutate: markRead } = useMutation({
     mutationFn: (upTo: string) =>
       take(
@@ -36,7 +37,8 @@ export function useConversation(peerId: string) {
     if (heardId && isShown) markRead(heardId);
   }, [heardId, isShown, markRead]);
 
-  return { ...query, messages };
+  const people = useMemo(() => data?.pages.flatMap((page) => page.people) ?? [], [data]);
+  return { ...query, messages, people };
 }
 
 /** Pages come from the newest backwards; each message once. */

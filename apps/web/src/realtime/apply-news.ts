@@ -1,37 +1,56 @@
 import type { QueryClient } from "@tanstack/react-query";
+import type { Notice } from "../api/types.ts";
 import { createMessageCache } from "../messages/message-cache.ts";
 import type { Outbox } from "../messages/outbox.ts";
 import type { Entry } from "./timeline.ts";
 
-const COUNT_MS = 300;
+const AGAIN_MS = 300;
 
 /** Writes what has reached the viewer into every list that shows it. */
 export function applyNews(cache: QueryClient, outbox: Pick<Outbox, "arrived">, ownId: string) {
   const known = createMessageCache(cache);
-  let counting: ReturnType<typeof setTimeout> | undefined;
-  /** Once for all that come together. */
-  function countUnread() {
-    if (counting) return;
-    counting = setTimeout(() => {
-      counting = undefined;
-      void cache.invalidateQueries({ queryKey: ["unread"] });
-    }, COUNT_MS);
+  const stale = new Set<string>();
+  let asking: ReturnType<typeof setTimeout> | undefined;
+  /** Asks for it again, once for all that come together. */
+  function askAgain(...queryKey: string[]) {
+    stale.add(JSON.stringify(queryKey));
+    if (asking) return;
+    asking = setTimeout(() => {
+      asking = undefined;
+      for (const key of stale) void cache.invalidateQueries({ queryKey: JSON.parse(key) });
+      stale.clear();
+    }, AGAIN_MS);
+  }
+  /** What happened in a group, or to the viewer's place in it. */
+  function hear(groupId: string, notice: Notice, senderId: string) {
+    const { kind, userIds } = notice;
+    const gone = (kind === "left" && senderId === ownId) || (kind === "removed" && userIds.includes(ownId));
+    if (gone) known.remove(groupId);
+    else askAgain("conversations");
+    askAgain("group", groupId);
   }
   return {
     entries(entries: readonly Entry[]) {
-      for (const { message, read, idempotencyKey } of entries) {
+      for (const { message, read, invitation, muted, idempotencyKey } of entries) {
         if (message) {
-          const { id, conversationId, senderId, text, sentAt } = message;
-          const receiverId = senderId === ownId ? conversationId : ownId;
-          known.add(conversationId, { id, senderId, receiverId, content: text, sentAt });
+          const { id, conversationId, senderId, text, sentAt, inGroup, notice } = message;
+          const own = senderId === ownId;
+          const receiverId = own || inGroup ? conversationId : ownId;
+          const said = { id, senderId, receiverId, content: text, sentAt };
+          known.add(conversationId, { ...said, ...(inGroup && { inGroup }), ...(notice && { notice }) }, own);
+          if (notice) hear(conversationId, notice, senderId);
           if (idempotencyKey) outbox.arrived(idempotencyKey);
         }
         if (read?.readerId === ownId) known.read(read.conversationId, read.upTo);
+        if (read && read.readerId === read.conversationId) askAgain("group", read.conversationId, "members");
+        if (invitation) askAgain("group-invitations");
+        if (muted) askAgain("conversations");
       }
-      if (entries.some(({ message, read }) => message || read?.readerId === ownId)) countUnread();
+      if (entries.some(({ message, read, muted }) => message || muted || read?.readerId === ownId))
+        askAgain("unread");
     },
     resync() {
-      for (const queryKey of [["unread"], ["conversations"], ["messages"]])
+      for (const queryKey of [["unread"], ["conversations"], ["messages"], ["group"], ["group-invitations"]])
         void cache.invalidateQueries({ queryKey });
     },
   };

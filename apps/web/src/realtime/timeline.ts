@@ -1,3 +1,5 @@
+import type { Notice } from "../api/types.ts";
+
 /** Where a person's timeline is known up to. Numbers of another epoch mean something else. */
 export interface Position {
   epoch: string;
@@ -9,7 +11,18 @@ export interface Entry {
   at: string;
   /** One that is not known has its place, and nothing to show. */
   kind: string;
-  message?: { id: string; conversationId: string; senderId: string; text: string; sentAt: string };
+  message?: {
+    id: string;
+    conversationId: string;
+    senderId: string;
+    text: string;
+    sentAt: string;
+    inGroup?: boolean;
+    notice?: Notice;
+  };
+  /** The viewer is invited to a group. */
+  invitation?: { conversationId: string };
+  muted?: { conversationId: string; muted: boolean };
   /** Of a message that the viewer sent from any device: its key. */
   idempotencyKey?: string;
   read?: { conversationId: string; readerId: string; upTo: string };

@@ -9,6 +9,7 @@ import { Member } from "./member.tsx";
 import { Missing } from "./missing.tsx";
 import {
   HotPage,
+  JoinPage,
   LoginPage,
   MePage,
   MessagesPage,
@@ -62,6 +63,14 @@ export function App() {
                 </Member>
               )}
             </Route>
+            <Route path="/messages/group/:id">
+              {({ id }) => (
+                <Member>
+                  <MessagesPage groupId={id} />
+                </Member>
+              )}
+            </Route>
+            <Route path="/g/:code">{({ code }) => <JoinPage key={code} code={code} />}</Route>
             <Route path="/login" component={LoginPage} />
             <Route path="/register" component={RegisterPage} />
             <Route path="/settings" component={SettingsPage} />

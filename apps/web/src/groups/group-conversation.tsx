@@ -1,0 +1,165 @@
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useState, useSyncExternalStore } from "react";
+import { asProblem } from "../api/problem.ts";
+import { useServices, useUser } from "../api/services.tsx";
+import type { Group, Message } from "../api/types.ts";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { LinkedText } from "../links/linked-text.tsx";
+import { Bubbles } from "../messages/bubbles.tsx";
+import { MessageComposer } from "../messages/message-composer.tsx";
+import { MutedMark } from "../messages/muted-mark.tsx";
+import { messageDraft } from "../messages/outbox.ts";
+import { useConversation } from "../messages/use-conversation.ts";
+import { useSend } from "../messages/use-send.ts";
+import { BackButton } from "../shell/back-button.tsx";
+import { usePageTitle } from "../shell/use-page-title.ts";
+import { FoldedText } from "../ui/folded-text.tsx";
+import { Notice, Spinner } from "../ui/notice.tsx";
+import { RetryButton } from "../ui/retry-button.tsx";
+import { GroupAvatar } from "./group-avatar.tsx";
+import { groupQuery, membersQuery } from "./group-queries.ts";
+import { GroupSheet } from "./group-sheet.tsx";
+import { usePeople } from "./use-names.ts";
+import "./groups.css";
+
+/** The server tells no more of larger ones. */
+const MOST_TOLD = 50;
+
+/** What is said in a group. */
+export function GroupConversation({ groupId, alone }: { groupId: string; alone: boolean }) {
+  const Heading = alone ? "h1" : "h2";
+  const { t, format } = useI18n();
+  const { api } = useServices();
+  const { data: group, error, refetch } = useQuery(groupQuery(api, groupId));
+  const [open, setOpen] = useState(false);
+  const isOut = error !== null && asProblem(error).reason === "NOT_IN_GROUP";
+  usePageTitle(group?.name ?? t.messages);
+  return (
+    <section className="chat" aria-label={group?.name ?? t.messages}>
+      <header className="chat-head">
+        <span className="chat-back">
+          <BackButton otherwise="/messages" />
+        </span>
+        {group && !isOut && (
+          <button
+            type="button"
+            className="chat-who group-who"
+            aria-haspopup="dialog"
+            onClick={() => setOpen(true)}
+          >
+            <GroupAvatar group={group} size={38} />
+            <span className="chat-name">
+              <Heading dir="auto">{group.name}</Heading>
+              <small>{t.groups.members(format.number(group.members))}</small>
+            </span>
+            {group.muted && <MutedMark />}
+            <span className="unseen">{t.groups.open}</span>
+          </button>
+        )}
+      </header>
+      {isOut ? (
+        <Notice title={t.groups.notIn} body={t.groups.notInBody} />
+      ) : group ? (
+        <Talk group={group} />
+      ) : error ? (
+        <Notice title={t.conversationFailed} body={explain(t, error)}>
+          <RetryButton error={error} onRetry={refetch} />
+        </Notice>
+      ) : (
+        <Spinner label={t.loading} />
+      )}
+      {group && open && !isOut && <GroupSheet group={group} onClose={() => setOpen(false)} />}
+    </section>
+  );
+}
+
+function Talk({ group }: { group: Group }) {
+  const { t, format } = useI18n();
+  const { drafts, realtime } = useServices();
+  const offline = useSyncExternalStore(realtime.subscribe, realtime.isOffline);
+  const where = messageDraft(group.id);
+  const [text, setText] = useState(() => drafts.get(where));
+  const write = (next: string) => {
+    setText(next);
+    drafts.set(where, next);
+  };
+  const { messages, people: known, data, error, refetch, ...older } = useConversation(group.id);
+  const people = usePeople(known, messages);
+  const { waiting, send, again, drop, refused } = useSend(group.id, () => setText(drafts.get(where)));
+  if (!data)
+    return error ? (
+      <Notice title={t.conversationFailed} body={explain(t, error)}>
+        <RetryButton error={error} onRetry={refetch} />
+      </Notice>
+    ) : (
+      <Spinner label={t.loading} />
+    );
+  return (
+    <>
+      {group.announcement && (
+        <aside className="announcement" aria-label={t.groups.announcement}>
+          <FoldedText className="announcement-text">
+            <LinkedText text={group.announcement} />
+          </FoldedText>
+        </aside>
+      )}
+      <Bubbles
+        label={t.groups.conversationIn(group.name)}
+        people={people}
+        named
+        messages={messages}
+        outbox={waiting}
+        hasOlder={older.hasNextPage && !older.isFetching && !error}
+        onOlder={older.fetchNextPage}
+        onAgain={again}
+        onDrop={drop}
+        empty={
+          <>
+            <GroupAvatar group={group} size={80} />
+            <p>{t.groups.say}</p>
+          </>
+        }
+      />
+      <ReadBy group={group} messages={messages} />
+      {refused && refused.reason !== "MUTED_IN_GROUP" && (
+        <div className="chat-note chat-refused" role="alert">
+          <p>{explain(t, refused)}</p>
+        </div>
+      )}
+      {offline && (
+        <p className="chat-note" role="status">
+          {t.offlineNote}
+        </p>
+      )}
+      {group.silentUntil ? (
+        <p className="chat-note">{t.groups.silenced(format.dateTime(group.silentUntil))}</p>
+      ) : (
+        <MessageComposer
+          text={text}
+          onText={write}
+          onSend={(content) => {
+            send(content);
+            write("");
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+/** In a small group: how many have read what the viewer said last. */
+function ReadBy({ group, messages }: { group: Group; messages: readonly Message[] }) {
+  const { t, format } = useI18n();
+  const { api } = useServices();
+  const me = useUser();
+  const last = messages.at(-1);
+  const isShown = group.members <= MOST_TOLD && last?.senderId === me?.id && !last?.notice;
+  const { data } = useInfiniteQuery({ ...membersQuery(api, group.id), enabled: isShown });
+  if (!isShown || !last) return null;
+  const readers = data?.pages
+    .flatMap((page) => page.items)
+    .filter(({ user, readUpTo }) => user.id !== me?.id && readUpTo && BigInt(readUpTo) >= BigInt(last.id));
+  if (!readers?.length) return null;
+  return <p className="read-by">{t.groups.readBy(format.number(readers.length))}</p>;
+}

@@ -1,0 +1,107 @@
+import { sql } from "kysely";
+import type { GroupRole } from "#contracts/gen/message_pb.ts";
+import type { Kysely } from "#platform/db/database.ts";
+import { maxReadersTold } from "./group-rules.ts";
+import type { Tables } from "./tables.ts";
+
+/** A group as one of its members sees it. */
+export interface SeenGroup {
+  id: string;
+  name: string;
+  announcement: string;
+  shows_latest: boolean;
+  members: number;
+  role: GroupRole;
+  muted: boolean;
+  silent_until_ms: string;
+  face_ids: string[];
+}
+
+/** Some people of the group `g`. */
+const faces = sql`array(
+  select f.user_id::text from message.member f where f.group_id = g.id order by f.user_id limit 4
+) as face_ids`;
+
+/** What people see of groups. */
+export function groupLists(db: Kysely<Tables>) {
+  return {
+    /** Those of these groups that the person is in. */
+    async groups(userId: string, ids: readonly string[]): Promise<SeenGroup[]> {
+      const { rows } = await sql<SeenGroup>`
+        select g.id, g.name, g.announcement, g.shows_latest, g.members, m.role, m.muted, m.silent_until_ms, ${faces}
+        from message.member m join message.group_chat g on g.id = m.group_id
+        where m.user_id = ${userId}::int8 and m.group_id = any(${ids}::int8[])`.execute(db);
+      return rows;
+    },
+    /** Undefined: the person is not in it. After the member of this role, time of coming and id. */
+    async members(groupId: string, userId: string, after: [string, string, string], limit: number) {
+      const { rows } = await sql<{
+        user_id: string;
+        role: GroupRole;
+        joined_id: string;
+        silent_until_ms: string;
+        read_id: string;
+      }>`
+        select m.user_id, m.role, m.joined_id, m.silent_until_ms,
+          case when g.members <= ${maxReadersTold} then m.read_id else 0 end as read_id
+        from message.member own
+        join message.group_chat g on g.id = own.group_id
+        join message.member m on m.group_id = own.group_id
+        where own.group_id = ${groupId}::int8 and own.user_id = ${userId}::int8
+          and (-m.role, m.joined_id, m.user_id) > (-${after[0]}::int4, ${after[1]}::int8, ${after[2]}::int8)
+        order by -m.role, m.joined_id, m.user_id limit ${limit}`.execute(db);
+      return rows;
+    },
+    /** A link that works, of a group that the person is in. */
+    async link(groupId: string, userId: string) {
+      const { rows } = await sql<{
+        role: GroupRole;
+        code: string | null;
+        uses: number;
+        max_uses: number;
+        expires_at_ms: string;
+      }>`
+        select m.role, l.code, l.uses, l.max_uses, l.expires_at_ms from message.member m
+        left join message.group_link l on l.group_id = m.group_id and l.expires_at_ms > ${Date.now()}
+          and l.uses < l.max_uses
+        where m.group_id = ${groupId}::int8 and m.user_id = ${userId}::int8`.execute(db);
+      return rows[0];
+    },
+    /** The group to which a link leads that works, or that the person has used already. */
+    async byLink(code: string, userId: string) {
+      const { rows } = await sql<{
+        id: string;
+        name: string;
+        members: number;
+        face_ids: string[];
+        joined: boolean;
+      }>`
+        select * from (
+          select g.id, g.name, g.members, ${faces}, l.expires_at_ms, l.uses, l.max_uses, exists (
+            select from message.member m where m.group_id = g.id and m.user_id = ${userId}::int8
+          ) as joined
+          from message.group_link l join message.group_chat g on g.id = l.group_id where l.code = ${code}
+        ) found
+        where joined or (expires_at_ms > ${Date.now()} and uses < max_uses)`.execute(db);
+      return rows[0];
+    },
+    /** The newest first, before this one. */
+    async invitations(userId: string, beforeId: string, limit: number) {
+      const { rows } = await sql<{
+        id: string;
+        group_id: string;
+        inviter_id: string;
+        name: string;
+        members: number;
+      }>`
+        select i.id, i.group_id, i.inviter_id, g.name, g.members
+        from message.invitation i join message.group_chat g on g.id = i.group_id
+        where i.user_id = ${userId}::int8 and i.id < ${beforeId}::int8 order by i.id desc limit ${limit}`.execute(
+        db,
+      );
+      return rows;
+    },
+  };
+}
+
+export type GroupLists = ReturnType<typeof groupLists>;

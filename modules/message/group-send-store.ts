@@ -1,0 +1,124 @@
+import { sql } from "kysely";
+import { AccountsDeleted, withoutDeleted } from "#contracts/deleted-accounts.ts";
+import { timelinesGrown } from "#contracts/events.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { Queryable } from "#platform/db/database.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { GroupWriter } from "./group-transaction.ts";
+import { nextId } from "./next-id.ts";
+import { type MessageRow, messageColumns, pairKey } from "./pairs.ts";
+import type { Tables } from "./tables.ts";
+import { appendToGroups, type Head } from "./timeline-store.ts";
+
+/** A message to a group. */
+interface GroupSendCommand {
+  senderId: string;
+  groupId: string;
+  content: string;
+  key: string | undefined;
+  traceId: string;
+}
+
+export type GroupSend = (commands: GroupSendCommand[]) => Promise<(MessageRow | DomainError)[]>;
+
+/**
+ * Sends to many groups in one transaction, to all members of each, as sendStore does to people. No two may be to the same
+ * group.
+ */
+export function groupSendStore({ db, ids, events, reached }: GroupWriter): GroupSend {
+  async function sendAll(commands: GroupSendCommand[]): Promise<(MessageRow | DomainError)[]> {
+    let heads: Head[] = [];
+    const outcomes = await events.transaction(db, async (on, emit) => {
+      heads = [];
+      const groups = await lockGroups(on, commands);
+      const places = await placesOf(on, commands);
+      const earlier = await findByKey(on, commands);
+      const added: (GroupSendCommand & { id: string })[] = [];
+      const outcomes = commands.map((command) => {
+        const key = pairKey(command.groupId, command.senderId);
+        const known = command.key === undefined ? undefined : earlier.get(key);
+        if (known) return known;
+        const group = groups.get(command.groupId);
+        if (!group) return refusal("USER_NOT_FOUND");
+        const place = places.get(key);
+        if (!place) return refusal("NOT_IN_GROUP");
+        if (Number(place.silent_until_ms) > Date.now()) return refusal("MUTED_IN_GROUP");
+        const id = nextId(ids, group.last_id);
+        if (id instanceof DomainError) return id;
+        added.push({ ...command, id });
+        const { senderId, groupId, content } = command;
+        return { id, sender_id: senderId, receiver_id: groupId, content, in_group: true };
+      });
+      if (added.length === 0) return outcomes;
+      await add(on, added);
+      heads = await appendToGroups(
+        on,
+        added.map(({ groupId, id, senderId }) => ({ groupId, kind: "message", id, senderId })),
+      );
+      const there = heads.map(({ userId }) => userId);
+      const reachedIds = new Set(there);
+      const gone = added.filter(({ senderId }) => !reachedIds.has(senderId));
+      if (gone.length > 0) throw new AccountsDeleted(gone.map(({ senderId }) => senderId));
+      // Each belongs to the trace of its message; the first one tells of everybody.
+      for (const [i, { groupId, traceId }] of added.entries())
+        emit(timelinesGrown, { groupId, userIds: i === 0 ? there : [] }, traceId);
+      return outcomes;
+    });
+    reached(heads);
+    return outcomes;
+  }
+  return (commands) => withoutDeleted(commands, ({ senderId }) => [senderId], sendAll);
+}
+
+/** In the order of ids, as everybody who locks several. */
+async function lockGroups(on: Queryable<Tables>, commands: GroupSendCommand[]) {
+  const { rows } = await sql<{ id: string; last_id: string }>`
+    select id, last_id from message.group_chat
+    where id = any(${commands.map((command) => command.groupId)}::int8[]) order by id for update`.execute(on);
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** The senders in their groups, locked: what they have read does not change meanwhile. */
+async function placesOf(on: Queryable<Tables>, commands: GroupSendCommand[]) {
+  const { rows } = await sql<{ group_id: string; user_id: string; silent_until_ms: string }>`
+    select m.group_id, m.user_id, m.silent_until_ms
+    from unnest(${commands.map((command) => command.groupId)}::int8[], ${commands.map((command) => command.senderId)}::int8[])
+      as w(group_id, user_id)
+    join message.member m on m.group_id = w.group_id and m.user_id = w.user_id
+    order by m.group_id, m.user_id for update of m`.execute(on);
+  return new Map(rows.map((row) => [pairKey(row.group_id, row.user_id), row]));
+}
+
+/** What was sent before with these keys, by group and sender. */
+async function findByKey(
+  on: Queryable<Tables>,
+  commands: GroupSendCommand[],
+): Promise<Map<string, MessageRow>> {
+  const keyed = commands.filter((command) => command.key !== undefined);
+  if (keyed.length === 0) return new Map();
+  const { rows } = await sql<MessageRow>`
+    select ${messageColumns}
+    from unnest(${keyed.map((command) => command.senderId)}::int8[], ${keyed.map((command) => command.groupId)}::int8[],
+      ${keyed.map((command) => command.key)}::text[]) as w(sender_id, group_id, key)
+    join message.message m on m.low_id = 0 and m.high_id = w.group_id
+      and m.sender_id = w.sender_id and m.idempotency_key = w.key`.execute(on);
+  return new Map(rows.map((row) => [pairKey(row.receiver_id, row.sender_id), row]));
+}
+
+/** Adds the messages. What one has said oneself is not unread. */
+async function add(on: Queryable<Tables>, added: (GroupSendCommand & { id: string })[]): Promise<void> {
+  await sql`
+    with sent as materialized (
+      select * from unnest(${added.map((one) => one.senderId)}::int8[], ${added.map((one) => one.groupId)}::int8[],
+        ${added.map((one) => one.id)}::int8[], ${added.map((one) => one.content)}::text[],
+        ${added.map((one) => one.key ?? null)}::text[]) as s(sender_id, group_id, id, content, key)
+    ), messages as (
+      insert into message.message (low_id, high_id, id, sender_id, content, idempotency_key)
+      select 0, group_id, id, sender_id, content, key from sent
+    ), senders as (
+      update message.member m set seen = m.seen + 1
+      from sent s where m.group_id = s.group_id and m.user_id = s.sender_id
+    )
+    update message.group_chat g set last_id = s.id, total = g.total + 1
+    from sent s where g.id = s.group_id`.execute(on);
+}
