@@ -320,6 +320,12 @@ export const reasons = {
     code: 10903,
   },
 
+  // Notifications.
+  PUSH_SUBSCRIPTION_INVALID: {
+    kind: "invalid",
+    says: "This is no subscription that messages can be pushed to: it has an https address on the Internet, and two keys.",
+  },
+
   // Commands and settings.
   ARGUMENT_INVALID: {
     kind: "invalid",

@@ -4,15 +4,15 @@
 // @generated from file message.proto (package douya.message.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Message as Message$1 } from "@bufbuild/protobuf";
 
 /**
  * Describes the file message.proto.
  */
 export const file_message: GenFile = /*@__PURE__*/
-  fileDesc("Cg1tZXNzYWdlLnByb3RvEhBkb3V5YS5tZXNzYWdlLnYxImIKB01lc3NhZ2USCgoCaWQYASABKAkSEQoJc2VuZGVyX2lkGAIgASgJEhMKC3JlY2VpdmVyX2lkGAMgASgJEg8KB2NvbnRlbnQYBCABKAkSEgoKc2VudF9hdF9tcxgFIAEoASJMCgtTZW5kUmVxdWVzdBITCgtyZWNlaXZlcl9pZBgBIAEoCRIPCgdjb250ZW50GAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCSJsChNMaXN0TWVzc2FnZXNSZXF1ZXN0Eg8KB3BlZXJfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEhAKCGFmdGVyX2lkGAMgASgJEhAKCGFmdGVyX21zGAQgASgBEg0KBWxpbWl0GAUgASgNIlEKFExpc3RNZXNzYWdlc1Jlc3BvbnNlEisKCG1lc3NhZ2VzGAEgAygLMhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEgwKBG1vcmUYAiABKAgiOQoYTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDSJgChlMaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlEjUKDWNvbnZlcnNhdGlvbnMYASADKAsyHi5kb3V5YS5tZXNzYWdlLnYxLkNvbnZlcnNhdGlvbhIMCgRuZXh0GAIgASgJInEKDENvbnZlcnNhdGlvbhIPCgdwZWVyX2lkGAEgASgJEikKBmxhdGVzdBgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRIOCgZ1bnJlYWQYAyABKA0SFQoNcmVhZF91cF90b19pZBgEIAEoCSI0Cg9NYXJrUmVhZFJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRIQCgh1cF90b19pZBgCIAEoCSISChBNYXJrUmVhZFJlc3BvbnNlIiQKEEdldExhdGVzdFJlcXVlc3QSEAoIcGVlcl9pZHMYASADKAkiPQoRR2V0TGF0ZXN0UmVzcG9uc2USKAoGbGF0ZXN0GAEgAygLMhguZG91eWEubWVzc2FnZS52MS5MYXRlc3QiRQoGTGF0ZXN0Eg8KB3BlZXJfaWQYASABKAkSKgoHbWVzc2FnZRgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZSIUChJDb3VudFVucmVhZFJlcXVlc3QiJQoTQ291bnRVbnJlYWRSZXNwb25zZRIOCgZ1bnJlYWQYASABKAEiPwoQVGltZWxpbmVQb3NpdGlvbhIPCgd1c2VyX2lkGAEgASgJEg0KBWVwb2NoGAIgASgJEgsKA3NlcRgDIAEoCSJJChRSZWFkVGltZWxpbmVzUmVxdWVzdBIxCgVhZnRlchgBIAMoCzIiLmRvdXlhLm1lc3NhZ2UudjEuVGltZWxpbmVQb3NpdGlvbiJGChVSZWFkVGltZWxpbmVzUmVzcG9uc2USLQoJdGltZWxpbmVzGAEgAygLMhouZG91eWEubWVzc2FnZS52MS5UaW1lbGluZSJrCghUaW1lbGluZRINCgVlcG9jaBgBIAEoCRILCgNzZXEYAiABKAkSEQoJcmVjb3ZlcmVkGAMgASgIEjAKB2VudHJpZXMYBCADKAsyHy5kb3V5YS5tZXNzYWdlLnYxLlRpbWVsaW5lRW50cnkipgEKDVRpbWVsaW5lRW50cnkSCwoDc2VxGAEgASgJEg0KBWF0X21zGAIgASgBEiwKB21lc3NhZ2UYAyABKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2VIABIqCgRyZWFkGAQgASgLMhouZG91eWEubWVzc2FnZS52MS5SZWFkTWFya0gAEhcKD2lkZW1wb3RlbmN5X2tleRgFIAEoCUIGCgR3aGF0IkAKCFJlYWRNYXJrEhEKCXJlYWRlcl9pZBgBIAEoCRIPCgdwZWVyX2lkGAIgASgJEhAKCHVwX3RvX2lkGAMgASgJMqQFCg5NZXNzYWdlU2VydmljZRJACgRTZW5kEh0uZG91eWEubWVzc2FnZS52MS5TZW5kUmVxdWVzdBoZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRJiCgxMaXN0TWVzc2FnZXMSJS5kb3V5YS5tZXNzYWdlLnYxLkxpc3RNZXNzYWdlc1JlcXVlc3QaJi5kb3V5YS5tZXNzYWdlLnYxLkxpc3RNZXNzYWdlc1Jlc3BvbnNlIgOQAgEScQoRTGlzdENvbnZlcnNhdGlvbnMSKi5kb3V5YS5tZXNzYWdlLnYxLkxpc3RDb252ZXJzYXRpb25zUmVxdWVzdBorLmRvdXlhLm1lc3NhZ2UudjEuTGlzdENvbnZlcnNhdGlvbnNSZXNwb25zZSIDkAIBElYKCE1hcmtSZWFkEiEuZG91eWEubWVzc2FnZS52MS5NYXJrUmVhZFJlcXVlc3QaIi5kb3V5YS5tZXNzYWdlLnYxLk1hcmtSZWFkUmVzcG9uc2UiA5ACAhJZCglHZXRMYXRlc3QSIi5kb3V5YS5tZXNzYWdlLnYxLkdldExhdGVzdFJlcXVlc3QaIy5kb3V5YS5tZXNzYWdlLnYxLkdldExhdGVzdFJlc3BvbnNlIgOQAgESZQoNUmVhZFRpbWVsaW5lcxImLmRvdXlhLm1lc3NhZ2UudjEuUmVhZFRpbWVsaW5lc1JlcXVlc3QaJy5kb3V5YS5tZXNzYWdlLnYxLlJlYWRUaW1lbGluZXNSZXNwb25zZSIDkAIBEl8KC0NvdW50VW5yZWFkEiQuZG91eWEubWVzc2FnZS52MS5Db3VudFVucmVhZFJlcXVlc3QaJS5kb3V5YS5tZXNzYWdlLnYxLkNvdW50VW5yZWFkUmVzcG9uc2UiA5ACAWIGcHJvdG8z");
+  fileDesc("Cg1tZXNzYWdlLnByb3RvEhBkb3V5YS5tZXNzYWdlLnYxImIKB01lc3NhZ2USCgoCaWQYASABKAkSEQoJc2VuZGVyX2lkGAIgASgJEhMKC3JlY2VpdmVyX2lkGAMgASgJEg8KB2NvbnRlbnQYBCABKAkSEgoKc2VudF9hdF9tcxgFIAEoASJMCgtTZW5kUmVxdWVzdBITCgtyZWNlaXZlcl9pZBgBIAEoCRIPCgdjb250ZW50GAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCSJsChNMaXN0TWVzc2FnZXNSZXF1ZXN0Eg8KB3BlZXJfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEhAKCGFmdGVyX2lkGAMgASgJEhAKCGFmdGVyX21zGAQgASgBEg0KBWxpbWl0GAUgASgNIlEKFExpc3RNZXNzYWdlc1Jlc3BvbnNlEisKCG1lc3NhZ2VzGAEgAygLMhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEgwKBG1vcmUYAiABKAgiOQoYTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDSJgChlMaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlEjUKDWNvbnZlcnNhdGlvbnMYASADKAsyHi5kb3V5YS5tZXNzYWdlLnYxLkNvbnZlcnNhdGlvbhIMCgRuZXh0GAIgASgJInEKDENvbnZlcnNhdGlvbhIPCgdwZWVyX2lkGAEgASgJEikKBmxhdGVzdBgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRIOCgZ1bnJlYWQYAyABKA0SFQoNcmVhZF91cF90b19pZBgEIAEoCSI0Cg9NYXJrUmVhZFJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRIQCgh1cF90b19pZBgCIAEoCSISChBNYXJrUmVhZFJlc3BvbnNlIiQKEEdldExhdGVzdFJlcXVlc3QSEAoIcGVlcl9pZHMYASADKAkiPQoRR2V0TGF0ZXN0UmVzcG9uc2USKAoGbGF0ZXN0GAEgAygLMhguZG91eWEubWVzc2FnZS52MS5MYXRlc3QiRQoGTGF0ZXN0Eg8KB3BlZXJfaWQYASABKAkSKgoHbWVzc2FnZRgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZSIUChJDb3VudFVucmVhZFJlcXVlc3QiPAoTQ291bnRVbnJlYWRSZXNwb25zZRIOCgZ1bnJlYWQYASABKAESFQoNbm90aWZpY2F0aW9ucxg8IAEoASI/ChBUaW1lbGluZVBvc2l0aW9uEg8KB3VzZXJfaWQYASABKAkSDQoFZXBvY2gYAiABKAkSCwoDc2VxGAMgASgJIkkKFFJlYWRUaW1lbGluZXNSZXF1ZXN0EjEKBWFmdGVyGAEgAygLMiIuZG91eWEubWVzc2FnZS52MS5UaW1lbGluZVBvc2l0aW9uIkYKFVJlYWRUaW1lbGluZXNSZXNwb25zZRItCgl0aW1lbGluZXMYASADKAsyGi5kb3V5YS5tZXNzYWdlLnYxLlRpbWVsaW5lImsKCFRpbWVsaW5lEg0KBWVwb2NoGAEgASgJEgsKA3NlcRgCIAEoCRIRCglyZWNvdmVyZWQYAyABKAgSMAoHZW50cmllcxgEIAMoCzIfLmRvdXlhLm1lc3NhZ2UudjEuVGltZWxpbmVFbnRyeSLkAQoNVGltZWxpbmVFbnRyeRILCgNzZXEYASABKAkSDQoFYXRfbXMYAiABKAESLAoHbWVzc2FnZRgDIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZUgAEioKBHJlYWQYBCABKAsyGi5kb3V5YS5tZXNzYWdlLnYxLlJlYWRNYXJrSAASPAoMbm90aWZpY2F0aW9uGDwgASgLMiQuZG91eWEubWVzc2FnZS52MS5Ob3RpZmljYXRpb25DaGFuZ2VIABIXCg9pZGVtcG90ZW5jeV9rZXkYBSABKAlCBgoEd2hhdCJACghSZWFkTWFyaxIRCglyZWFkZXJfaWQYASABKAkSDwoHcGVlcl9pZBgCIAEoCRIQCgh1cF90b19pZBgDIAEoCSLMAQoMTm90aWZpY2F0aW9uEjAKBGtpbmQYASABKA4yIi5kb3V5YS5tZXNzYWdlLnYxLk5vdGlmaWNhdGlvbktpbmQSEgoKc3ViamVjdF9pZBgCIAEoCRIQCghwb3NpdGlvbhgDIAEoCRINCgVhdF9tcxgEIAEoARIMCgRzZWVuGAUgASgIEg4KBnBlb3BsZRgGIAEoARIRCglhY3Rvcl9pZHMYByADKAkSEAoIdmlkZW9faWQYCCABKAkSEgoKY29tbWVudF9pZBgJIAEoCSI5ChhMaXN0Tm90aWZpY2F0aW9uc1JlcXVlc3QSDgoGY3Vyc29yGAEgASgJEg0KBWxpbWl0GAIgASgNImAKGUxpc3ROb3RpZmljYXRpb25zUmVzcG9uc2USNQoNbm90aWZpY2F0aW9ucxgBIAMoCzIeLmRvdXlhLm1lc3NhZ2UudjEuTm90aWZpY2F0aW9uEgwKBG5leHQYAiABKAkiLQocTWFya05vdGlmaWNhdGlvbnNTZWVuUmVxdWVzdBINCgV1cF90bxgBIAEoCSIfCh1NYXJrTm90aWZpY2F0aW9uc1NlZW5SZXNwb25zZSIgCh5HZXROb3RpZmljYXRpb25TZXR0aW5nc1JlcXVlc3QiTAoUTm90aWZpY2F0aW9uU2V0dGluZ3MSNAoFa2luZHMYASADKAsyJS5kb3V5YS5tZXNzYWdlLnYxLk5vdGlmaWNhdGlvblNldHRpbmciYwoTTm90aWZpY2F0aW9uU2V0dGluZxIwCgRraW5kGAEgASgOMiIuZG91eWEubWVzc2FnZS52MS5Ob3RpZmljYXRpb25LaW5kEgwKBGxpc3QYAiABKAgSDAoEcHVzaBgDIAEoCCJaChJOb3RpZmljYXRpb25DaGFuZ2USMAoEa2luZBgBIAEoDjIiLmRvdXlhLm1lc3NhZ2UudjEuTm90aWZpY2F0aW9uS2luZBISCgpzdWJqZWN0X2lkGAIgASgJIhMKEUdldFB1c2hLZXlSZXF1ZXN0IigKEkdldFB1c2hLZXlSZXNwb25zZRISCgpwdWJsaWNfa2V5GAEgASgJInIKGlB1dFB1c2hTdWJzY3JpcHRpb25SZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJEg4KBnAyNTZkaBgCIAEoCRIMCgRhdXRoGAMgASgJEhIKCnNlc3Npb25faWQYBCABKAkSEAoIbGFuZ3VhZ2UYBSABKAkiHQobUHV0UHVzaFN1YnNjcmlwdGlvblJlc3BvbnNlIjEKHURlbGV0ZVB1c2hTdWJzY3JpcHRpb25SZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJIiAKHkRlbGV0ZVB1c2hTdWJzY3JpcHRpb25SZXNwb25zZSqJAgoQTm90aWZpY2F0aW9uS2luZBIhCh1OT1RJRklDQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhwKGE5PVElGSUNBVElPTl9LSU5EX0ZPTExPVxABEhoKFk5PVElGSUNBVElPTl9LSU5EX0xJS0UQAhIdChlOT1RJRklDQVRJT05fS0lORF9DT01NRU5UEAMSGwoXTk9USUZJQ0FUSU9OX0tJTkRfUkVQTFkQBBIdChlOT1RJRklDQVRJT05fS0lORF9NRU5USU9OEAUSHwobTk9USUZJQ0FUSU9OX0tJTkRfUFVCTElTSEVEEAYSHAoYTk9USUZJQ0FUSU9OX0tJTkRfRkFJTEVEEAcy2gsKDk1lc3NhZ2VTZXJ2aWNlEkAKBFNlbmQSHS5kb3V5YS5tZXNzYWdlLnYxLlNlbmRSZXF1ZXN0GhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEmIKDExpc3RNZXNzYWdlcxIlLmRvdXlhLm1lc3NhZ2UudjEuTGlzdE1lc3NhZ2VzUmVxdWVzdBomLmRvdXlhLm1lc3NhZ2UudjEuTGlzdE1lc3NhZ2VzUmVzcG9uc2UiA5ACARJxChFMaXN0Q29udmVyc2F0aW9ucxIqLmRvdXlhLm1lc3NhZ2UudjEuTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0GisuZG91eWEubWVzc2FnZS52MS5MaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlIgOQAgESVgoITWFya1JlYWQSIS5kb3V5YS5tZXNzYWdlLnYxLk1hcmtSZWFkUmVxdWVzdBoiLmRvdXlhLm1lc3NhZ2UudjEuTWFya1JlYWRSZXNwb25zZSIDkAICElkKCUdldExhdGVzdBIiLmRvdXlhLm1lc3NhZ2UudjEuR2V0TGF0ZXN0UmVxdWVzdBojLmRvdXlhLm1lc3NhZ2UudjEuR2V0TGF0ZXN0UmVzcG9uc2UiA5ACARJlCg1SZWFkVGltZWxpbmVzEiYuZG91eWEubWVzc2FnZS52MS5SZWFkVGltZWxpbmVzUmVxdWVzdBonLmRvdXlhLm1lc3NhZ2UudjEuUmVhZFRpbWVsaW5lc1Jlc3BvbnNlIgOQAgESXwoLQ291bnRVbnJlYWQSJC5kb3V5YS5tZXNzYWdlLnYxLkNvdW50VW5yZWFkUmVxdWVzdBolLmRvdXlhLm1lc3NhZ2UudjEuQ291bnRVbnJlYWRSZXNwb25zZSIDkAIBEnEKEUxpc3ROb3RpZmljYXRpb25zEiouZG91eWEubWVzc2FnZS52MS5MaXN0Tm90aWZpY2F0aW9uc1JlcXVlc3QaKy5kb3V5YS5tZXNzYWdlLnYxLkxpc3ROb3RpZmljYXRpb25zUmVzcG9uc2UiA5ACARJ9ChVNYXJrTm90aWZpY2F0aW9uc1NlZW4SLi5kb3V5YS5tZXNzYWdlLnYxLk1hcmtOb3RpZmljYXRpb25zU2VlblJlcXVlc3QaLy5kb3V5YS5tZXNzYWdlLnYxLk1hcmtOb3RpZmljYXRpb25zU2VlblJlc3BvbnNlIgOQAgISeAoXR2V0Tm90aWZpY2F0aW9uU2V0dGluZ3MSMC5kb3V5YS5tZXNzYWdlLnYxLkdldE5vdGlmaWNhdGlvblNldHRpbmdzUmVxdWVzdBomLmRvdXlhLm1lc3NhZ2UudjEuTm90aWZpY2F0aW9uU2V0dGluZ3MiA5ACARJuChdTZXROb3RpZmljYXRpb25TZXR0aW5ncxImLmRvdXlhLm1lc3NhZ2UudjEuTm90aWZpY2F0aW9uU2V0dGluZ3MaJi5kb3V5YS5tZXNzYWdlLnYxLk5vdGlmaWNhdGlvblNldHRpbmdzIgOQAgISXAoKR2V0UHVzaEtleRIjLmRvdXlhLm1lc3NhZ2UudjEuR2V0UHVzaEtleVJlcXVlc3QaJC5kb3V5YS5tZXNzYWdlLnYxLkdldFB1c2hLZXlSZXNwb25zZSIDkAIBEncKE1B1dFB1c2hTdWJzY3JpcHRpb24SLC5kb3V5YS5tZXNzYWdlLnYxLlB1dFB1c2hTdWJzY3JpcHRpb25SZXF1ZXN0Gi0uZG91eWEubWVzc2FnZS52MS5QdXRQdXNoU3Vic2NyaXB0aW9uUmVzcG9uc2UiA5ACAhKAAQoWRGVsZXRlUHVzaFN1YnNjcmlwdGlvbhIvLmRvdXlhLm1lc3NhZ2UudjEuRGVsZXRlUHVzaFN1YnNjcmlwdGlvblJlcXVlc3QaMC5kb3V5YS5tZXNzYWdlLnYxLkRlbGV0ZVB1c2hTdWJzY3JpcHRpb25SZXNwb25zZSIDkAICYgZwcm90bzM");
 
 /**
  * @generated from message douya.message.v1.Message
@@ -346,6 +346,13 @@ export type CountUnreadResponse = Message$1<"douya.message.v1.CountUnreadRespons
    * @generated from field: double unread = 1;
    */
   unread: number;
+
+  /**
+   * How many notifications the caller has not seen.
+   *
+   * @generated from field: double notifications = 60;
+   */
+  notifications: number;
 };
 
 /**
@@ -488,6 +495,12 @@ export type TimelineEntry = Message$1<"douya.message.v1.TimelineEntry"> & {
      */
     value: ReadMark;
     case: "read";
+  } | {
+    /**
+     * @generated from field: douya.message.v1.NotificationChange notification = 60;
+     */
+    value: NotificationChange;
+    case: "notification";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -533,6 +546,419 @@ export type ReadMark = Message$1<"douya.message.v1.ReadMark"> & {
  */
 export const ReadMarkSchema: GenMessage<ReadMark> = /*@__PURE__*/
   messageDesc(file_message, 19);
+
+/**
+ * Everything of one kind about one thing.
+ *
+ * @generated from message douya.message.v1.Notification
+ */
+export type Notification = Message$1<"douya.message.v1.Notification"> & {
+  /**
+   * @generated from field: douya.message.v1.NotificationKind kind = 1;
+   */
+  kind: NotificationKind;
+
+  /**
+   * What it is about; with the kind it is the notification's name. Of follows: their day, counted from 1970.
+   *
+   * @generated from field: string subject_id = 2;
+   */
+  subjectId: string;
+
+  /**
+   * Grows with each news of the person.
+   *
+   * @generated from field: string position = 3;
+   */
+  position: string;
+
+  /**
+   * @generated from field: double at_ms = 4;
+   */
+  atMs: number;
+
+  /**
+   * @generated from field: bool seen = 5;
+   */
+  seen: boolean;
+
+  /**
+   * How many people, and the latest of them, at most 3.
+   *
+   * @generated from field: double people = 6;
+   */
+  people: number;
+
+  /**
+   * @generated from field: repeated string actor_ids = 7;
+   */
+  actorIds: string[];
+
+  /**
+   * Empty where it is about none.
+   *
+   * @generated from field: string video_id = 8;
+   */
+  videoId: string;
+
+  /**
+   * The latest one.
+   *
+   * @generated from field: string comment_id = 9;
+   */
+  commentId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.Notification.
+ * Use `create(NotificationSchema)` to create a new message.
+ */
+export const NotificationSchema: GenMessage<Notification> = /*@__PURE__*/
+  messageDesc(file_message, 20);
+
+/**
+ * @generated from message douya.message.v1.ListNotificationsRequest
+ */
+export type ListNotificationsRequest = Message$1<"douya.message.v1.ListNotificationsRequest"> & {
+  /**
+   * `next` of the page before; empty: from the latest.
+   *
+   * @generated from field: string cursor = 1;
+   */
+  cursor: string;
+
+  /**
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.message.v1.ListNotificationsRequest.
+ * Use `create(ListNotificationsRequestSchema)` to create a new message.
+ */
+export const ListNotificationsRequestSchema: GenMessage<ListNotificationsRequest> = /*@__PURE__*/
+  messageDesc(file_message, 21);
+
+/**
+ * @generated from message douya.message.v1.ListNotificationsResponse
+ */
+export type ListNotificationsResponse = Message$1<"douya.message.v1.ListNotificationsResponse"> & {
+  /**
+   * @generated from field: repeated douya.message.v1.Notification notifications = 1;
+   */
+  notifications: Notification[];
+
+  /**
+   * Empty at the end.
+   *
+   * @generated from field: string next = 2;
+   */
+  next: string;
+};
+
+/**
+ * Describes the message douya.message.v1.ListNotificationsResponse.
+ * Use `create(ListNotificationsResponseSchema)` to create a new message.
+ */
+export const ListNotificationsResponseSchema: GenMessage<ListNotificationsResponse> = /*@__PURE__*/
+  messageDesc(file_message, 22);
+
+/**
+ * @generated from message douya.message.v1.MarkNotificationsSeenRequest
+ */
+export type MarkNotificationsSeenRequest = Message$1<"douya.message.v1.MarkNotificationsSeenRequest"> & {
+  /**
+   * @generated from field: string up_to = 1;
+   */
+  upTo: string;
+};
+
+/**
+ * Describes the message douya.message.v1.MarkNotificationsSeenRequest.
+ * Use `create(MarkNotificationsSeenRequestSchema)` to create a new message.
+ */
+export const MarkNotificationsSeenRequestSchema: GenMessage<MarkNotificationsSeenRequest> = /*@__PURE__*/
+  messageDesc(file_message, 23);
+
+/**
+ * @generated from message douya.message.v1.MarkNotificationsSeenResponse
+ */
+export type MarkNotificationsSeenResponse = Message$1<"douya.message.v1.MarkNotificationsSeenResponse"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.MarkNotificationsSeenResponse.
+ * Use `create(MarkNotificationsSeenResponseSchema)` to create a new message.
+ */
+export const MarkNotificationsSeenResponseSchema: GenMessage<MarkNotificationsSeenResponse> = /*@__PURE__*/
+  messageDesc(file_message, 24);
+
+/**
+ * @generated from message douya.message.v1.GetNotificationSettingsRequest
+ */
+export type GetNotificationSettingsRequest = Message$1<"douya.message.v1.GetNotificationSettingsRequest"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.GetNotificationSettingsRequest.
+ * Use `create(GetNotificationSettingsRequestSchema)` to create a new message.
+ */
+export const GetNotificationSettingsRequestSchema: GenMessage<GetNotificationSettingsRequest> = /*@__PURE__*/
+  messageDesc(file_message, 25);
+
+/**
+ * @generated from message douya.message.v1.NotificationSettings
+ */
+export type NotificationSettings = Message$1<"douya.message.v1.NotificationSettings"> & {
+  /**
+   * @generated from field: repeated douya.message.v1.NotificationSetting kinds = 1;
+   */
+  kinds: NotificationSetting[];
+};
+
+/**
+ * Describes the message douya.message.v1.NotificationSettings.
+ * Use `create(NotificationSettingsSchema)` to create a new message.
+ */
+export const NotificationSettingsSchema: GenMessage<NotificationSettings> = /*@__PURE__*/
+  messageDesc(file_message, 26);
+
+/**
+ * @generated from message douya.message.v1.NotificationSetting
+ */
+export type NotificationSetting = Message$1<"douya.message.v1.NotificationSetting"> & {
+  /**
+   * @generated from field: douya.message.v1.NotificationKind kind = 1;
+   */
+  kind: NotificationKind;
+
+  /**
+   * Whether it is in the list and counted, and whether it is pushed to devices.
+   *
+   * @generated from field: bool list = 2;
+   */
+  list: boolean;
+
+  /**
+   * @generated from field: bool push = 3;
+   */
+  push: boolean;
+};
+
+/**
+ * Describes the message douya.message.v1.NotificationSetting.
+ * Use `create(NotificationSettingSchema)` to create a new message.
+ */
+export const NotificationSettingSchema: GenMessage<NotificationSetting> = /*@__PURE__*/
+  messageDesc(file_message, 27);
+
+/**
+ * Something in the person's list is new, or they have seen it.
+ *
+ * @generated from message douya.message.v1.NotificationChange
+ */
+export type NotificationChange = Message$1<"douya.message.v1.NotificationChange"> & {
+  /**
+   * Unspecified: nothing is new; what was seen, on another device perhaps, or the settings.
+   *
+   * @generated from field: douya.message.v1.NotificationKind kind = 1;
+   */
+  kind: NotificationKind;
+
+  /**
+   * @generated from field: string subject_id = 2;
+   */
+  subjectId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.NotificationChange.
+ * Use `create(NotificationChangeSchema)` to create a new message.
+ */
+export const NotificationChangeSchema: GenMessage<NotificationChange> = /*@__PURE__*/
+  messageDesc(file_message, 28);
+
+/**
+ * @generated from message douya.message.v1.GetPushKeyRequest
+ */
+export type GetPushKeyRequest = Message$1<"douya.message.v1.GetPushKeyRequest"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.GetPushKeyRequest.
+ * Use `create(GetPushKeyRequestSchema)` to create a new message.
+ */
+export const GetPushKeyRequestSchema: GenMessage<GetPushKeyRequest> = /*@__PURE__*/
+  messageDesc(file_message, 29);
+
+/**
+ * @generated from message douya.message.v1.GetPushKeyResponse
+ */
+export type GetPushKeyResponse = Message$1<"douya.message.v1.GetPushKeyResponse"> & {
+  /**
+   * An uncompressed point of P-256, in base64url.
+   *
+   * @generated from field: string public_key = 1;
+   */
+  publicKey: string;
+};
+
+/**
+ * Describes the message douya.message.v1.GetPushKeyResponse.
+ * Use `create(GetPushKeyResponseSchema)` to create a new message.
+ */
+export const GetPushKeyResponseSchema: GenMessage<GetPushKeyResponse> = /*@__PURE__*/
+  messageDesc(file_message, 30);
+
+/**
+ * @generated from message douya.message.v1.PutPushSubscriptionRequest
+ */
+export type PutPushSubscriptionRequest = Message$1<"douya.message.v1.PutPushSubscriptionRequest"> & {
+  /**
+   * Where the browser's push service takes messages (RFC 8030).
+   *
+   * @generated from field: string endpoint = 1;
+   */
+  endpoint: string;
+
+  /**
+   * With what they are encrypted (RFC 8291), in base64url.
+   *
+   * @generated from field: string p256dh = 2;
+   */
+  p256dh: string;
+
+  /**
+   * @generated from field: string auth = 3;
+   */
+  auth: string;
+
+  /**
+   * The session of the browser.
+   *
+   * @generated from field: string session_id = 4;
+   */
+  sessionId: string;
+
+  /**
+   * What is shown is written in it: en or zh.
+   *
+   * @generated from field: string language = 5;
+   */
+  language: string;
+};
+
+/**
+ * Describes the message douya.message.v1.PutPushSubscriptionRequest.
+ * Use `create(PutPushSubscriptionRequestSchema)` to create a new message.
+ */
+export const PutPushSubscriptionRequestSchema: GenMessage<PutPushSubscriptionRequest> = /*@__PURE__*/
+  messageDesc(file_message, 31);
+
+/**
+ * @generated from message douya.message.v1.PutPushSubscriptionResponse
+ */
+export type PutPushSubscriptionResponse = Message$1<"douya.message.v1.PutPushSubscriptionResponse"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.PutPushSubscriptionResponse.
+ * Use `create(PutPushSubscriptionResponseSchema)` to create a new message.
+ */
+export const PutPushSubscriptionResponseSchema: GenMessage<PutPushSubscriptionResponse> = /*@__PURE__*/
+  messageDesc(file_message, 32);
+
+/**
+ * @generated from message douya.message.v1.DeletePushSubscriptionRequest
+ */
+export type DeletePushSubscriptionRequest = Message$1<"douya.message.v1.DeletePushSubscriptionRequest"> & {
+  /**
+   * @generated from field: string endpoint = 1;
+   */
+  endpoint: string;
+};
+
+/**
+ * Describes the message douya.message.v1.DeletePushSubscriptionRequest.
+ * Use `create(DeletePushSubscriptionRequestSchema)` to create a new message.
+ */
+export const DeletePushSubscriptionRequestSchema: GenMessage<DeletePushSubscriptionRequest> = /*@__PURE__*/
+  messageDesc(file_message, 33);
+
+/**
+ * @generated from message douya.message.v1.DeletePushSubscriptionResponse
+ */
+export type DeletePushSubscriptionResponse = Message$1<"douya.message.v1.DeletePushSubscriptionResponse"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.DeletePushSubscriptionResponse.
+ * Use `create(DeletePushSubscriptionResponseSchema)` to create a new message.
+ */
+export const DeletePushSubscriptionResponseSchema: GenMessage<DeletePushSubscriptionResponse> = /*@__PURE__*/
+  messageDesc(file_message, 34);
+
+/**
+ * @generated from enum douya.message.v1.NotificationKind
+ */
+export enum NotificationKind {
+  /**
+   * @generated from enum value: NOTIFICATION_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: NOTIFICATION_KIND_FOLLOW = 1;
+   */
+  FOLLOW = 1,
+
+  /**
+   * Of a video or a post of pictures.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_LIKE = 2;
+   */
+  LIKE = 2,
+
+  /**
+   * On a video of the person.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_COMMENT = 3;
+   */
+  COMMENT = 3,
+
+  /**
+   * To a comment or a reply of the person.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_REPLY = 4;
+   */
+  REPLY = 4,
+
+  /**
+   * In a comment or with a video.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_MENTION = 5;
+   */
+  MENTION = 5,
+
+  /**
+   * @generated from enum value: NOTIFICATION_KIND_PUBLISHED = 6;
+   */
+  PUBLISHED = 6,
+
+  /**
+   * 8: invited to a group, 9: a decision of a moderator.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_FAILED = 7;
+   */
+  FAILED = 7,
+}
+
+/**
+ * Describes the enum douya.message.v1.NotificationKind.
+ */
+export const NotificationKindSchema: GenEnum<NotificationKind> = /*@__PURE__*/
+  enumDesc(file_message, 0);
 
 /**
  * @generated from service douya.message.v1.MessageService
@@ -609,6 +1035,77 @@ export const MessageService: GenService<{
     methodKind: "unary";
     input: typeof CountUnreadRequestSchema;
     output: typeof CountUnreadResponseSchema;
+  },
+  /**
+   * What concerns the caller, grouped, the latest news first. Some may be about videos that the caller may not see any
+   * more: ask GetVideos as the caller, and leave out what is not there. Error: CURSOR_INVALID.
+   *
+   * @generated from rpc douya.message.v1.MessageService.ListNotifications
+   */
+  listNotifications: {
+    methodKind: "unary";
+    input: typeof ListNotificationsRequestSchema;
+    output: typeof ListNotificationsResponseSchema;
+  },
+  /**
+   * The caller has seen the notifications up to a position. It never goes back.
+   *
+   * @generated from rpc douya.message.v1.MessageService.MarkNotificationsSeen
+   */
+  markNotificationsSeen: {
+    methodKind: "unary";
+    input: typeof MarkNotificationsSeenRequestSchema;
+    output: typeof MarkNotificationsSeenResponseSchema;
+  },
+  /**
+   * What the caller wants to be told of, and how.
+   *
+   * @generated from rpc douya.message.v1.MessageService.GetNotificationSettings
+   */
+  getNotificationSettings: {
+    methodKind: "unary";
+    input: typeof GetNotificationSettingsRequestSchema;
+    output: typeof NotificationSettingsSchema;
+  },
+  /**
+   * Kinds that are left out stay as they are.
+   *
+   * @generated from rpc douya.message.v1.MessageService.SetNotificationSettings
+   */
+  setNotificationSettings: {
+    methodKind: "unary";
+    input: typeof NotificationSettingsSchema;
+    output: typeof NotificationSettingsSchema;
+  },
+  /**
+   * The key by which push services know this installation (RFC 8292); a browser subscribes with it.
+   *
+   * @generated from rpc douya.message.v1.MessageService.GetPushKey
+   */
+  getPushKey: {
+    methodKind: "unary";
+    input: typeof GetPushKeyRequestSchema;
+    output: typeof GetPushKeyResponseSchema;
+  },
+  /**
+   * A browser of the caller is told of notifications from now on, until its session ends. An endpoint has one person.
+   * Beyond 20 browsers the one
+   * that has not said so for the longest time is forgotten. Error: PUSH_SUBSCRIPTION_INVALID.
+   *
+   * @generated from rpc douya.message.v1.MessageService.PutPushSubscription
+   */
+  putPushSubscription: {
+    methodKind: "unary";
+    input: typeof PutPushSubscriptionRequestSchema;
+    output: typeof PutPushSubscriptionResponseSchema;
+  },
+  /**
+   * @generated from rpc douya.message.v1.MessageService.DeletePushSubscription
+   */
+  deletePushSubscription: {
+    methodKind: "unary";
+    input: typeof DeletePushSubscriptionRequestSchema;
+    output: typeof DeletePushSubscriptionResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_message, 0);

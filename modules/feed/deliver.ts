@@ -4,7 +4,7 @@ import type { JobKind } from "#platform/jobs/workers.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { deliveryPage } from "./rules.ts";
 import type { FeedStore } from "./store.ts";
-import { systemCall } from "./system-call.ts";
+import { systemCall } from "#platform/rpc/system-call.ts";
 
 /** Fans a video out to its author's followers, page by page. Continues where it was after an interruption. */
 export function deliverVideo(

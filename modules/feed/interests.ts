@@ -6,7 +6,7 @@ import type { Client } from "#platform/rpc/service.ts";
 import type { ReaderOfAuthor } from "./inbox-rows.ts";
 import { namedOrAll } from "./rules.ts";
 import type { FeedStore } from "./store.ts";
-import { systemCall } from "./system-call.ts";
+import { systemCall } from "#platform/rpc/system-call.ts";
 import type { Tables } from "./tables.ts";
 
 export const interestEvents = [reacted, commented] as const;

@@ -4,7 +4,7 @@ import type { Job, JobKind } from "#platform/jobs/workers.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import type { Noted, RebuildStore } from "./rebuild-store.ts";
 import { isLarge } from "./rules.ts";
-import { systemCall } from "./system-call.ts";
+import { systemCall } from "#platform/rpc/system-call.ts";
 
 const page = 100;
 

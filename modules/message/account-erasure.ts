@@ -4,12 +4,14 @@ import type { Consumer } from "#platform/events/consumer/consumer.ts";
 import { eachInTimeSlices } from "#platform/events/consumer/time-slice.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
+import type { NotificationStore } from "./notifications/notification-store.ts";
 import type { Tables } from "./tables.ts";
 
-/** Erases the conversations of a deleted account, on both sides. */
+/** Erases the conversations of a deleted account, on both sides, and its notifications. */
 export function consumeErasures(
   events: EventConsumers<Tables>,
   storeFor: StoreFor<AccountErasureStore>,
+  notifications: StoreFor<Pick<NotificationStore, "erase">>,
 ): Consumer {
   return events.consume({
     group: "message.accounts",
@@ -17,6 +19,7 @@ export function consumeErasures(
     prepare: eachInTimeSlices(async ({ message: { userId }, traceId }, { checkTimeSlice, signal }) => {
       const store = storeFor({ traceId, signal });
       await store.markDeleted(userId);
+      await notifications({ traceId, signal }).erase(userId);
       // In separate transactions, since there may be many; each is idempotent.
       for (let peers = await store.peers(userId); peers.length > 0; peers = await store.peers(userId)) {
         for (const peerId of peers) {

@@ -1,12 +1,14 @@
 import { MessageService } from "#contracts/gen/message_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
+import { VideoService } from "#contracts/gen/video_pb.ts";
 import { timelineSignal, writeHeads } from "#contracts/timelines.ts";
 import { perCall } from "#platform/db/database.ts";
 import { rebuildJob, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
 import { only } from "#platform/rpc/service.ts";
+import { sealedBy } from "#platform/seal/key-seal.ts";
 import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { markRead } from "./handlers/mark-read.ts";
@@ -14,6 +16,8 @@ import { readHandlers } from "./handlers/read.ts";
 import { readTimelines } from "./handlers/read-timelines.ts";
 import { send } from "./handlers/send.ts";
 import { migrations } from "./migrations.ts";
+import type { PushConfig } from "./notifications/push.ts";
+import { startNotifications } from "./notifications/start.ts";
 import { counts } from "./recount.ts";
 import { sendStore } from "./send-store.ts";
 import { messageStore } from "./store.ts";
@@ -22,11 +26,20 @@ import { type Head, timelineStore } from "./timeline-store.ts";
 
 const expireEveryMs = 3_600_000;
 
-/** Conversations between two people, and the timelines of what reaches each person. */
-export const messageModule = defineModule<object, Tables>()({
+export interface MessageConfig extends PushConfig {
+  /** The secret that the processes of the installation share; the keys for push services are sealed with it. */
+  secret: string;
+}
+
+/** Conversations between two people, notifications, and the timelines of what reaches each person. */
+export const messageModule = defineModule<MessageConfig, Tables>()({
   name: "message",
   service: MessageService,
-  calls: { user: only(UserService, "getUsers"), relation: only(RelationService, "getRelations") },
+  calls: {
+    user: only(UserService, "getUsers", "findUsers"),
+    relation: only(RelationService, "getRelations", "getStandings"),
+    video: only(VideoService, "getVideos"),
+  },
   // The two rows of a conversation are locked where its messages meet. Ids are not checked yet.
   affinity: {
     send: ({ receiverId }, { callerId }) => conversation(callerId, receiverId),
@@ -36,20 +49,25 @@ export const messageModule = defineModule<object, Tables>()({
   migrations,
   recount: counts,
   readModels: { timelines: { group: "message.accounts" } },
-  async start({ db, clients, ids, events, signals, jobs, log }) {
+  async start({ config, db, clients, ids, events, signals, jobs, log }) {
     const reached = (heads: Head[]) => {
       if (heads.length > 0) void signals.tell(timelineSignal, writeHeads(heads));
     };
     const store = perCall(db, messageStore);
     const timelines = perCall(db, timelineStore);
+    const notifications = startNotifications({
+      ...{ db, events, jobs, clients, reached, log },
+      seal: sealedBy(config.secret, "push"),
+      push: config,
+    });
     const workers = jobs.work({
-      kinds: { [rebuildKind]: rebuildJob(db, timelines.lasting.rebuild) },
-      concurrency: 1,
+      kinds: { [rebuildKind]: rebuildJob(db, timelines.lasting.rebuild), ...notifications.jobKinds },
+      concurrency: 4,
     });
     const stopExpiry = repeatEvery(expireEveryMs, timelines.lasting.expire, (error) =>
       log.warn({ err: error }, "could not remove old entries of timelines"),
     );
-    const erasures = consumeErasures(events, perCall(db, accountErasureStore));
+    const erasures = consumeErasures(events, perCall(db, accountErasureStore), notifications.store);
     return {
       handlers: {
         send: send(
@@ -59,11 +77,13 @@ export const messageModule = defineModule<object, Tables>()({
         ),
         markRead: markRead(store, reached),
         readTimelines: readTimelines(timelines),
-        ...readHandlers(store.reading),
+        ...readHandlers(store.reading, notifications.store.reading),
+        ...notifications.handlers,
       },
       async stop() {
         await workers.stop();
         await stopExpiry();
+        await notifications.stop();
         await erasures.stop();
       },
     };

@@ -12,9 +12,13 @@ export function toMessage(row: MessageRow) {
   };
 }
 
-export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, message, key }: EntryRow) {
+export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, there, message, key }: EntryRow) {
   const entry = { seq, atMs: Number(atMs), idempotencyKey: key ?? "" };
   if (message) return { ...entry, what: { case: "message" as const, value: toMessage(message) } };
+  if (kind === entryKinds.notification && (there || actorId === "0")) {
+    const value = { kind: Number(actorId), subjectId };
+    return { ...entry, what: { case: "notification" as const, value } };
+  }
   if (kind !== entryKinds.read) return entry;
   const mark = { readerId: actorId, peerId, upToId: subjectId };
   return { ...entry, what: { case: "read" as const, value: mark } };

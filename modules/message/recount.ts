@@ -9,6 +9,12 @@ const whole = sql`not exists (select from message.person g where g.gone and g.us
 
 export const counts: readonly KeptCount[] = [
   {
+    what: "people of notifications",
+    kept: sql`select (user_id, kind, subject_id), people from message.notification`,
+    facts: sql`
+      select (user_id, kind, subject_id), count(distinct actor_id) from message.notification_fact group by 1`,
+  },
+  {
     what: "unread in conversations",
     kept: sql`select (user_id, peer_id), unread from message.conversation`,
     facts: sql`

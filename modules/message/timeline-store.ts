@@ -7,7 +7,7 @@ import { maxReplayed } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** Numbers in the table never change. What is void was removed with its account; its place stays, so there is no gap. */
-export const entryKinds = { void: 0, message: 1, read: 2 } as const;
+export const entryKinds = { void: 0, message: 1, read: 2, notification: 5 } as const;
 
 /** How many entries a person has at least, if they are not too old. */
 const maxKept = 10_000;
@@ -23,9 +23,9 @@ export interface NewEntry {
   atMs: number;
   /** The conversation, as the person sees it. */
   peerId: string;
-  /** Of a message: its id. Of a read mark: the message up to which it was read. */
+  /** Of a message: its id. Of a read mark: the message up to which it was read. Of a notification: its subject. */
   subjectId: string;
-  /** Of a read mark: who has read. */
+  /** Of a read mark: who has read. Of a notification: its kind. */
   actorId: string;
   /** By how much it changes the number of unread messages. */
   unread: number;
@@ -49,6 +49,8 @@ export interface EntryRow {
   peerId: string;
   subjectId: string;
   actorId: string;
+  /** Of a notification: whether it is there now. */
+  there: boolean;
   /** Null once it is removed. */
   message: MessageRow | null;
   /** Of the person's own message. */
@@ -141,6 +143,7 @@ export function timelineStore(db: Kysely<Tables>) {
         left join lateral (
           select json_agg(json_build_object('seq', t.seq::text, 'kind', t.kind, 'atMs', t.at_ms::text,
             'peerId', t.peer_id::text, 'subjectId', t.subject_id::text, 'actorId', t.actor_id::text,
+            'there', n.user_id is not null,
             'message', case when m.id is not null then json_build_object('id', m.id::text,
               'sender_id', m.sender_id::text, 'receiver_id', (m.low_id + (m.high_id - m.sender_id))::text,
               'content', m.content) end,
@@ -153,6 +156,8 @@ export function timelineStore(db: Kysely<Tables>) {
           left join message.message m on t.kind = ${entryKinds.message}
             and m.low_id = least(t.user_id, t.peer_id) and m.high_id = greatest(t.user_id, t.peer_id)
             and m.id = t.subject_id
+          left join message.notification n on t.kind = ${entryKinds.notification}
+            and n.user_id = t.user_id and n.kind = t.actor_id and n.subject_id = t.subject_id and n.people > 0
         ) t on true
         order by w.n`.execute(db);
       return rows.map(({ epoch, seq, known, entries }, i) => {

@@ -877,6 +877,8 @@ export interface paths {
                     content: {
                         "application/json": {
                             messages: number;
+                            /** @description Those that one has not seen. */
+                            notifications: number;
                         };
                     };
                 };
@@ -998,6 +1000,464 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What concerns one, grouped, the latest news first
+         * @description What people do to one thing is one item. An item comes to the top when something is new, so a page may repeat one that was on an earlier page; its `id` stays.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["Notification"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Mark notifications as seen, up to one */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            /** @description The `position` of the latest one that was seen. */
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description A 64-bit id as a decimal string. */
+                        upTo: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What one is told of, and how */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            comment: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            failed: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            follow: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            like: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            mention: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            published: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            reply: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Choose what one is told of, and how
+         * @description Kinds that are left out stay as they are.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        comment?: {
+                            /** @description Whether it is in the list and counted. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        failed?: {
+                            /** @description Whether it is in the list and counted. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        follow?: {
+                            /** @description Whether it is in the list and counted. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        like?: {
+                            /** @description Whether it is in the list and counted. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        mention?: {
+                            /** @description Whether it is in the list and counted. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        published?: {
+                            /** @description Whether it is in the list and counted. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        reply?: {
+                            /** @description Whether it is in the list and counted. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            comment: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            failed: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            follow: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            like: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            mention: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            published: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            reply: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/push/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The key with which a browser subscribes to pushes */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            /** @description For `applicationServerKey`, in base64url (RFC 8292). */
+                            publicKey: string;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/push/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Tell a browser of notifications while no page is open
+         * @description What `PushSubscription.toJSON()` gives. Say it again at each start; it ends with the session. A push is a JSON object, encrypted for the browser: `id` and `kind` of the notification, `name` of the latest person, how many `others` there are, and `videoId`, `commentId` or `actorId`.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description Where its push service takes messages. */
+                        endpoint: string;
+                        /** @description RFC 8291, in base64url. */
+                        keys: {
+                            auth: string;
+                            p256dh: string;
+                        };
+                        /** @default en */
+                        language: "en" | "zh";
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Tell a browser nothing any more */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description Where its push service takes messages. */
+                        endpoint: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         options?: never;
         head?: never;
         patch?: never;
@@ -1152,7 +1612,7 @@ export interface paths {
                                 at: string;
                                 /** @description Of a message of one's own: the key it was sent with. */
                                 idempotencyKey?: string;
-                                /** @description message, read, or removed: what was there went with an account. */
+                                /** @description message, read, notification, or removed: what was there is gone, with an account perhaps. */
                                 kind: string;
                                 message?: {
                                     /** @description A 64-bit id as a decimal string. */
@@ -1164,6 +1624,10 @@ export interface paths {
                                     /** Format: date-time */
                                     sentAt: string;
                                     text: string;
+                                };
+                                notification?: {
+                                    /** @description The notification with news, as it is in the list. Null: what was seen has changed, or the settings. */
+                                    id: string | null;
                                 };
                                 read?: {
                                     /** @description A 64-bit id as a decimal string. */
@@ -3954,6 +4418,33 @@ export interface components {
              * @description Different for every message of a conversation, and in their order.
              */
             sentAt: string;
+        };
+        Notification: {
+            /** @description The latest of them, at most 3. */
+            actors: components["schemas"]["User"][];
+            /** Format: date-time */
+            at: string;
+            /** @description The latest comment. */
+            commentId: string | null;
+            /** @description Of all of one kind about one thing. */
+            id: string;
+            /** @enum {string} */
+            kind: "follow" | "like" | "comment" | "reply" | "mention" | "published" | "failed";
+            /** @description How many people it is that did it. */
+            people: number;
+            /** @description Grows with each news; up to where one has seen is said with it. */
+            position: string;
+            seen: boolean;
+            video: {
+                coverUrl: string | null;
+                /** @description The reason why it could not be made. */
+                failure: string | null;
+                /** @description A 64-bit id as a decimal string. */
+                id: string;
+                /** @enum {string} */
+                kind: "video" | "pictures";
+                title: string;
+            } | null;
         };
         Problem: {
             /** @description A sentence for people. */

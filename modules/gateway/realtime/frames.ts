@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import type { Message, TimelineEntry } from "#contracts/gen/message_pb.ts";
+import { notificationId } from "../api/notifications.ts";
 import { toTime } from "../api/present.ts";
 import { Id } from "../api/schemas.ts";
 
@@ -32,12 +33,22 @@ const ApiMessage = Type.Object({
 export const Entry = Type.Object({
   seq: Seq,
   at: Time,
-  kind: Type.String({ description: "message, read, or removed: what was there went with an account." }),
+  kind: Type.String({
+    description: "message, read, notification, or removed: what was there is gone, with an account perhaps.",
+  }),
   message: Type.Optional(ApiMessage),
   idempotencyKey: Type.Optional(
     Type.String({ description: "Of a message of one's own: the key it was sent with." }),
   ),
   read: Type.Optional(Type.Object({ conversationId: Id, readerId: Id, upTo: Id })),
+  notification: Type.Optional(
+    Type.Object({
+      id: Type.Union([Type.String(), Type.Null()], {
+        description:
+          "The notification with news, as it is in the list. Null: what was seen has changed, or the settings.",
+      }),
+    }),
+  ),
 });
 
 /** What a client sends. A field that is not known here is left alone, so that newer clients can talk to older servers. */
@@ -117,6 +128,8 @@ export function toApiEntry({ seq, atMs, what, idempotencyKey }: TimelineEntry, o
       const { readerId, peerId, upToId } = what.value;
       return { ...entry, kind: "read", read: { conversationId: peerId, readerId, upTo: upToId } };
     }
+    case "notification":
+      return { ...entry, kind: "notification", notification: { id: notificationId(what.value) } };
     default:
       return { ...entry, kind: "removed" };
   }

@@ -62,6 +62,7 @@ const pages = [
   "/hot",
   "/messages",
   "/messages/:id",
+  "/notifications",
   "/login",
   "/register",
   "/settings",

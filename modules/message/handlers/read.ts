@@ -5,6 +5,7 @@ import { takePage } from "#platform/db/take-page.ts";
 import { idAtTime, isId, maxId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { NotificationStore } from "../notifications/notification-store.ts";
 import type { MessageRow, Pair } from "../pairs.ts";
 import { toMessage } from "../present.ts";
 import { maxConversations, maxMessages } from "../rules.ts";
@@ -14,9 +15,11 @@ type Service = Handlers<typeof MessageService>;
 
 export function readHandlers(
   store: StoreFor<MessageStore>,
+  notifications: StoreFor<Pick<NotificationStore, "unseen">>,
 ): Pick<Service, "listMessages" | "listConversations" | "getLatest" | "countUnread"> {
   const latest = createBatcher((pairs: Pair[], batch) => store(batch).latest(pairs), { maxBatch: 2000 });
   const unread = createBatcher((userIds: string[], batch) => store(batch).unread(userIds));
+  const unseen = createBatcher((userIds: string[], batch) => notifications(batch).unseen(userIds));
   return {
     async listMessages(request, call) {
       const userId = requireCaller(call);
@@ -51,7 +54,9 @@ export function readHandlers(
       return { latest: (await Promise.all(found)).flat() };
     },
     async countUnread(_request, call) {
-      return { unread: await unread(requireCaller(call), call) };
+      const userId = requireCaller(call);
+      const [messages, news] = await Promise.all([unread(userId, call), unseen(userId, call)]);
+      return { unread: messages, notifications: news };
     },
   };
 }

@@ -20,3 +20,5 @@ export type MessagePage = Json<paths["/api/v1/conversations/{userId}/messages"][
 export type Message = MessagePage["items"][number];
 export type ReportedPage = Json<paths["/api/v1/moderation/comments"]["get"]["responses"][200]>;
 export type Reported = ReportedPage["items"][number];
+export type NotificationPage = Json<paths["/api/v1/notifications"]["get"]["responses"][200]>;
+export type Notification = NotificationPage["items"][number];

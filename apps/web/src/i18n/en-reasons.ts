@@ -51,6 +51,7 @@ export const reasons = {
   FOLLOWS_TOO_MANY: "One can follow {limit} people at most. Unfollow somebody first.",
   MESSAGE_INVALID: "A message has 1 to 2,000 characters.",
   STRANGER_LIMIT: "You can send {limit} messages until they answer, or until you follow each other.",
+  PUSH_SUBSCRIPTION_INVALID: "Your browser gave an address to which nothing can be pushed.",
   WRITES_TO_SELF: "You cannot write to yourself.",
   UPLOAD_NOT_FOUND: "The upload is no longer there. Please upload the file again.",
   UPLOAD_INCOMPLETE: "The upload stopped before its end. Send the file again.",

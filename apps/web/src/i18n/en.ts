@@ -1,5 +1,6 @@
 import { account, settings } from "./en-account.ts";
 import { moderation } from "./en-moderation.ts";
+import { notifications } from "./en-notifications.ts";
 import { pictures } from "./en-pictures.ts";
 import { reasons } from "./en-reasons.ts";
 import { comments, messages, social } from "./en-social.ts";
@@ -89,5 +90,6 @@ export const en = {
   ...messages,
   ...moderation,
   ...pictures,
+  ...notifications,
   reasons,
 };

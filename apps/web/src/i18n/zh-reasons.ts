@@ -48,6 +48,7 @@ export const reasons: Record<keyof typeof english, string> = {
   FOLLOWS_TOO_MANY: "最多关注 {limit} 人，请先取消关注一些人。",
   MESSAGE_INVALID: "私信需要 1 到 2000 个字符。",
   STRANGER_LIMIT: "对方回复或互相关注之前，最多发送 {limit} 条私信。",
+  PUSH_SUBSCRIPTION_INVALID: "浏览器给出的推送地址无效。",
   WRITES_TO_SELF: "不能给自己发私信。",
   UPLOAD_NOT_FOUND: "上传的文件已失效，请重新上传。",
   UPLOAD_INCOMPLETE: "上传中途断开了，请重新上传。",

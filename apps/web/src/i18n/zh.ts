@@ -2,6 +2,7 @@ import type { Dictionary } from "./dictionary.ts";
 import { spanIn } from "./format.ts";
 import { account, settings } from "./zh-account.ts";
 import { moderation } from "./zh-moderation.ts";
+import { notifications } from "./zh-notifications.ts";
 import { pictures } from "./zh-pictures.ts";
 import { reasons } from "./zh-reasons.ts";
 import { comments, messages, social } from "./zh-social.ts";
@@ -82,5 +83,6 @@ export const zh: Dictionary = {
   ...messages,
   ...moderation,
   ...pictures,
+  ...notifications,
   reasons,
 };

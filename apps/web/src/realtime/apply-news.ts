@@ -1,6 +1,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { createMessageCache } from "../messages/message-cache.ts";
 import type { Outbox } from "../messages/outbox.ts";
+import { NOTIFICATIONS } from "../notifications/notification-queries.ts";
 import type { Entry } from "./timeline.ts";
 
 const COUNT_MS = 300;
@@ -17,6 +18,8 @@ export function applyNews(cache: QueryClient, outbox: Pick<Outbox, "arrived">, o
       void cache.invalidateQueries({ queryKey: ["unread"] });
     }, COUNT_MS);
   }
+  /** A list that is shown is fetched anew, another when it is opened. */
+  const readAgain = () => void cache.invalidateQueries({ queryKey: NOTIFICATIONS });
   return {
     entries(entries: readonly Entry[]) {
       for (const { message, read, idempotencyKey } of entries) {
@@ -28,10 +31,13 @@ export function applyNews(cache: QueryClient, outbox: Pick<Outbox, "arrived">, o
         }
         if (read?.readerId === ownId) known.read(read.conversationId, read.upTo);
       }
-      if (entries.some(({ message, read }) => message || read?.readerId === ownId)) countUnread();
+      const isCounted = ({ message, read, notification }: Entry) =>
+        message || notification || read?.readerId === ownId;
+      if (entries.some(isCounted)) countUnread();
+      if (entries.some(({ notification }) => notification)) readAgain();
     },
     resync() {
-      for (const queryKey of [["unread"], ["conversations"], ["messages"]])
+      for (const queryKey of [["unread"], ["conversations"], ["messages"], NOTIFICATIONS])
         void cache.invalidateQueries({ queryKey });
     },
   };
