@@ -21,7 +21,7 @@ export function NewsWatch() {
   useEffect(() => {
     const { current: last } = before;
     before.current = data && { me, ...data };
-    if (!data || last?.me !== me) return;
+    if (!data || !last || last.me !== me) return;
     const news = [
       { count: data.notifications - last.notifications, say: t.newNotifications },
       { count: data.messages - last.messages, say: t.newMessages },
