@@ -46,11 +46,18 @@ describe("notifications in the browser", () => {
     body(await cleo.put(`/videos/${video}/like`), 204);
     await row(page, en.notified.like([named(cleo), named(ben)], 0, "0")).waitFor();
     body(await cleo.post<Schemas["Comment"]>(`/videos/${video}/comments`, { json: { text: "lovely" } }), 201);
-    await page.locator(".notification").first().getByText(en.notified.comment([named(cleo)], 0, "0")).waitFor();
+    await page
+      .locator(".notification")
+      .first()
+      .getByText(en.notified.comment([named(cleo)], 0, "0"))
+      .waitFor();
     expect(await page.locator('.notification[data-new="true"]').count()).toBeGreaterThan(1);
     await page.getByRole("button", { name: en.markAllSeen }).click();
     expect(await page.locator('.notification[data-new="true"]').count()).toBe(0);
-    await row(page, en.notified.comment([named(cleo)], 0, "0")).getByRole("link").first().click();
+    await row(page, en.notified.comment([named(cleo)], 0, "0"))
+      .getByRole("link")
+      .first()
+      .click();
     await page.locator(".comment", { hasText: "lovely" }).waitFor();
     expect(new URL(page.url()).pathname).toBe(`/video/${video}`);
   });
@@ -78,7 +85,9 @@ describe("notifications in the browser", () => {
     const tick = page.getByLabel(en.settingOf(en.inList, en.notificationKinds.follow));
     await tick.uncheck();
     await expect.poll(() => tick.isEnabled()).toBe(true);
-    expect(await page.getByLabel(en.settingOf(en.pushed, en.notificationKinds.follow)).isDisabled()).toBe(true);
+    expect(await page.getByLabel(en.settingOf(en.pushed, en.notificationKinds.follow)).isDisabled()).toBe(
+      true,
+    );
     await page.goto("/notifications");
     await page.getByText(en.noNotificationsTitle).waitFor();
   });
@@ -91,7 +100,9 @@ describe("notifications in the browser", () => {
     await page.goto("/settings");
     await page.getByRole("button", { name: en.pushOn }).waitFor();
     // Its push service is on the Internet: the test is the push service.
-    await page.evaluate(`navigator.serviceWorker.register("/push.js").then(() => navigator.serviceWorker.ready).then(() => {})`);
+    await page.evaluate(
+      `navigator.serviceWorker.register("/push.js").then(() => navigator.serviceWorker.ready).then(() => {})`,
+    );
     const registrations = new Promise<string>((resolve) => {
       devtools.on("ServiceWorker.workerRegistrationUpdated", ({ registrations: [one] }) => {
         if (one) resolve(one.registrationId);

@@ -80,7 +80,8 @@ const local = new Set([
 const acrossShards: Record<string, string> = {
   "interaction.share (code)": "a table of codes by code, written in the same transaction",
   "interaction.shared_picture (code)": "the same",
-  "message.push_subscription (endpoint_hash)": "a table of people by endpoint, written in the same transaction",
+  "message.push_subscription (endpoint_hash)":
+    "a table of people by endpoint, written in the same transaction",
   "user.account (name_key)": "a table of names by name_key, written in the same transaction",
   "video.video (author_id, upload_id)": "a table of published uploads by author_id, beside video.upload",
 };

@@ -48,9 +48,13 @@ describe.each(shapes)("notifications, %s", (shape) => {
       const { items } = await list(person);
       const own = items.filter(({ video }) => videoId === undefined || video?.id === videoId).map(short);
       last = own;
-      return JSON.stringify(own) === JSON.stringify(expected.map((one, i) => ({ ...own[i], ...one }))) || undefined;
+      return (
+        JSON.stringify(own) === JSON.stringify(expected.map((one, i) => ({ ...own[i], ...one }))) || undefined
+      );
     };
-    await until(`the list ${JSON.stringify(expected)}`, found).catch(() => expect(last).toMatchObject(expected));
+    await until(`the list ${JSON.stringify(expected)}`, found).catch(() =>
+      expect(last).toMatchObject(expected),
+    );
   };
   const people = (count: number) => Promise.all(Array.from({ length: count }, () => server.register()));
   /** What reaches a device, from now on. */
@@ -83,7 +87,11 @@ describe.each(shapes)("notifications, %s", (shape) => {
     for (const fan of fans) await like(fan, video);
     const latest = (...who: Person[]) => who.map(({ id }) => id);
     const [first, second, third, fourth, fifth] = fans as [Person, Person, Person, Person, Person];
-    await becomes(ada, [{ kind: "like", people: 5, actors: latest(fifth, fourth, third), seen: false }], video);
+    await becomes(
+      ada,
+      [{ kind: "like", people: 5, actors: latest(fifth, fourth, third), seen: false }],
+      video,
+    );
     await unlike(fifth, video);
     await done(third.put(`/videos/${video}/dislike`));
     await becomes(ada, [{ kind: "like", people: 3, actors: latest(fourth, second, first) }], video);
@@ -144,7 +152,14 @@ describe.each(shapes)("notifications, %s", (shape) => {
     await becomes(cleo, []);
     // On a video of somebody else's they can still write.
     await say(ben, video, `@${cleo.username}`, root.id);
-    await becomes(ada, [{ kind: "comment", people: 2 }, { kind: "like", people: 2 }], video);
+    await becomes(
+      ada,
+      [
+        { kind: "comment", people: 2 },
+        { kind: "like", people: 2 },
+      ],
+      video,
+    );
     expect((await list(cleo)).items).toEqual([]);
     await done(ada.put(`/users/${ben.id}/block`));
     await becomes(
@@ -238,7 +253,12 @@ describe.each(shapes)("notifications, %s", (shape) => {
       expectProblem(await ben.get(`/notifications?cursor=${cursor}`), 422, "CURSOR_INVALID");
     for (const json of [{}, { upTo: 5.5 }, { upTo: "x" }, { upTo: "0" }])
       expectProblem(await ben.put("/notifications/seen", { json }), 422, "INVALID_ARGUMENT");
-    for (const json of [{ likes: {} }, { like: true }, { like: { list: true } }, { like: { list: 1, push: true } }])
+    for (const json of [
+      { likes: {} },
+      { like: true },
+      { like: { list: true } },
+      { like: { list: 1, push: true } },
+    ])
       expectProblem(await ben.put("/notifications/settings", { json }), 422, "INVALID_ARGUMENT");
     await done(ben.put("/notifications/seen", { json: { upTo: "9223372036854775807" } }));
     expect(await list(ben)).toEqual({ items: [], nextCursor: null });
@@ -248,6 +268,10 @@ describe.each(shapes)("notifications, %s", (shape) => {
       ["GET", "/notifications/settings"],
       ["PUT", "/notifications/settings"],
     ] as const)
-      expectProblem(await server.api(method, path, method === "GET" ? {} : { json: {} }), 401, "LOGIN_REQUIRED");
+      expectProblem(
+        await server.api(method, path, method === "GET" ? {} : { json: {} }),
+        401,
+        "LOGIN_REQUIRED",
+      );
   });
 });

@@ -104,7 +104,9 @@ describe.each(shapes)("who sees what, %s", (shape) => {
     });
     commentId = body(comment, 201).id;
     // Of which the friend is told.
-    await done(ask("author", `/videos/${video.id}/comments/${commentId}/replies`, "POST", { text: "you too" }));
+    await done(
+      ask("author", `/videos/${video.id}/comments/${commentId}/replies`, "POST", { text: "you too" }),
+    );
     for (const what of ["like", "repost"]) await done(ask("friend", `/videos/${video.id}/${what}`, "PUT"));
     for (const viewer of names) await done(ask(viewer, `/videos/${video.id}/bookmark`, "PUT"));
     await arrived("public");

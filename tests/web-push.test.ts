@@ -75,14 +75,15 @@ describe.each(shapes)("web push, %s", (shape) => {
     await done(cleo.put(`/users/${ada.id}/follow`));
     for (const fan of fans) await like(fan, liked);
     const comment = { json: { text: "a secret" } };
-    const { id } = body(
-      await cleo.post<Schemas["Comment"]>(`/videos/${commented}/comments`, comment),
-      201,
-    );
+    const { id } = body(await cleo.post<Schemas["Comment"]>(`/videos/${commented}/comments`, comment), 201);
     const pushed = await pushedTo(endpoint, 2);
     expect(pushed.map(({ message }) => message?.kind).sort()).toEqual(["comment", "like"]);
     const about = (kind: string) => pushed.find(({ message }) => message?.kind === kind)!.message;
-    expect(about("comment")).toMatchObject({ name: cleo.session.user.name, videoId: commented, commentId: id });
+    expect(about("comment")).toMatchObject({
+      name: cleo.session.user.name,
+      videoId: commented,
+      commentId: id,
+    });
     expect(JSON.stringify(pushed)).not.toContain("secret");
     await done(ada.delete("/push/subscriptions", { json: { endpoint } }));
   });
@@ -145,7 +146,8 @@ describe.each(shapes)("web push, %s", (shape) => {
     const noPoint = Buffer.alloc(65, 4).toString("base64url");
     for (const p256dh of ["", "x", noPoint, `${good.keys.p256dh}A`])
       await refused({ ...good, keys: { ...good.keys, p256dh } });
-    for (const auth of ["", "x", `${good.keys.auth}A`]) await refused({ ...good, keys: { ...good.keys, auth } });
+    for (const auth of ["", "x", `${good.keys.auth}A`])
+      await refused({ ...good, keys: { ...good.keys, auth } });
     const long = `${good.endpoint}/${"x".repeat(1_100)}`;
     await refused({ ...good, endpoint: long }, "INVALID_ARGUMENT");
     await refused({ ...good, language: "tlh" }, "INVALID_ARGUMENT");
@@ -155,6 +157,10 @@ describe.each(shapes)("web push, %s", (shape) => {
       ["PUT", "/push/subscriptions"],
       ["DELETE", "/push/subscriptions"],
     ] as const)
-      expectProblem(await server.api(method, path, method === "GET" ? {} : { json: {} }), 401, "LOGIN_REQUIRED");
+      expectProblem(
+        await server.api(method, path, method === "GET" ? {} : { json: {} }),
+        401,
+        "LOGIN_REQUIRED",
+      );
   });
 });

@@ -2,7 +2,6 @@ import { sql } from "kysely";
 import { videoFailed } from "#contracts/events.ts";
 import type { VideoId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
-import { inTransaction } from "#platform/db/transaction.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";

@@ -22,7 +22,13 @@ test("only what is on the Internet, by https and at its usual port, is asked", a
     expect(isOutside(url, false), url).toBe(true);
   const others = [
     ...["http://push.example.org/", "https://push.example.org:8443/", "https://a:b@push.example.org/", "x"],
-    ...["https://127.0.0.1/", "https://2130706433/", "https://0x7f.1/", "https://[::1]/", "https://10.0.0.1/"],
+    ...[
+      "https://127.0.0.1/",
+      "https://2130706433/",
+      "https://0x7f.1/",
+      "https://[::1]/",
+      "https://10.0.0.1/",
+    ],
     ...["https://[::ffff:127.0.0.1]/", "https://169.254.169.254/", "file:///etc/passwd"],
   ];
   for (const url of others) expect(isOutside(url, false), url).toBe(false);

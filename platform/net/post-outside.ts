@@ -35,7 +35,8 @@ export async function postOutside(
   url: string,
   { headers, body, signal, allowPrivate }: Post,
 ): Promise<{ status: number; retryAfter: string | undefined }> {
-  if (!isOutside(url, allowPrivate)) throw new NotOutside(`${new URL(url).protocol}// address that is not asked`);
+  if (!isOutside(url, allowPrivate))
+    throw new NotOutside(`${new URL(url).protocol}// address that is not asked`);
   const send = allowPrivate && url.startsWith("http:") ? plainRequest : request;
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const asked = send(url, {

@@ -49,7 +49,8 @@ async function show(pushed) {
 
 async function open(place) {
   const pages = await clients.matchAll({ type: "window" });
-  const page = pages.find(({ url }) => new URL(url).pathname === new URL(place, location.origin).pathname) ?? pages[0];
+  const page =
+    pages.find(({ url }) => new URL(url).pathname === new URL(place, location.origin).pathname) ?? pages[0];
   if (!page) return clients.openWindow(place);
   await page.focus();
   page.postMessage({ open: place });

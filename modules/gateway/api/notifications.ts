@@ -110,7 +110,9 @@ export function notificationRoutes({
       },
       async (request) => {
         const wanted = request.body as Partial<Record<KindName, { list: boolean; push: boolean }>>;
-        const kinds = kindEntries.flatMap(([kind, name]) => (wanted[name] ? [{ kind, ...wanted[name] }] : []));
+        const kinds = kindEntries.flatMap(([kind, name]) =>
+          wanted[name] ? [{ kind, ...wanted[name] }] : [],
+        );
         return toApiSettings(await message.setNotificationSettings({ kinds }, callOf(request)));
       },
     );

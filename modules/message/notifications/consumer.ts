@@ -52,9 +52,12 @@ export function projectNotifications(
   done: (on: Transaction<Tables>, applied: Applied) => Promise<void>,
 ): Pick<ConsumeOptions<Tables, Type, Audiences>, "prepare" | "handle"> {
   return {
-    prepare: (events, { signal }) => askAudiences(clients, events, systemCall({ ...firstTrace(events), signal })),
+    prepare: (events, { signal }) =>
+      askAudiences(clients, events, systemCall({ ...firstTrace(events), signal })),
     async handle(on, events, { prepared: audiences }) {
-      const changes = events.flatMap((event) => changesOf(event as NotifyingEvent, audiences.get(event.position)));
+      const changes = events.flatMap((event) =>
+        changesOf(event as NotifyingEvent, audiences.get(event.position)),
+      );
       if (changes.length > 0) await done(on, await applyToLists(on, changes));
     },
   };
@@ -109,7 +112,11 @@ async function askAudiences(clients: Clients, events: EventOf<Type>[], call: Cal
   return audiences;
 }
 
-async function commentCandidates({ user }: Clients, events: EventOf<Type>[], call: Call): Promise<Candidate[]> {
+async function commentCandidates(
+  { user }: Clients,
+  events: EventOf<Type>[],
+  call: Call,
+): Promise<Candidate[]> {
   const written = events.flatMap((event) => (event.type === commented.name ? event : []));
   const names = written.map(({ message }) => message.mentionedNames.slice(0, maxMentioned));
   const nameKeys = [...new Set(names.flat())];
@@ -147,7 +154,10 @@ async function publicationCandidates(
   return found.flat();
 }
 
-async function eachOf<Item, Result>(items: readonly Item[], ask: (item: Item) => Promise<Result>): Promise<Result[]> {
+async function eachOf<Item, Result>(
+  items: readonly Item[],
+  ask: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
   const results: Result[] = [];
   for (let i = 0; i < items.length; i += atOnce)
     results.push(...(await Promise.all(items.slice(i, i + atOnce).map(ask))));

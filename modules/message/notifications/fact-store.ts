@@ -49,7 +49,10 @@ export async function applyChanges(
   isGone: (userId: string) => boolean,
 ): Promise<Touched[]> {
   const touched = new Map<string, Touched>();
-  const touch = (ref: NotificationRef, { videoId = "0", news = false, missing = 0 }: Partial<Touched> = {}) => {
+  const touch = (
+    ref: NotificationRef,
+    { videoId = "0", news = false, missing = 0 }: Partial<Touched> = {},
+  ) => {
     const { userId, kind, subjectId } = ref;
     const known = touched.get(keyOf(ref)) ?? { userId, kind, subjectId, videoId, news: false, missing: 0 };
     if (videoId !== "0") known.videoId = videoId;

@@ -24,7 +24,11 @@ export function notificationHandlers(
   const settingsOf = async (...[userId, call]: [string, Parameters<typeof store>[0]]) => {
     const { unlisted, unpushed } = await store(call).settings(userId);
     return {
-      kinds: allKinds.map((kind) => ({ kind, list: !unlisted.includes(kind), push: !unpushed.includes(kind) })),
+      kinds: allKinds.map((kind) => ({
+        kind,
+        list: !unlisted.includes(kind),
+        push: !unpushed.includes(kind),
+      })),
     };
   };
   return {

@@ -120,7 +120,9 @@ const anyChange: fc.Arbitrary<Change> = fc.oneof(
   { weight: 3, arbitrary: anyFact.map(remove) },
   {
     weight: 1,
-    arbitrary: pair.map(({ actorId, videoId }): Change => ({ what: "block", userId: authorOf(videoId), actorId })),
+    arbitrary: pair.map(
+      ({ actorId, videoId }): Change => ({ what: "block", userId: authorOf(videoId), actorId }),
+    ),
   },
   {
     weight: 1,

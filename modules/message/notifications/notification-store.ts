@@ -22,7 +22,11 @@ const ownTables = [
 /** Rows in one statement of a chore. */
 const chunk = 500;
 
-type Locked = Pick<Tables["notified"], "user_id"> & { position: string; unlisted: number[]; unpushed: number[] };
+type Locked = Pick<Tables["notified"], "user_id"> & {
+  position: string;
+  unlisted: number[];
+  unpushed: number[];
+};
 
 export interface NotificationRow {
   kind: number;
@@ -160,7 +164,9 @@ async function writeNews(
   wanted: readonly boolean[],
   nowMs: number,
 ): Promise<("now" | "later" | "never")[]> {
-  const { rows } = await sql<Pick<Tables["notification"], "user_id" | "kind" | "subject_id" | "untold" | "people">>`
+  const { rows } = await sql<
+    Pick<Tables["notification"], "user_id" | "kind" | "subject_id" | "untold" | "people">
+  >`
     insert into message.notification as n
       (user_id, kind, subject_id, video_id, position, at_ms, people, told_ms, untold)
     select w.user_id, w.kind, w.subject_id, w.video_id, w.position, coalesce(c.at_ms, ${nowMs}), c.people,
@@ -215,7 +221,8 @@ async function trimLists(
   positions: readonly string[],
 ): Promise<void> {
   const due = [...people.values()].filter(
-    ({ position }) => Number(position) > maxKept && (Number(position) % trimEvery) + positions.length >= trimEvery,
+    ({ position }) =>
+      Number(position) > maxKept && (Number(position) % trimEvery) + positions.length >= trimEvery,
   );
   if (due.length === 0) return;
   await sql`
@@ -332,7 +339,9 @@ export function notificationStore(db: Kysely<Tables>) {
     },
     /** Removes what is too old. */
     async expire(stopping: AbortSignal): Promise<void> {
-      await sql`delete from message.notification_gone_video where at_ms < ${Date.now() - goneKeptMs}`.execute(db);
+      await sql`delete from message.notification_gone_video where at_ms < ${Date.now() - goneKeptMs}`.execute(
+        db,
+      );
       for (let removed = chunk; removed === chunk && !stopping.aborted; ) {
         const { rows } = await sql<{ count: number }>`
           with old as (

@@ -49,7 +49,9 @@ const job = () =>
     own.db,
     store(),
     own.jobs,
-    { getUsers: async ({ ids }: { ids: string[] }) => ({ users: ids.map((id) => ({ id, name: "Ben" })) }) } as never,
+    {
+      getUsers: async ({ ids }: { ids: string[] }) => ({ users: ids.map((id) => ({ id, name: "Ben" })) }),
+    } as never,
     keys,
     { contact: "mailto:a@example.org", allowPrivate: true },
   );
@@ -97,7 +99,10 @@ test("of a notification each browser is told once a minute, however much is new"
   expect(first.map(({ kind }) => kind)).toEqual([pushKind, pushKind]);
   await happens(like("11", "3"), like("11", "4"));
   expect(await jobs()).toHaveLength(2);
-  await own.db.updateTable("notification").set({ pushed_ms: String(Date.now() - 1) }).execute();
+  await own.db
+    .updateTable("notification")
+    .set({ pushed_ms: String(Date.now() - 1) })
+    .execute();
   await forget();
   await happens(like("11", "5"));
   await happens(like("11", "6"));
@@ -106,7 +111,10 @@ test("of a notification each browser is told once a minute, however much is new"
   expect(next!.run_at.getTime()).toBeGreaterThan(Date.now() + 50_000);
   // Who has no browser here has no job.
   await forget();
-  await happens({ ...like("21", "3"), fact: { ...(like("21", "3") as { fact: object }).fact, userId: "2" } } as Change);
+  await happens({
+    ...like("21", "3"),
+    fact: { ...(like("21", "3") as { fact: object }).fact, userId: "2" },
+  } as Change);
   expect(await jobs()).toEqual([]);
 });
 

@@ -15,7 +15,7 @@ import { systemCall } from "#platform/rpc/system-call.ts";
 import type { Tables } from "../tables.ts";
 import type { NotificationRef } from "./fact-store.ts";
 import { kindNames } from "./kinds.ts";
-import { type PushKeys, type PushStore, pushesFor, type Pushed } from "./push-store.ts";
+import { type Pushed, type PushKeys, type PushStore, pushesFor } from "./push-store.ts";
 
 export interface PushConfig {
   /** Whom a push service writes to when something is wrong (RFC 8292): mailto: or https:. */
@@ -90,7 +90,11 @@ export function pushJob(
     const { language, people, videoId, commentId } = pushed;
     const video = videoId === "0" ? {} : { videoId };
     const comment = commentId === "0" ? {} : { commentId };
-    const who = { name: users[0].name, others: people - 1, ...(name === "follow" && { actorId: pushed.actorId }) };
+    const who = {
+      name: users[0].name,
+      others: people - 1,
+      ...(name === "follow" && { actorId: pushed.actorId }),
+    };
     return JSON.stringify({ id: `${name}-${subjectId}`, kind: name, language, ...who, ...video, ...comment });
   }
 
@@ -121,7 +125,12 @@ export function pushJob(
     try {
       const signal = AbortSignal.any([jobSignal, AbortSignal.timeout(sendMs)]);
       const { status, retryAfter } = await postOutside(endpoint, {
-        ...{ headers: headers as Record<string, string | number>, body: body as Buffer, signal, allowPrivate },
+        ...{
+          headers: headers as Record<string, string | number>,
+          body: body as Buffer,
+          signal,
+          allowPrivate,
+        },
       });
       if (status < 300) return "done";
       if (status === 429 || status >= 500) return { afterMs: afterMsOf(retryAfter) };

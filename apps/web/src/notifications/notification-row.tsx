@@ -33,7 +33,8 @@ export function NotificationRow({ item, isNew }: { item: Notification; isNew: bo
         {video && (
           <span className="notification-cover">
             {video.coverUrl && <img src={video.coverUrl} alt="" loading="lazy" />}
-            {!video.coverUrl && (video.kind === "pictures" ? <PicturesIcon size={22} /> : <PlayIcon size={22} />)}
+            {!video.coverUrl &&
+              (video.kind === "pictures" ? <PicturesIcon size={22} /> : <PlayIcon size={22} />)}
           </span>
         )}
       </Link>

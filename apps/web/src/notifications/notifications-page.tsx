@@ -13,8 +13,8 @@ import { SettingsIcon } from "../ui/icons.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import { usePageShown } from "../ui/use-page-shown.ts";
-import { NotificationRow } from "./notification-row.tsx";
 import { notificationsQuery } from "./notification-queries.ts";
+import { NotificationRow } from "./notification-row.tsx";
 import "./notifications.css";
 
 /** What concerns the viewer, the latest first. */

@@ -203,7 +203,8 @@ export const CommentIcon = (props: IconProps) => (
     />
   </Icon>
 );
-const bell = "M12 3.500a6 6 0 0 0-6 6c0 4.600-1.900 6.300-1.900 7.600h15.800c0-1.300-1.900-3-1.900-7.600a6 6 0 0 0-6-6z";
+const bell =
+  "M12 3.500a6 6 0 0 0-6 6c0 4.600-1.900 6.300-1.900 7.600h15.800c0-1.300-1.900-3-1.900-7.600a6 6 0 0 0-6-6z";
 const clapper = "M9.800 20.300a2.500 2.500 0 0 0 4.400 0";
 export const BellIcon = (props: IconProps) => (
   <Icon {...props}>
