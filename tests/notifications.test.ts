@@ -257,7 +257,7 @@ describe.each(shapes)("notifications, %s", (shape) => {
       { likes: {} },
       { like: true },
       { like: { list: true } },
-      { like: { list: 1, push: true } },
+      { like: { list: "maybe", push: true } },
     ])
       expectProblem(await ben.put("/notifications/settings", { json }), 422, "INVALID_ARGUMENT");
     await done(ben.put("/notifications/seen", { json: { upTo: "9223372036854775807" } }));

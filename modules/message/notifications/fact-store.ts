@@ -93,23 +93,29 @@ function runsOf(changes: readonly Change[]): (FactChange[] | Exclude<Change, Fac
   return runs;
 }
 
-/** Of each fact the last change counts; one that was removed before that is new. */
+/** A fact is there if it was added after it was last removed; then it is new, unless it had been there all the time. */
 async function applyFacts(on: Queryable<Tables>, changes: FactChange[], isGone: (userId: string) => boolean) {
-  const last = new Map(changes.map((change) => [factKey(change.fact), change]));
-  const removals = new Map(
-    changes.flatMap(({ what, fact }) => (what === "remove" ? [[factKey(fact), fact]] : [])),
-  );
-  const removed = await remove(on, [...removals.values()]);
-  const hadRow = new Set(removed.map((row) => `${row.user_id} ${row.kind} ${row.subject_id} ${row.fact_id}`));
-  const additions = new Set(changes.flatMap(({ what, fact }) => (what === "add" ? factKey(fact) : [])));
-  const missing = [...removals.values()].filter((fact) => {
+  const wanted = new Map<string, Fact>();
+  const unwanted = new Map<string, Fact>();
+  const additions = new Set<string>();
+  for (const { what, fact } of changes) {
     const key = factKey(fact);
-    return !hadRow.has(key) && !additions.has(key);
-  });
-  const wanted = [...last.values()].flatMap(({ what, fact }) =>
-    what === "add" && !isGone(fact.userId) ? fact : [],
+    if (what === "remove") {
+      wanted.delete(key);
+      unwanted.set(key, fact);
+    } else {
+      additions.add(key);
+      if (!wanted.has(key)) wanted.set(key, fact);
+    }
+  }
+  const removed = await remove(on, [...unwanted.values()]);
+  const had = new Set(removed.map((row) => `${row.user_id} ${row.kind} ${row.subject_id} ${row.fact_id}`));
+  const missing = [...unwanted].flatMap(([key, fact]) => (had.has(key) || additions.has(key) ? [] : fact));
+  const added = await add(
+    on,
+    [...wanted.values()].filter(({ userId }) => !isGone(userId)),
   );
-  return { removed, missing, added: await add(on, wanted) };
+  return { removed, missing, added };
 }
 
 function columns(facts: readonly Fact[]) {

@@ -6,6 +6,7 @@ import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, PerCall, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { isTransient } from "#platform/events/transient-error.ts";
+import { isId } from "#platform/ids/snowflake.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { JobKind } from "#platform/jobs/workers.ts";
 import { isOutside, NotOutside, postOutside } from "#platform/net/post-outside.ts";
@@ -161,8 +162,8 @@ export function pushHandlers(
     getPushKey: async () => ({ publicKey: (await keysOf()).publicKey }),
     async putPushSubscription({ endpoint, p256dh, auth, sessionId, language }, call) {
       const userId = requireCaller(call);
-      if (endpoint.length > maxEndpointLength || !isOutside(endpoint, allowPrivate) || !areKeys(p256dh, auth))
-        throw refusal("PUSH_SUBSCRIPTION_INVALID");
+      const isOne = endpoint.length <= maxEndpointLength && isOutside(endpoint, allowPrivate);
+      if (!isOne || !areKeys(p256dh, auth) || !isId(sessionId)) throw refusal("PUSH_SUBSCRIPTION_INVALID");
       await store(call).put(userId, sessionId, language === "zh" ? "zh" : "en", { endpoint, p256dh, auth });
       return {};
     },
