@@ -28,17 +28,18 @@ const factKey = (fact: Fact) => `${keyOf(fact)} ${fact.factId}`;
 export async function peopleOf(on: Queryable<Tables>, changes: readonly Change[]): Promise<string[]> {
   const videoIds = changes.flatMap((change) => (change.what === "video-gone" ? change.videoId : []));
   const threadIds = changes.flatMap((change) => (change.what === "comment-gone" ? change.threadId : []));
+  const named = changes.flatMap((change) => {
+    if (change.what === "add" || change.what === "remove") return change.fact.userId;
+    if (change.what === "video-gone") return change.authorId;
+    return change.what === "comment-gone" ? [] : change.userId;
+  });
+  if (videoIds.length + threadIds.length === 0) return [...new Set(named)];
   const { rows } = await sql<{ user_id: string }>`
     select user_id from message.notification where video_id = any(${videoIds}::int8[]) and video_id <> 0
     union
     select user_id from message.notification_fact where thread_id = any(${threadIds}::int8[]) and thread_id <> 0`.execute(
     on,
   );
-  const named = changes.flatMap((change) => {
-    if (change.what === "add" || change.what === "remove") return change.fact.userId;
-    if (change.what === "video-gone") return change.authorId;
-    return change.what === "comment-gone" ? [] : change.userId;
-  });
   return [...new Set([...named, ...rows.map((row) => row.user_id)])];
 }
 

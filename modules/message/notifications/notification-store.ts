@@ -12,7 +12,7 @@ export const tellEveryMs = 5_000;
 export const maxFacts = 1_000;
 /** How many a person keeps, and for how long. */
 const maxKept = 500;
-const trimEvery = 50;
+const trimEvery = 25;
 const keptMs = 90 * 24 * 3_600_000;
 /** Longer than events are kept, so that none about a video comes later. */
 const goneKeptMs = 30 * 24 * 3_600_000;
@@ -99,14 +99,17 @@ export async function applyToLists(
   if (news.length === 0) return { heads: [], waits: false, news };
   const positions = await nextPositions(on, news, people);
   const wants = ({ userId, kind }: NotificationRef) => !people.get(userId)!.unlisted.includes(kind);
-  const told = await writeNews(on, news, positions, news.map(wants), nowMs);
-  const isDue = (one: NotificationRef, i: number) => wants(one) && told[i] === "now";
-  await trimFacts(on, news);
+  const written = await writeNews(on, news, positions, news.map(wants), nowMs);
+  const isDue = (one: NotificationRef, i: number) => wants(one) && written[i]!.told === "now";
+  // Of few people there are seldom many facts.
+  const mayBeFull = (_: unknown, i: number) =>
+    written[i]!.people > maxFacts || Number(positions[i]) % trimEvery === 0;
+  await trimFacts(on, news.filter(mayBeFull));
   await trimLists(on, people, positions);
   const entries = news.filter(isDue).map((one) => entryOf(one, nowMs));
   const heads = entries.length > 0 ? await append(on, entries) : [];
   const pushed = news.filter((one) => wants(one) && !people.get(one.userId)!.unpushed.includes(one.kind));
-  return { heads, waits: told.includes("later"), news: pushed };
+  return { heads, waits: written.some(({ told }) => told === "later"), news: pushed };
 }
 
 function entryOf({ userId, kind, subjectId }: NotificationRef, atMs: number): NewEntry {
@@ -163,7 +166,7 @@ async function writeNews(
   positions: readonly string[],
   wanted: readonly boolean[],
   nowMs: number,
-): Promise<("now" | "later" | "never")[]> {
+): Promise<{ told: "now" | "later" | "never"; people: number }[]> {
   const { rows } = await sql<
     Pick<Tables["notification"], "user_id" | "kind" | "subject_id" | "untold" | "people">
   >`
@@ -184,12 +187,13 @@ async function writeNews(
   const byName = new Map(rows.map((row) => [`${row.user_id} ${row.kind} ${row.subject_id}`, row]));
   return news.map(({ userId, kind, subjectId }) => {
     const { untold, people } = byName.get(`${userId} ${kind} ${subjectId}`)!;
-    return untold ? "later" : people === "0" ? "never" : "now";
+    return { told: untold ? "later" : people === "0" ? "never" : "now", people: Number(people) };
   });
 }
 
 /** Of very many facts the oldest become a number: of the people of whom none is left. */
 async function trimFacts(on: Queryable<Tables>, news: readonly NotificationRef[]): Promise<void> {
+  if (news.length === 0) return;
   await sql`
     with full_ones as materialized (
       select n.user_id, n.kind, n.subject_id from unnest(${names(news)}) as n(user_id, kind, subject_id)
