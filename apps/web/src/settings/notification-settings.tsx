@@ -26,6 +26,9 @@ export function NotificationSettings() {
       take(api.PUT("/api/v1/notifications/settings", { body: { [kind]: to } })),
     onSuccess: (settings) => cache.setQueryData(NOTIFICATION_SETTINGS, settings),
   });
+  /** As it was chosen, also while that is on its way. */
+  const chosen = (kind: Kind) =>
+    change.isPending && change.variables.kind === kind ? change.variables.to : data?.[kind];
   return (
     <section className="card" id="notifications" aria-labelledby="notifications-head">
       <h2 id="notifications-head">{t.notificationSettings}</h2>
@@ -48,7 +51,7 @@ export function NotificationSettings() {
                     <label>
                       <input
                         type="checkbox"
-                        checked={data[kind][way]}
+                        checked={chosen(kind)?.[way] ?? false}
                         disabled={change.isPending || (way === "push" && !data[kind].list)}
                         onChange={({ target }) =>
                           change.mutate({ kind, to: { ...data[kind], [way]: target.checked } })
