@@ -146,13 +146,16 @@ const anyChange: fc.Arbitrary<Change> = fc.oneof(
   },
 );
 
-test("however what happened is cut into batches, the lists are those of one after the other", async () => {
+test("however what happened is cut into batches, and told again, the lists are those of one after the other", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.array(anyChange, { minLength: 1, maxLength: 12 }), { maxLength: 5 }),
-      async (batches) => {
+      fc.boolean(),
+      async (batches, again) => {
         await clear();
         for (const batch of batches) await apply(batch);
+        // As when an operator resets the group.
+        if (again) await apply(batches.flat());
         const expected = model(batches.flat());
         for (const userId of people) {
           expect(await listOf(userId)).toEqual(expected(userId));
