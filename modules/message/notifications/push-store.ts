@@ -7,7 +7,7 @@ import type { Tables } from "../tables.ts";
 import type { NotificationRef } from "./fact-store.ts";
 
 /** Browsers of one person. */
-export const maxSubscriptions = 20;
+const maxSubscriptions = 20;
 /** The client says it again whenever it starts; a session that is not used for so long has ended. */
 const keptMs = 30 * 24 * 3_600_000;
 
