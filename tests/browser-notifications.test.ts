@@ -92,7 +92,7 @@ describe("notifications in the browser", () => {
     await page.getByText(en.noNotificationsTitle).waitFor();
   });
 
-  test("what is pushed is shown while no page is in view, and opens where it happened", async () => {
+  test("what is pushed is shown while no page is in view, with the place to which it leads", async () => {
     const ada = await server.register();
     const visitor = await sit(ada, "desk");
     const { page, devtools } = visitor;
