@@ -30,6 +30,7 @@ import {
   AccountRefusedSchema,
   AccountRemovedSchema,
   VideoDeletedSchema,
+  VideoFailedSchema,
   VideoHeldChangedSchema,
   VideoImprovedSchema,
   VideoPublishedSchema,
@@ -59,6 +60,7 @@ export const videoVisibilityChanged = event(
   (video) => video.videoId,
 );
 export const videoDeleted = event("video.deleted.v1", VideoDeletedSchema, (video) => video.videoId);
+export const videoFailed = event("video.failed.v1", VideoFailedSchema, (video) => video.videoId);
 export const accountRefused = event(
   "video.account_refused.v1",
   AccountRefusedSchema,

@@ -348,6 +348,12 @@ export const reasons = {
   },
   INVITATION_NOT_FOUND: { kind: "not-found", says: "This invitation does not exist any more." },
 
+  // Notifications.
+  PUSH_SUBSCRIPTION_INVALID: {
+    kind: "invalid",
+    says: "This is no subscription that messages can be pushed to: it has an https address on the Internet, and two keys.",
+  },
+
   // Commands and settings.
   ARGUMENT_INVALID: {
     kind: "invalid",

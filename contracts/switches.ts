@@ -15,7 +15,8 @@ export const switches = {
   "people-lists": "who a person follows, is followed by, or is friends with",
   comments: "comments, and writing them",
   messages: "messages, and writing them",
-  unread: "the number of unread messages",
+  notifications: "the list of what concerns a person",
+  unread: "the numbers of unread messages and notifications",
   uploads: "sending films and publishing them",
   registration: "new accounts",
 } as const;

@@ -79,6 +79,7 @@ describe("axe", () => {
     ["/me", ".tile"],
     ["/me?tab=likes", ".tile"],
     ["/hot", "main h1"],
+    ["/notifications", ".notification"],
     ["/messages", ".conversation"],
     [`/messages/${bob.id}`, ".bubble"],
     ["/settings", ".devices li"],

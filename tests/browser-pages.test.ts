@@ -101,6 +101,7 @@ describe("the pages of the web client", () => {
     body(await bob.post(`/videos/${videoId}/comments`, { json: { text: "A comment" } }), 201);
     body(await bob.post(`/conversations/${ada.id}/messages`, { json: { content: "A message" } }), 201);
     const social = [
+      "/notifications",
       "/messages",
       `/messages/${bob.id}`,
       `/user/${ada.id}/followers`,

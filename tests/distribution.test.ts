@@ -30,7 +30,13 @@ const distributedBy: Record<string, string> = {
   "message.conversation": "user_id",
   // A conversation's two people, the one with the lower id first.
   "message.message": "low_id",
+  "message.notification": "user_id",
+  "message.notification_block": "user_id",
+  "message.notification_fact": "user_id",
+  "message.notification_gone_video": "video_id",
+  "message.notified": "user_id",
   "message.person": "user_id",
+  "message.push_subscription": "user_id",
   "message.timeline": "user_id",
   "relation.block": "blocker_id",
   "relation.follow": "follower_id",
@@ -59,7 +65,7 @@ const local = new Set([
     "events.partitioning",
   ],
   ...["feed.delivery", "feed.job", "feed.pull_clock", "feed.rebuild", "ids.node_lease", "interaction.job"],
-  ...["lease.installation", "lease.process", "message.epoch", "message.job"],
+  ...["lease.installation", "lease.process", "message.epoch", "message.job", "message.push_key"],
   // New followers of the last 24 hours.
   ...[
     "relation.hot_follow",
@@ -74,6 +80,8 @@ const local = new Set([
 const acrossShards: Record<string, string> = {
   "interaction.share (code)": "a table of codes by code, written in the same transaction",
   "interaction.shared_picture (code)": "the same",
+  "message.push_subscription (endpoint_hash)":
+    "a table of people by endpoint, written in the same transaction",
   "user.account (name_key)": "a table of names by name_key, written in the same transaction",
   "video.video (author_id, upload_id)": "a table of published uploads by author_id, beside video.upload",
 };

@@ -48,7 +48,12 @@ const rows = [
     evening: 60,
     routes: ["POST /api/v1/conversations/:userId/messages", "POST /douyin/message/action"],
   },
-  { burst: 600, perMinute: 300, evening: 200, routes: ["PUT /api/v1/conversations/:userId/read"] },
+  {
+    burst: 600,
+    perMinute: 300,
+    evening: 200,
+    routes: ["PUT /api/v1/conversations/:userId/read", "PUT /api/v1/notifications/seen"],
+  },
   {
     burst: 60,
     perMinute: 20,

@@ -105,6 +105,7 @@ describe("douya doctor --recount, while a server runs", () => {
       "interaction last floor of videos": "update interaction.video set last_floor = 0",
       "interaction last sequence of videos": "update interaction.video set last_sequence = 0",
       "interaction last floor of replies": "update interaction.comment set last_reply_floor = 0",
+      "message people of notifications": "update message.notification set people = people + 1",
       "message unread in conversations": "update message.conversation set unread = unread + 1",
       "message unread of people": "update message.person set unread = unread + 10000",
       "message latest of conversations": "update message.conversation set last_id = last_id - 1",

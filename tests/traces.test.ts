@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import * as events from "#contracts/events.ts";
 import { queryOnce } from "#platform/testing/query-once.ts";
-import { freshClip } from "./harness/clips.ts";
+import { cutOffClip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
@@ -28,8 +28,8 @@ describe.each(shapes)("traces, %s", (shape) => {
     return (await queryOnce(server.deployment.databaseUrl, sql)).map((row) => (row as { type: string }).type);
   }
 
-  async function publish(person: Person): Promise<[Schemas["Video"], string]> {
-    const upload = body(await person.upload(freshClip()), 201);
+  async function publish(person: Person, file = freshClip()): Promise<[Schemas["Video"], string]> {
+    const upload = body(await person.upload(file), 201);
     const trace = newTrace();
     const sent = { json: { uploadId: upload.id, title: "A title" }, headers: inTrace(trace) };
     const { id } = body(await person.post<Schemas["Video"]>("/videos", sent), 201);
@@ -89,6 +89,13 @@ describe.each(shapes)("traces, %s", (shape) => {
       const { downloadUrl } = body(await bob.get<Schemas["Video"]>(`/videos/${video.id}`));
       expect((await fetch(downloadUrl!, { headers: inTrace(trace) })).status).toBe(200);
       expect(await eventsOf(trace)).toEqual([events.downloaded.name]);
+    },
+  ]);
+  steps.push([
+    "a video that cannot be made",
+    async () => {
+      const [{ state }, trace] = await publish(bob, cutOffClip());
+      expect([state, await eventsOf(trace)]).toEqual(["failed", [events.videoFailed.name]]);
     },
   ]);
   step("a comment", ofVideo("/comments"), { method: "post", json: comment }, events.commented);

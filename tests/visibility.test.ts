@@ -103,6 +103,10 @@ describe.each(shapes)("who sees what, %s", (shape) => {
       text: "hi",
     });
     commentId = body(comment, 201).id;
+    // Of which the friend is told.
+    await done(
+      ask("author", `/videos/${video.id}/comments/${commentId}/replies`, "POST", { text: "you too" }),
+    );
     for (const what of ["like", "repost"]) await done(ask("friend", `/videos/${video.id}/${what}`, "PUT"));
     for (const viewer of names) await done(ask(viewer, `/videos/${video.id}/bookmark`, "PUT"));
     await arrived("public");
@@ -174,6 +178,14 @@ describe.each(shapes)("who sees what, %s", (shape) => {
     "friend's reposts": {
       sees: (viewer) => list(viewer, `/users/${people.friend.id}/reposts`),
       may: inPublicFeed,
+    },
+    "friend's notifications": {
+      async sees(viewer) {
+        const { items } = body(await ask<Page<Schemas["Notification"]>>(viewer, "/notifications"));
+        return items.some((item) => item.video?.id === video.id);
+      },
+      may: notGuests(maySee),
+      only: ["friend"],
     },
     comments: { sees: (viewer) => there(ask(viewer, `${target()}/comments`)), may: maySee },
     replies: {

@@ -52,6 +52,22 @@ const keys = {
     "Where clients connect for what reaches them while it happens, each with its share: wss://a.example.org=2,wss://b.example.org=1; empty: where they ask.",
     realtimeUrls,
   ),
+  pushContact: key(
+    "DOUYA_PUSH_CONTACT",
+    "",
+    "Whom push services write to when something is wrong: mailto:admin@example.org or an https URL; empty: DOUYA_PUBLIC_URL.",
+    (value) => {
+      if (value && !/^(mailto:[^@\s]+@[^@\s]+|https:\/\/\S+)$/.test(value))
+        throw new Error("must be like mailto:admin@example.org or https://example.org");
+      return value;
+    },
+  ),
+  pushPrivate: key(
+    "DOUYA_PUSH_PRIVATE",
+    "off",
+    "Whether pushes may go to addresses in our own network and by plain http: on for tests only.",
+    onOff,
+  ),
   limits: key("DOUYA_LIMITS", "on", "Rate limits; off for load tests only.", onOff),
   timeZone: key(
     "DOUYA_TZ",

@@ -49,7 +49,11 @@ export const table: Record<string, ModuleEntry> = {
     }),
   ),
   interaction: entry(interactionModule, () => ({})),
-  message: entry(messageModule, () => ({})),
+  message: entry(messageModule, ({ clusterSecret: secret, publicUrl, pushContact, pushPrivate }) => ({
+    secret,
+    contact: pushContact || (publicUrl.startsWith("https:") ? publicUrl : "https://douya.invalid"),
+    allowPrivate: pushPrivate,
+  })),
   feed: entry(feedModule, ({ feedPullFollowers, feedMaxSources }) => ({
     pullFollowers: feedPullFollowers,
     maxSources: feedMaxSources,

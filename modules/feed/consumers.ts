@@ -14,9 +14,9 @@ import type { ConsumeOptions } from "#platform/events/consumer/consumer.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import { systemCall } from "#platform/rpc/system-call.ts";
 import { type Authored, isLarge, namedOrAll } from "./rules.ts";
 import type { FeedStore } from "./store.ts";
-import { systemCall } from "./system-call.ts";
 import type { Tables } from "./tables.ts";
 
 export const inboxEvents = [

@@ -2,9 +2,9 @@ import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { isTransient } from "#platform/events/transient-error.ts";
 import type { JobKind } from "#platform/jobs/workers.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import { systemCall } from "#platform/rpc/system-call.ts";
 import { deliveryPage } from "./rules.ts";
 import type { FeedStore } from "./store.ts";
-import { systemCall } from "./system-call.ts";
 
 /** Fans a video out to its author's followers, page by page. Continues where it was after an interruption. */
 export function deliverVideo(

@@ -3,10 +3,10 @@ import { type RelationService, Relationship } from "#contracts/gen/relation_pb.t
 import type { ConsumeOptions } from "#platform/events/consumer/consumer.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import { systemCall } from "#platform/rpc/system-call.ts";
 import type { ReaderOfAuthor } from "./inbox-rows.ts";
 import { namedOrAll } from "./rules.ts";
 import type { FeedStore } from "./store.ts";
-import { systemCall } from "./system-call.ts";
 import type { Tables } from "./tables.ts";
 
 export const interestEvents = [reacted, commented] as const;

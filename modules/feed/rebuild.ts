@@ -2,9 +2,9 @@ import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { type VideoService, Visibility } from "#contracts/gen/video_pb.ts";
 import type { Job, JobKind } from "#platform/jobs/workers.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import { systemCall } from "#platform/rpc/system-call.ts";
 import type { Noted, RebuildStore } from "./rebuild-store.ts";
 import { isLarge } from "./rules.ts";
-import { systemCall } from "./system-call.ts";
 
 const page = 100;
 

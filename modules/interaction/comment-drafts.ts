@@ -41,6 +41,8 @@ interface Target {
   rootId: string;
   /** Set if it answers a reply and not the comment itself. */
   replyToUserId: string | null;
+  /** The author of what is answered. */
+  answeredUserId: string;
   /** Shared by all drafts under the same comment: the last floor number given there. */
   floors: { last: bigint };
 }
@@ -54,9 +56,10 @@ export async function findTargets(on: Transaction<Tables>, drafts: Draft[]): Pro
     id: string;
     root_id: string;
     reply_to_user_id: string | null;
+    author_id: string;
     last_floor: string;
   }>`
-    select t.video_id, t.id, r.id as root_id, case when t.root_id is not null then t.author_id end as reply_to_user_id,
+    select t.video_id, t.id, t.author_id, r.id as root_id, case when t.root_id is not null then t.author_id end as reply_to_user_id,
       r.last_reply_floor as last_floor
     from unnest(${replies.map((draft) => draft.videoId)}::int8[], ${replies.map((draft) => draft.replyToId)}::int8[])
       as d(video_id, id)
@@ -69,7 +72,12 @@ export async function findTargets(on: Transaction<Tables>, drafts: Draft[]): Pro
       floors.set(row.root_id, last);
       return [
         `${row.video_id} ${row.id}`,
-        { rootId: row.root_id, replyToUserId: row.reply_to_user_id, floors: last },
+        {
+          rootId: row.root_id,
+          replyToUserId: row.reply_to_user_id,
+          answeredUserId: row.author_id,
+          floors: last,
+        },
       ];
     }),
   );

@@ -7,6 +7,7 @@ import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Emit } from "#platform/events/event-type.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
+import { mentionedNames } from "#platform/text/entities.ts";
 import { type Draft, findKnown, findTargets, insert, keyOf, number, targetOf } from "./comment-drafts.ts";
 import { commentLists } from "./comment-lists.ts";
 import { lockPeople } from "./person-rows.ts";
@@ -58,7 +59,7 @@ export function commentStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             );
             const known = await findKnown(transaction, drafts);
             const targets = await findTargets(transaction, drafts);
-            const added: { row: CommentRow; traceId: string | undefined }[] = [];
+            const added: { row: CommentRow; answeredUserId: string; traceId: string | undefined }[] = [];
             const results = drafts.map((draft): CommentRow | Refusal => {
               const video = videos.get(draft.videoId);
               if (!video) return "video-gone";
@@ -70,14 +71,15 @@ export function commentStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
               const target = draft.replyToId === undefined ? undefined : targets.get(targetOf(draft));
               if (draft.replyToId !== undefined && !target) return "not-found";
               const row = number(draft, video, target);
-              added.push({ row, traceId: draft.traceId });
+              added.push({ row, answeredUserId: target?.answeredUserId ?? "", traceId: draft.traceId });
               return row;
             });
             const rows = added.map(({ row }) => row);
             if (rows.length > 0) await insert(transaction, rows);
-            for (const { row, traceId } of added) {
+            for (const { row, answeredUserId, traceId } of added) {
               const videoAuthorId = videos.get(row.video_id)!.author_id;
-              emit(commented, { ...nameOf(row), videoAuthorId }, traceId);
+              const mentioned = { mentionedNames: mentionedNames(row.text) };
+              emit(commented, { ...nameOf(row), videoAuthorId, answeredUserId, ...mentioned }, traceId);
             }
             return results;
           }),

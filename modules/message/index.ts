@@ -1,12 +1,14 @@
 import { MessageService } from "#contracts/gen/message_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
+import { VideoService } from "#contracts/gen/video_pb.ts";
 import { timelineSignal, writeHeads } from "#contracts/timelines.ts";
 import { perCall } from "#platform/db/database.ts";
 import { rebuildJob, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
 import { only } from "#platform/rpc/service.ts";
+import { sealedBy } from "#platform/seal/key-seal.ts";
 import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { groupLists } from "./group-lists.ts";
@@ -21,6 +23,8 @@ import { readHandlers } from "./handlers/read.ts";
 import { readTimelines } from "./handlers/read-timelines.ts";
 import { send } from "./handlers/send.ts";
 import { migrations } from "./migrations.ts";
+import type { PushConfig } from "./notifications/push.ts";
+import { startNotifications } from "./notifications/start.ts";
 import { counts } from "./recount.ts";
 import { removeGroup } from "./remove-group.ts";
 import { sendStore } from "./send-store.ts";
@@ -30,11 +34,20 @@ import { type Head, timelineStore } from "./timeline-store.ts";
 
 const expireEveryMs = 3_600_000;
 
-/** Conversations of two people and in groups, and the timelines of what reaches each person. */
-export const messageModule = defineModule<object, Tables>()({
+export interface MessageConfig extends PushConfig {
+  /** The secret that the processes of the installation share; the keys for push services are sealed with it. */
+  secret: string;
+}
+
+/** Conversations of two people and in groups, notifications, and the timelines of what reaches each person. */
+export const messageModule = defineModule<MessageConfig, Tables>()({
   name: "message",
   service: MessageService,
-  calls: { user: only(UserService, "getUsers"), relation: only(RelationService, "getStandings") },
+  calls: {
+    user: only(UserService, "getUsers", "findUsers"),
+    relation: only(RelationService, "getRelations", "getStandings"),
+    video: only(VideoService, "getVideos"),
+  },
   // The two rows of a conversation are locked where its messages meet. Ids are not checked yet.
   affinity: {
     send: ({ receiverId }, { callerId }) => conversation(callerId, receiverId),
@@ -44,7 +57,7 @@ export const messageModule = defineModule<object, Tables>()({
   migrations,
   recount: counts,
   readModels: { timelines: { group: "message.accounts" } },
-  async start({ db, clients, ids, events, signals, jobs, log }) {
+  async start({ config, db, clients, ids, events, signals, jobs, log }) {
     const reached = (heads: Head[]) => {
       if (heads.length > 0) void signals.tell(timelineSignal, writeHeads(heads));
     };
@@ -53,17 +66,23 @@ export const messageModule = defineModule<object, Tables>()({
     const writerOf = (until: typeof db): GroupWriter => ({ db: until, ids, events, reached });
     const groups = perCall(db, (until) => groupStore(writerOf(until), jobs));
     const lists = perCall(db, groupLists);
+    const notifications = startNotifications({
+      ...{ db, events, jobs, clients, reached, log },
+      seal: sealedBy(config.secret, "push"),
+      push: config,
+    });
     const workers = jobs.work({
       kinds: {
         [rebuildKind]: rebuildJob(db, timelines.lasting.rebuild),
         [removeGroupKind]: removeGroup(db),
+        ...notifications.jobKinds,
       },
-      concurrency: 1,
+      concurrency: 4,
     });
     const stopExpiry = repeatEvery(expireEveryMs, timelines.lasting.expire, (error) =>
       log.warn({ err: error }, "could not remove old entries of timelines"),
     );
-    const erasures = consumeErasures(events, perCall(db, accountErasureStore), groups);
+    const erasures = consumeErasures(events, perCall(db, accountErasureStore), groups, notifications.store);
     return {
       handlers: {
         send: send(
@@ -75,13 +94,15 @@ export const messageModule = defineModule<object, Tables>()({
         markRead: markRead(store, reached),
         readTimelines: readTimelines(timelines),
         muteConversation: muteConversation(store, reached),
-        ...readHandlers(store.reading, lists.reading),
+        ...readHandlers(store.reading, lists.reading, notifications.store.reading),
         ...groupHandlers(groups, lists.reading, clients.user, clients.relation),
         ...groupEntranceHandlers(groups, lists.reading),
+        ...notifications.handlers,
       },
       async stop() {
         await workers.stop();
         await stopExpiry();
+        await notifications.stop();
         await erasures.stop();
       },
     };

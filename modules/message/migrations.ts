@@ -147,4 +147,85 @@ export const migrations: Migrations = {
   `,
   "0004-what-one-said-in-groups+":
     "create index concurrently if not exists message_in_group on message.message (sender_id, high_id, id) where low_id = 0",
+  "0006-notifications+": `
+    -- Whom something concerned once, and up to where they have seen it.
+    create table message.notified (
+      user_id int8 primary key,
+      -- Of the latest news; each has the next one.
+      position int8 not null default 0,
+      seen int8 not null default 0,
+      -- The kinds that the person does not want in the list, or not pushed.
+      unlisted int2[] not null default '{}',
+      unpushed int2[] not null default '{}'
+    ) with (fillfactor = 70);
+    -- Everything of one kind about one thing, as one.
+    create table message.notification (
+      user_id int8 not null,
+      -- modules/message/notifications/kinds.ts
+      kind int2 not null,
+      subject_id int8 not null,
+      -- 0: it is about none.
+      video_id int8 not null,
+      position int8 not null,
+      -- Of the latest fact.
+      at_ms int8 not null,
+      -- The people of its facts, and those whose facts are not kept any more.
+      people int8 not null,
+      beyond int8 not null default 0,
+      -- When the person's devices were told last, and whether something is new since then.
+      told_ms int8 not null,
+      untold boolean not null,
+      pushed_ms int8 not null default 0,
+      primary key (user_id, kind, subject_id)
+    ) with (fillfactor = 70);
+    create index notification_latest on message.notification (user_id, position);
+    create index notification_video on message.notification (video_id) where video_id <> 0;
+    create index notification_untold on message.notification (told_ms) where untold;
+    create index notification_old on message.notification (at_ms);
+    create table message.notification_fact (
+      user_id int8 not null,
+      kind int2 not null,
+      subject_id int8 not null,
+      fact_id int8 not null,
+      actor_id int8 not null,
+      -- The comment under which it stands, or which it is. 0: none.
+      thread_id int8 not null,
+      at_ms int8 not null,
+      primary key (user_id, kind, subject_id, fact_id)
+    );
+    create index notification_fact_actor on message.notification_fact (user_id, actor_id);
+    create index notification_fact_thread on message.notification_fact (thread_id) where thread_id <> 0;
+    -- Whose acts are not told to whom.
+    create table message.notification_block (
+      user_id int8 not null,
+      actor_id int8 not null,
+      primary key (user_id, actor_id)
+    );
+    -- What is told of them later than that they are gone is not told; removed when no such event is left.
+    create table message.notification_gone_video (
+      video_id int8 primary key,
+      at_ms int8 not null
+    );
+    create index notification_gone_video_old on message.notification_gone_video (at_ms);
+    -- Browsers that asked to be told while no page is open (RFC 8030).
+    create table message.push_subscription (
+      user_id int8 not null,
+      -- SHA-256 of the endpoint. Who knows the endpoint and the keys can show something there, so these are sealed.
+      endpoint_hash text not null,
+      sealed bytea not null,
+      session_id int8 not null,
+      language text not null,
+      renewed_ms int8 not null,
+      primary key (user_id, endpoint_hash)
+    );
+    create unique index push_subscription_endpoint on message.push_subscription (endpoint_hash);
+    create index push_subscription_session on message.push_subscription (session_id);
+    create index push_subscription_old on message.push_subscription (renewed_ms);
+    -- One row: by what push services know this installation (RFC 8292). The private half is sealed.
+    create table message.push_key (
+      is_only boolean primary key default true check (is_only),
+      public_key text not null,
+      sealed bytea not null
+    );
+  `,
 };

@@ -29,7 +29,7 @@ export function toGroup(row: SeenGroup) {
   };
 }
 
-export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, message }: EntryRow) {
+export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, there, message }: EntryRow) {
   const entry = { seq, atMs: Number(atMs), idempotencyKey: message?.key ?? "" };
   switch (kind) {
     case entryKinds.message:
@@ -43,6 +43,11 @@ export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, message }
       return subjectId === "0"
         ? { ...entry, what: { case: "invitedToGroupId" as const, value: peerId } }
         : entry;
+    case entryKinds.notification: {
+      if (!there && actorId !== "0") return entry;
+      const value = { kind: Number(actorId), subjectId };
+      return { ...entry, what: { case: "notification" as const, value } };
+    }
     case entryKinds.settings: {
       const muted = { peerId, muted: subjectId === "1" };
       return { ...entry, what: { case: "muted" as const, value: muted } };

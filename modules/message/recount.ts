@@ -32,6 +32,12 @@ export const counts: readonly KeptCount[] = [
       join message.message m on m.low_id = 0 and m.high_id = g.id group by 1`,
   },
   {
+    what: "people of notifications",
+    kept: sql`select (user_id, kind, subject_id), people from message.notification`,
+    facts: sql`
+      select (user_id, kind, subject_id), count(distinct actor_id) from message.notification_fact group by 1`,
+  },
+  {
     what: "unread in conversations",
     kept: sql`select (user_id, peer_id), unread from message.conversation`,
     facts: sql`

@@ -1,6 +1,7 @@
 import type { Generated } from "kysely";
+import type { JobTables } from "#platform/jobs/job-table.ts";
 
-export interface Tables {
+export interface Tables extends JobTables {
   conversation: {
     user_id: string;
     peer_id: string;
@@ -62,5 +63,45 @@ export interface Tables {
     max_uses: number;
     expires_at_ms: string;
   };
+  notified: {
+    user_id: string;
+    position: Generated<string>;
+    seen: Generated<string>;
+    unlisted: Generated<number[]>;
+    unpushed: Generated<number[]>;
+  };
+  notification: {
+    user_id: string;
+    kind: number;
+    subject_id: string;
+    video_id: string;
+    position: string;
+    at_ms: string;
+    people: string;
+    beyond: Generated<string>;
+    told_ms: string;
+    untold: boolean;
+    pushed_ms: Generated<string>;
+  };
+  notification_fact: {
+    user_id: string;
+    kind: number;
+    subject_id: string;
+    fact_id: string;
+    actor_id: string;
+    thread_id: string;
+    at_ms: string;
+  };
+  notification_block: { user_id: string; actor_id: string };
+  notification_gone_video: { video_id: string; at_ms: string };
+  push_subscription: {
+    user_id: string;
+    endpoint_hash: string;
+    sealed: Buffer;
+    session_id: string;
+    language: string;
+    renewed_ms: string;
+  };
+  push_key: { is_only: Generated<boolean>; public_key: string; sealed: Buffer };
   epoch: { is_only: Generated<boolean>; epoch: string };
 }

@@ -9,7 +9,7 @@ import { maxReplayed } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** Numbers in the table never change. What is void was removed with its account; its place stays, so there is no gap. */
-export const entryKinds = { void: 0, message: 1, read: 2, membership: 4, settings: 6 } as const;
+export const entryKinds = { void: 0, message: 1, read: 2, membership: 4, notification: 5, settings: 6 } as const;
 
 /** How many entries a person has at least, if they are not too old. */
 const maxKept = 10_000;
@@ -27,10 +27,10 @@ export interface NewEntry {
   peerId: string;
   /**
    * Of a message, or of what happened in a group: its id; 0: an invitation. Of a read mark: the message up to which it was
-   * read. Of settings: 1 if the conversation is muted.
+   * read. Of a notification: its subject. Of settings: 1 if the conversation is muted.
    */
   subjectId: string;
-  /** Of a read mark: who has read; the group itself if that is one of the others in it. */
+  /** Of a read mark: who has read; the group itself if that is one of the others in it. Of a notification: its kind. */
   actorId: string;
   /** By how much it changes the number of unread messages. */
   unread: number;
@@ -54,6 +54,8 @@ export interface EntryRow {
   peerId: string;
   subjectId: string;
   actorId: string;
+  /** Of a notification: whether it is there now. */
+  there: boolean;
   /** Null once it is removed. `key`: of the person's own message. */
   message: (MessageRow & { key: string | null }) | null;
 }
@@ -214,6 +216,9 @@ export function timelineStore(db: Kysely<Tables>) {
         left join lateral (
           select json_agg(json_build_object('seq', t.seq::text, 'kind', t.kind, 'atMs', t.at_ms::text,
             'peerId', t.peer_id::text, 'subjectId', t.subject_id::text, 'actorId', t.actor_id::text,
+            'there', t.kind = ${entryKinds.notification} and exists (
+              select from message.notification n
+              where n.user_id = t.user_id and n.kind = t.actor_id and n.subject_id = t.subject_id and n.people > 0),
             -- A join would be planned with a look at all messages for each person, as long as there are few.
             'message', case when t.kind in (${entryKinds.message}, ${entryKinds.membership}) then (
               select json_build_object('id', m.id::text, 'sender_id', m.sender_id::text,

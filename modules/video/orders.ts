@@ -110,7 +110,7 @@ export function createOrders(
     async finish(job, made) {
       const id = job.key as VideoId;
       if (made.kind === "refused") {
-        await pipeline.fail(id, made, jobs);
+        await pipeline.fail(id, made, jobs, job.traceId);
       } else if (made.kind === "rungs") await ladders.finishLadder(id, made, job, jobs);
       else if (!(await pipeline.finish(id, publishedFile(made), job, jobs))) throw new VideoGone();
     },

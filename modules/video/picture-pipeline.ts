@@ -79,7 +79,7 @@ export function processPictures(store: PipelineStore, blobs: BlobStore, media: M
       } catch (error) {
         if (error instanceof VideoGone) return;
         if (!isRefusalOfFile(error)) throw error;
-        await store.fail(job.key as VideoId, error, jobs);
+        await store.fail(job.key as VideoId, error, jobs, job.traceId);
       }
     },
     async onExhausted(key) {

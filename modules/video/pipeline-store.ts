@@ -1,7 +1,7 @@
 import { sql } from "kysely";
+import { videoFailed } from "#contracts/events.ts";
 import type { VideoId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
-import { inTransaction } from "#platform/db/transaction.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
@@ -119,9 +119,14 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         return true;
       });
     },
-    /** The other end: a failure with its reason. Releases the blobs; the caller removes the job. */
-    async fail(id: VideoId, failure: { reason: string; message: string }, jobs: Jobs): Promise<void> {
-      await inTransaction(db, async (transaction) => {
+    /** The other end: a failure with its reason and its event. Releases the blobs; the caller removes the job. */
+    async fail(
+      id: VideoId,
+      failure: { reason: string; message: string },
+      jobs: Jobs,
+      traceId?: string,
+    ): Promise<void> {
+      await events.transaction(db, async (transaction, emit) => {
         const failed = await transaction
           .updateTable("video")
           .set({
@@ -132,9 +137,12 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           })
           .where("id", "=", id)
           .where("state", "in", ["uploaded", "processing"])
-          .returning("id")
+          .returning("author_id")
           .executeTakeFirst();
-        if (failed) await releaseBlobs(transaction, jobs, [id]);
+        if (!failed) return;
+        await releaseBlobs(transaction, jobs, [id]);
+        const event = { videoId: id, authorId: failed.author_id, reason: failure.reason, atMs: Date.now() };
+        emit(videoFailed, event, traceId);
       });
     },
   };

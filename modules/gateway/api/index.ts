@@ -22,7 +22,9 @@ import { groupRoutes } from "./groups.ts";
 import { hotUserRoutes } from "./hot-users.ts";
 import { knownFileRoutes } from "./known-files.ts";
 import { messageRoutes } from "./messages.ts";
+import { notificationRoutes } from "./notifications.ts";
 import { profileRoutes } from "./profiles.ts";
+import { pushRoutes } from "./push.ts";
 import { rankingRoutes } from "./rankings.ts";
 import { reactionRoutes } from "./reactions.ts";
 import { reportRoutes } from "./reports.ts";
@@ -99,6 +101,8 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(resumableUploadRoutes(context));
     await routes.register(messageRoutes(context));
     await routes.register(groupRoutes(context));
+    await routes.register(notificationRoutes(context));
+    await routes.register(pushRoutes(context));
     await routes.register(endpointsRoute(context));
     await routes.register(entriesRoute(context));
     await routes.register(reactionRoutes(context));

@@ -164,10 +164,18 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
         schema: {
           summary: "How much one has not read",
           tags: ["messages"],
-          response: answers({ 200: Type.Object({ messages: Type.Integer() }) }),
+          response: answers({
+            200: Type.Object({
+              messages: Type.Integer(),
+              notifications: Type.Integer({ description: "Those that one has not seen." }),
+            }),
+          }),
         },
       },
-      async (request) => ({ messages: (await message.countUnread({}, callOf(request))).unread }),
+      async (request) => {
+        const { unread, notifications } = await message.countUnread({}, callOf(request));
+        return { messages: unread, notifications };
+      },
     );
   };
 }

@@ -437,6 +437,29 @@ const Conversation = Type.Object(
   { $id: "Conversation" },
 );
 
+const Notification = Type.Object(
+  {
+    id: Type.String({ description: "Of all of one kind about one thing." }),
+    kind: oneOf("follow", "like", "comment", "reply", "mention", "published", "failed"),
+    position: Type.String({ description: "Grows with each news; up to where one has seen is said with it." }),
+    at: Time,
+    seen: Type.Boolean(),
+    people: Type.Integer({ description: "How many people it is that did it." }),
+    actors: Type.Array(Type.Ref("User"), { description: "The latest of them, at most 3." }),
+    video: nullable(
+      Type.Object({
+        id: Id,
+        title: Type.String(),
+        coverUrl: nullableText(Type.String()),
+        kind: oneOf("video", "pictures"),
+        failure: nullableText(Type.String({ description: "The reason why it could not be made." })),
+      }),
+    ),
+    commentId: nullableText(Type.String({ description: "The latest comment." })),
+  },
+  { $id: "Notification" },
+);
+
 const Problem = Type.Object(
   {
     type: Type.String(),
@@ -476,6 +499,7 @@ export const sharedSchemas = [
   GroupLink,
   GroupInvitation,
   Conversation,
+  Notification,
   Problem,
 ];
 

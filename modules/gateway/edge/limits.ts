@@ -68,7 +68,12 @@ export const limitTable: Row[] = [
   // Connections, and requests that wait for what comes.
   { name: "realtime", burst: 120, perMinute: 120, routes: ["GET /api/v1/realtime/entries"] },
   // A client tells this for every message that is shown.
-  { name: "reading", burst: 600, perMinute: 300, routes: ["PUT /api/v1/conversations/:userId/read"] },
+  {
+    name: "reading",
+    burst: 600,
+    perMinute: 300,
+    routes: ["PUT /api/v1/conversations/:userId/read", "PUT /api/v1/notifications/seen"],
+  },
   {
     name: "blocks",
     burst: 60,

@@ -235,6 +235,15 @@ const routeTable: Record<string, RoutePolicy> = {
   "PUT /api/v1/me/group-invitations/:id": row(person, "message", { switch: "messages" }),
   "DELETE /api/v1/me/group-invitations/:id": row(person, "message", { switch: "messages" }),
 
+  // Notifications.
+  "GET /api/v1/notifications": row(person, "message user video", { switch: "notifications", ...aPerson }),
+  "PUT /api/v1/notifications/seen": row(person, "message", { switch: "notifications" }),
+  "GET /api/v1/notifications/settings": row(person, "message", { switch: "notifications" }),
+  "PUT /api/v1/notifications/settings": row(person, "message", { switch: "notifications" }),
+  "GET /api/v1/push/key": row(person, "message", { switch: "notifications" }),
+  "PUT /api/v1/push/subscriptions": row(person, "message", { switch: "notifications" }),
+  "DELETE /api/v1/push/subscriptions": row(person, "message"),
+
   // The classic API.
   "POST /douyin/user/register": row(anybody, "user", { switch: "registration" }),
   "POST /douyin/user/login": row(anybody, "user", essential),

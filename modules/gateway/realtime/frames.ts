@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import type { Message, TimelineEntry } from "#contracts/gen/message_pb.ts";
+import { notificationId } from "../api/notifications.ts";
 import { toNotice, toTime } from "../api/present.ts";
 import { Id, Notice } from "../api/schemas.ts";
 
@@ -37,8 +38,8 @@ export const Entry = Type.Object({
   kind: Type.String({
     description:
       "message, read, membership (a message with a notice of a group, perhaps about one's own place in it), " +
-      "invitation (to a group), muted (one has changed that for a conversation), or removed: what was there went with " +
-      "an account.",
+      "invitation (to a group), muted (one has changed that for a conversation), notification, or removed: what was " +
+      "there is gone, with an account perhaps.",
   }),
   message: Type.Optional(ApiMessage),
   invitation: Type.Optional(Type.Object({ conversationId: Id })),
@@ -55,6 +56,14 @@ export const Entry = Type.Object({
           "and its members tell up to where each has read.",
       },
     ),
+  ),
+  notification: Type.Optional(
+    Type.Object({
+      id: Type.Union([Type.String(), Type.Null()], {
+        description:
+          "The notification with news, as it is in the list. Null: what was seen has changed, or the settings.",
+      }),
+    }),
   ),
 });
 
@@ -148,6 +157,8 @@ export function toApiEntry({ seq, atMs, what, idempotencyKey }: TimelineEntry, o
       const { peerId, muted } = what.value;
       return { ...entry, kind: "muted", muted: { conversationId: peerId, muted } };
     }
+    case "notification":
+      return { ...entry, kind: "notification", notification: { id: notificationId(what.value) } };
     default:
       return { ...entry, kind: "removed" };
   }

@@ -64,6 +64,7 @@ const pages = [
   "/messages/:id",
   "/messages/group/:id",
   "/g/:code",
+  "/notifications",
   "/login",
   "/register",
   "/settings",

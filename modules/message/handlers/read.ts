@@ -6,6 +6,7 @@ import { idAtTime, isId, maxId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { GroupLists } from "../group-lists.ts";
+import type { NotificationStore } from "../notifications/notification-store.ts";
 import type { MessageRow, Pair } from "../pairs.ts";
 import { toGroup, toMessage } from "../present.ts";
 import { maxConversations, maxMessages } from "../rules.ts";
@@ -16,9 +17,11 @@ type Service = Handlers<typeof MessageService>;
 export function readHandlers(
   store: StoreFor<MessageStore>,
   lists: StoreFor<GroupLists>,
+  notifications: StoreFor<Pick<NotificationStore, "unseen">>,
 ): Pick<Service, "listMessages" | "listConversations" | "getLatest" | "countUnread"> {
   const latest = createBatcher((pairs: Pair[], batch) => store(batch).latest(pairs), { maxBatch: 2000 });
   const unread = createBatcher((userIds: string[], batch) => store(batch).unread(userIds));
+  const unseen = createBatcher((userIds: string[], batch) => notifications(batch).unseen(userIds));
   return {
     async listMessages(request, call) {
       const userId = requireCaller(call);
@@ -59,7 +62,9 @@ export function readHandlers(
       return { latest: (await Promise.all(found)).flat() };
     },
     async countUnread(_request, call) {
-      return { unread: await unread(requireCaller(call), call) };
+      const userId = requireCaller(call);
+      const [messages, news] = await Promise.all([unread(userId, call), unseen(userId, call)]);
+      return { unread: messages, notifications: news };
     },
   };
 }

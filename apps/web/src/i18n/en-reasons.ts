@@ -64,6 +64,7 @@ export const reasons = {
   REMOVED_FROM_GROUP: "You were removed from this group. Ask one of its admins to add you.",
   LINK_NOT_FOUND: "This link leads to no group any more. Ask for a new one.",
   INVITATION_NOT_FOUND: "This invitation does not exist any more.",
+  PUSH_SUBSCRIPTION_INVALID: "Your browser gave an address to which nothing can be pushed.",
   WRITES_TO_SELF: "You cannot write to yourself.",
   UPLOAD_NOT_FOUND: "The upload is no longer there. Please upload the file again.",
   UPLOAD_INCOMPLETE: "The upload stopped before its end. Send the file again.",

@@ -1,6 +1,7 @@
 import { account, settings } from "./en-account.ts";
 import { groups } from "./en-groups.ts";
 import { moderation } from "./en-moderation.ts";
+import { notifications } from "./en-notifications.ts";
 import { pictures } from "./en-pictures.ts";
 import { reasons } from "./en-reasons.ts";
 import { comments, messages, social } from "./en-social.ts";
@@ -91,5 +92,6 @@ export const en = {
   groups,
   ...moderation,
   ...pictures,
+  ...notifications,
   reasons,
 };

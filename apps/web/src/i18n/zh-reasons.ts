@@ -61,6 +61,7 @@ export const reasons: Record<keyof typeof english, string> = {
   REMOVED_FROM_GROUP: "你已被移出这个群，请联系管理员重新邀请你。",
   LINK_NOT_FOUND: "这个邀请链接已失效，请索取新的链接。",
   INVITATION_NOT_FOUND: "这个邀请已不存在。",
+  PUSH_SUBSCRIPTION_INVALID: "浏览器给出的推送地址无效。",
   WRITES_TO_SELF: "不能给自己发私信。",
   UPLOAD_NOT_FOUND: "上传的文件已失效，请重新上传。",
   UPLOAD_INCOMPLETE: "上传中途断开了，请重新上传。",

@@ -3,6 +3,7 @@ import { spanIn } from "./format.ts";
 import { account, settings } from "./zh-account.ts";
 import { groups } from "./zh-groups.ts";
 import { moderation } from "./zh-moderation.ts";
+import { notifications } from "./zh-notifications.ts";
 import { pictures } from "./zh-pictures.ts";
 import { reasons } from "./zh-reasons.ts";
 import { comments, messages, social } from "./zh-social.ts";
@@ -84,5 +85,6 @@ export const zh: Dictionary = {
   groups,
   ...moderation,
   ...pictures,
+  ...notifications,
   reasons,
 };

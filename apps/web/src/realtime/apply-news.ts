@@ -2,6 +2,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import type { Notice } from "../api/types.ts";
 import { createMessageCache } from "../messages/message-cache.ts";
 import type { Outbox } from "../messages/outbox.ts";
+import { NOTIFICATIONS } from "../notifications/notification-queries.ts";
 import type { Entry } from "./timeline.ts";
 
 const AGAIN_MS = 300;
@@ -29,6 +30,8 @@ export function applyNews(cache: QueryClient, outbox: Pick<Outbox, "arrived">, o
     else askAgain("conversations");
     askAgain("group", groupId);
   }
+  /** A list that is shown is fetched anew, another when it is opened. */
+  const readAgain = () => void cache.invalidateQueries({ queryKey: NOTIFICATIONS });
   return {
     entries(entries: readonly Entry[]) {
       for (const { message, read, invitation, muted, idempotencyKey } of entries) {
@@ -46,11 +49,14 @@ export function applyNews(cache: QueryClient, outbox: Pick<Outbox, "arrived">, o
         if (invitation) askAgain("group-invitations");
         if (muted) askAgain("conversations");
       }
-      if (entries.some(({ message, read, muted }) => message || muted || read?.readerId === ownId))
-        askAgain("unread");
+      const isCounted = ({ message, read, muted, notification }: Entry) =>
+        message || muted || notification || read?.readerId === ownId;
+      if (entries.some(isCounted)) askAgain("unread");
+      if (entries.some(({ notification }) => notification)) readAgain();
     },
     resync() {
-      for (const queryKey of [["unread"], ["conversations"], ["messages"], ["group"], ["group-invitations"]])
+      const lists = [["unread"], ["conversations"], ["messages"], ["group"], ["group-invitations"], NOTIFICATIONS];
+      for (const queryKey of lists)
         void cache.invalidateQueries({ queryKey });
     },
   };

@@ -26,6 +26,8 @@ export interface Entry {
   /** Of a message that the viewer sent from any device: its key. */
   idempotencyKey?: string;
   read?: { conversationId: string; readerId: string; upTo: string };
+  /** Null: nothing is new, but what was seen, or the settings. */
+  notification?: { id: string | null };
 }
 
 /** What hears of news. */

@@ -16,6 +16,9 @@ export interface PreferenceValues {
   /** Small pictures, and nothing ahead; the browser's own setting does the same. */
   dataSaver: boolean;
   speed: number;
+  /** A short sound for a new message or notification, and their number in the title of the tab. */
+  newsSound: boolean;
+  newsTitle: boolean;
 }
 export interface Preferences {
   get(): PreferenceValues;
@@ -33,6 +36,8 @@ const DEFAULTS: PreferenceValues = {
   quality: "auto",
   dataSaver: false,
   speed: 1,
+  newsSound: true,
+  newsTitle: true,
 };
 
 /** Preferences of this browser; not tied to an account. */

@@ -9,6 +9,7 @@ import { BlockedPeople } from "./blocked-people.tsx";
 import { DeleteAccount } from "./delete-account.tsx";
 import { Devices } from "./devices.tsx";
 import { LogOut } from "./log-out.tsx";
+import { NotificationSettings } from "./notification-settings.tsx";
 import { PasswordForm } from "./password-form.tsx";
 import { usePreferences } from "./use-preferences.ts";
 import "./settings.css";
@@ -79,6 +80,7 @@ export default function SettingsPage() {
               {t.moderation}
             </Link>
           )}
+          <NotificationSettings />
           <PasswordForm username={user.username} />
           <Devices />
           <BlockedPeople />

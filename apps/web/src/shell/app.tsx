@@ -2,6 +2,7 @@ import { Component, type ReactNode, Suspense } from "react";
 import { Route, Switch, useLocation } from "wouter";
 import { FeedPage } from "../feed/feed-page.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
+import { NewsWatch } from "../notifications/news-watch.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { VideoPage } from "../video/video-page.tsx";
 import { Layout } from "./layout.tsx";
@@ -14,6 +15,7 @@ import {
   MePage,
   MessagesPage,
   ModerationPage,
+  NotificationsPage,
   PageMissing,
   PeoplePage,
   RegisterPage,
@@ -38,6 +40,7 @@ export function App() {
   return (
     <Layout>
       <SessionEndWatch />
+      <NewsWatch />
       <Boundary key={path} fallback={(error) => (error instanceof PageMissing ? <Missing /> : <Crashed />)}>
         <Suspense fallback={wait}>
           <Switch>
@@ -71,6 +74,11 @@ export function App() {
               )}
             </Route>
             <Route path="/g/:code">{({ code }) => <JoinPage key={code} code={code} />}</Route>
+            <Route path="/notifications">
+              <Member>
+                <NotificationsPage />
+              </Member>
+            </Route>
             <Route path="/login" component={LoginPage} />
             <Route path="/register" component={RegisterPage} />
             <Route path="/settings" component={SettingsPage} />

@@ -8,6 +8,8 @@ import { isSendingPictures } from "../pictures/picture-upload-store.ts";
 import { usePictureNews } from "../pictures/use-picture-news.ts";
 import { Avatar } from "../ui/avatar.tsx";
 import {
+  BellFilledIcon,
+  BellIcon,
   FlameFilledIcon,
   FlameIcon,
   HomeFilledIcon,
@@ -53,7 +55,7 @@ export function Navigation() {
           </span>
           <span className="nav-text">{t.upload}</span>
         </Link>
-        <MessagesItem />
+        <NewsItems />
         <Item
           href="/me"
           text={user ? t.me : t.logIn}
@@ -73,22 +75,31 @@ export function Navigation() {
   );
 }
 
-function MessagesItem() {
+/** Pages with a number of what is new. */
+function NewsItems() {
   const { t } = useI18n();
   const unread = useUnread();
-  const marked = (icon: ReactNode) => (
+  const marked = (icon: ReactNode, count: number) => (
     <span className="nav-marked">
       {icon}
-      <UnreadMark count={unread} />
+      <UnreadMark count={count} />
     </span>
   );
   return (
-    <Item
-      href="/messages"
-      text={t.messages}
-      on={marked(<MessageFilledIcon />)}
-      off={marked(<MessageIcon />)}
-    />
+    <>
+      <Item
+        href="/notifications"
+        text={t.notificationsShort}
+        on={marked(<BellFilledIcon />, unread.notifications)}
+        off={marked(<BellIcon />, unread.notifications)}
+      />
+      <Item
+        href="/messages"
+        text={t.messages}
+        on={marked(<MessageFilledIcon />, unread.messages)}
+        off={marked(<MessageIcon />, unread.messages)}
+      />
+    </>
   );
 }
 

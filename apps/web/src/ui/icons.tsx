@@ -203,6 +203,21 @@ export const CommentIcon = (props: IconProps) => (
     />
   </Icon>
 );
+const bell =
+  "M12 3.500a6 6 0 0 0-6 6c0 4.600-1.900 6.300-1.900 7.600h15.800c0-1.300-1.900-3-1.900-7.600a6 6 0 0 0-6-6z";
+const clapper = "M9.800 20.300a2.500 2.500 0 0 0 4.400 0";
+export const BellIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d={bell} />
+    <path d={clapper} />
+  </Icon>
+);
+export const BellFilledIcon = (props: IconProps) => (
+  <Icon {...props} filled>
+    <path d={bell} stroke="currentColor" />
+    <path d={clapper} fill="none" stroke="currentColor" />
+  </Icon>
+);
 export const MessageIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="M5.400 4.500h13.200A1.900 1.900 0 0 1 20.500 6.400v8.700a1.900 1.900 0 0 1-1.900 1.900H12l-4.500 3.400V17H5.400a1.900 1.900 0 0 1-1.900-1.900V6.400a1.900 1.900 0 0 1 1.900-1.900zM8 9.300h8M8 12.600h5" />

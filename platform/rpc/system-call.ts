@@ -1,5 +1,5 @@
-import { newTraceId } from "#platform/observe/trace-context.ts";
-import type { Call } from "#platform/rpc/call.ts";
+import { newTraceId } from "../observe/trace-context.ts";
+import type { Call } from "./call.ts";
 
 const timeoutMs = 20_000;
 

@@ -1,0 +1,97 @@
+import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { Link } from "wouter";
+import { afterFailures, isTransient, take } from "../api/client.ts";
+import { useServices } from "../api/services.tsx";
+import type { Notification } from "../api/types.ts";
+import { useAgain } from "../api/use-again.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { BackButton } from "../shell/back-button.tsx";
+import { usePageTitle } from "../shell/use-page-title.ts";
+import { Failure } from "../ui/failure.tsx";
+import { SettingsIcon } from "../ui/icons.tsx";
+import { Notice, Spinner } from "../ui/notice.tsx";
+import { useNearEnd } from "../ui/use-near-end.ts";
+import { usePageShown } from "../ui/use-page-shown.ts";
+import { notificationsQuery } from "./notification-queries.ts";
+import { NotificationRow } from "./notification-row.tsx";
+import "./notifications.css";
+
+/** What concerns the viewer, the latest first. */
+export default function NotificationsPage() {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = useInfiniteQuery(
+    notificationsQuery(api),
+  );
+  usePageTitle(t.notifications);
+  const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
+  useAgain(data ? error : null, fetchNextPage);
+  const items = once(data?.pages.flatMap((page) => page.items) ?? []);
+  const { isNew, hasNew, unmark } = useSeen(items);
+  return (
+    <div className="page notifications">
+      <header className="page-head">
+        <BackButton />
+        <h1>{t.notifications}</h1>
+        {hasNew && (
+          <button type="button" className="button button-quiet notifications-seen" onClick={unmark}>
+            {t.markAllSeen}
+          </button>
+        )}
+        <Link href="/settings" className="icon-button" aria-label={t.notificationSettings}>
+          <SettingsIcon />
+        </Link>
+      </header>
+      {data && !hasNextPage && items.length === 0 && (
+        <Notice title={t.noNotificationsTitle} body={t.noNotificationsBody} />
+      )}
+      <ul className="notification-list" aria-label={t.notifications}>
+        {items.map((item) => (
+          <NotificationRow key={item.id} item={item} isNew={isNew(item)} />
+        ))}
+      </ul>
+      <div className="people-end" ref={end}>
+        {isFetching && !data && <Spinner label={t.loading} />}
+        {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
+      </div>
+    </div>
+  );
+}
+
+/**
+ * Says that what is shown was seen. What was new stays marked until the page is left, or the viewer says that all of it
+ * was seen.
+ */
+function useSeen(items: readonly Notification[]) {
+  const { api } = useServices();
+  const cache = useQueryClient();
+  const isShown = usePageShown();
+  const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
+  const { mutate } = useMutation({
+    mutationFn: (upTo: string) => take(api.PUT("/api/v1/notifications/seen", { body: { upTo } })),
+    onSuccess: () => cache.invalidateQueries({ queryKey: ["unread"] }),
+    retry: (_, error) => isTransient(error),
+    retryDelay: (failures, error) => afterFailures(error, failures + 1),
+  });
+  const unseen = items.filter(({ seen }) => !seen).map(({ position }) => position);
+  const [latest] = unseen;
+  const all = unseen.join(" ");
+  useEffect(() => {
+    if (!latest || !isShown) return;
+    setMarked((before) => new Set([...before, ...all.split(" ")]));
+    mutate(latest);
+  }, [latest, all, isShown, mutate]);
+  return {
+    isNew: ({ position }: Notification) => marked.has(position),
+    hasNew: marked.size > 0,
+    unmark: () => setMarked(new Set()),
+  };
+}
+
+/** One that moved up since a later page was loaded appears twice; the upper one is current. */
+function once(items: readonly Notification[]): Notification[] {
+  const byId = new Map<string, Notification>();
+  for (const item of items) if (!byId.has(item.id)) byId.set(item.id, item);
+  return [...byId.values()];
+}

@@ -1,0 +1,254 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { inTransaction } from "#platform/db/transaction.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import fc from "#platform/testing/property.ts";
+import { migrations } from "../migrations.ts";
+import type { Tables } from "../tables.ts";
+import type { Change, Fact } from "./changes.ts";
+import { kinds } from "./kinds.ts";
+import { applyToLists, maxFacts, notificationStore, tellEveryMs } from "./notification-store.ts";
+
+let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
+beforeAll(async () => {
+  own = await createModuleDatabase<Tables>("message", "notifications", migrations);
+});
+afterAll(() => own.drop());
+
+const tables = ["person", "timeline", "notified", "notification", "notification_fact"];
+const clear = () =>
+  own.database.pool.query(
+    `truncate ${[...tables, "notification_block", "notification_gone_video"].map((name) => `message.${name}`)}`,
+  );
+beforeEach(clear);
+
+const store = () => notificationStore(own.db);
+const apply = (changes: Change[], nowMs?: number) =>
+  inTransaction(own.db, (on) => applyToLists(on, changes, nowMs));
+const like = (userId: string, videoId: string, actorId: string, atMs = 1): Fact => ({
+  ...{ userId, kind: kinds.like, subjectId: videoId, factId: actorId, actorId, videoId, threadId: "0", atMs },
+});
+const add = (fact: Fact): Change => ({ what: "add", fact });
+const remove = (fact: Fact): Change => ({ what: "remove", fact });
+const entriesOf = async (userId: string) => {
+  const { rows } = await own.database.pool.query(
+    "select kind, actor_id::int, subject_id::text from message.timeline where user_id = $1 order by seq",
+    [userId],
+  );
+  return rows.map((row) => `${row.kind} ${row.actor_id} ${row.subject_id}`);
+};
+
+/** A list as a person sees it, without its order: what came first depends on which of two came first. */
+async function listOf(userId: string) {
+  const rows = await store().list(userId, "9223372036854775807", 50);
+  const shown = rows.map(
+    (row) => `${row.kind} ${row.subject_id}: ${row.people} ${row.actor_ids.join(",")} at ${row.at_ms}`,
+  );
+  return shown.sort();
+}
+
+const people = ["1", "2", "3", "4"];
+/** Each of a person's. */
+const videos = ["11", "12", "21"];
+const authorOf = (videoId: string) => videoId[0]!;
+
+/** What happened, one after the other, as the simplest program has it. */
+function model(changes: readonly Change[]) {
+  let facts: Fact[] = [];
+  const blocks = new Set<string>();
+  const gone = new Set<string>();
+  const same = (one: Fact) => (other: Fact) =>
+    one.userId === other.userId &&
+    one.kind === other.kind &&
+    one.subjectId === other.subjectId &&
+    one.factId === other.factId;
+  for (const change of changes) {
+    if (change.what === "add") {
+      const { fact } = change;
+      const wanted = !blocks.has(`${fact.userId} ${fact.actorId}`) && !gone.has(fact.videoId);
+      if (wanted && !facts.some(same(fact))) facts.push(fact);
+    } else if (change.what === "remove") facts = facts.filter((one) => !same(change.fact)(one));
+    else if (change.what === "video-gone") {
+      gone.add(change.videoId);
+      facts = facts.filter(({ videoId }) => videoId !== change.videoId);
+    } else if (change.what === "comment-gone")
+      facts = facts.filter(
+        ({ threadId, factId }) =>
+          threadId !== change.threadId || (change.replyId !== undefined && factId !== change.replyId),
+      );
+    else if (change.what === "block") {
+      blocks.add(`${change.userId} ${change.actorId}`);
+      facts = facts.filter(({ userId, actorId }) => userId !== change.userId || actorId !== change.actorId);
+    } else blocks.delete(`${change.userId} ${change.actorId}`);
+  }
+  return (userId: string) => {
+    const groups = new Map<string, Fact[]>();
+    for (const fact of facts.filter((one) => one.userId === userId)) {
+      const key = `${fact.kind} ${fact.subjectId}`;
+      groups.set(key, [...(groups.get(key) ?? []), fact]);
+    }
+    const shown = [...groups].map(([key, all]) => {
+      const lastOf = new Map<string, number>();
+      for (const { actorId, atMs } of all) lastOf.set(actorId, Math.max(atMs, lastOf.get(actorId) ?? 0));
+      const latest = [...lastOf].sort(([a, aMs], [b, bMs]) => bMs - aMs || Number(a) - Number(b));
+      const actors = latest.slice(0, 3).map(([actorId]) => actorId);
+      return `${key}: ${lastOf.size} ${actors.join(",")} at ${latest[0]![1]}`;
+    });
+    return shown.sort();
+  };
+}
+
+const pair = fc.record({ actorId: fc.constantFrom(...people), videoId: fc.constantFrom(...videos) });
+const anyFact: fc.Arbitrary<Fact> = fc
+  .record({
+    of: pair,
+    commentId: fc.integer({ min: 101, max: 106 }).map(String),
+    kind: fc.constantFrom(kinds.like, kinds.comment, kinds.reply, kinds.mention),
+    atMs: fc.integer({ min: 1, max: 9 }),
+  })
+  .map(({ of: { actorId, videoId }, commentId, kind, atMs }) => {
+    if (kind === kinds.like) return like(authorOf(videoId), videoId, actorId, atMs);
+    // A comment has one place and one author.
+    const threadId = Number(commentId) > 103 ? "101" : commentId;
+    const [place, author] = [videos[Number(threadId) % 3]!, people[Number(commentId) % 4]!];
+    const subjectId = kind === kinds.comment ? place : kind === kinds.reply ? threadId : commentId;
+    const userId = kind === kinds.comment ? authorOf(place) : actorId;
+    return { userId, kind, subjectId, factId: commentId, actorId: author, videoId: place, threadId, atMs };
+  })
+  .filter(({ userId, actorId }) => userId !== actorId);
+const anyChange: fc.Arbitrary<Change> = fc.oneof(
+  { weight: 8, arbitrary: anyFact.map(add) },
+  { weight: 3, arbitrary: anyFact.map(remove) },
+  {
+    weight: 1,
+    arbitrary: pair.map(
+      ({ actorId, videoId }): Change => ({ what: "block", userId: authorOf(videoId), actorId }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: pair.map(
+      ({ actorId, videoId }): Change => ({ what: "unblock", userId: authorOf(videoId), actorId }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<Change>(
+      { what: "comment-gone", threadId: "101" },
+      { what: "comment-gone", threadId: "102" },
+      { what: "comment-gone", threadId: "101", replyId: "104" },
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom(...videos)
+      .map((videoId): Change => ({ what: "video-gone", videoId, authorId: authorOf(videoId) })),
+  },
+);
+
+test("however what happened is cut into batches, and told again, the lists are those of one after the other", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(anyChange, { minLength: 1, maxLength: 12 }), { maxLength: 5 }),
+      fc.boolean(),
+      async (batches, again) => {
+        await clear();
+        for (const batch of batches) await apply(batch);
+        // As when an operator resets the group.
+        if (again) await apply(batches.flat());
+        const expected = model(batches.flat());
+        for (const userId of people) {
+          expect(await listOf(userId)).toEqual(expected(userId));
+          expect(await store().unseen([userId])).toEqual([expected(userId).length]);
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test("likes of many people at the same time are counted exactly, as are those that are taken back", async () => {
+  const actors = Array.from({ length: 60 }, (_, i) => String(100 + i));
+  await Promise.all(actors.map((actorId) => apply([add(like("1", "11", actorId))])));
+  await Promise.all(actors.slice(0, 25).map((actorId) => apply([remove(like("1", "11", actorId))])));
+  expect(await listOf("1")).toEqual(["2 11: 35 125,126,127 at 1"]);
+});
+
+test("of a thousand likes at once devices are told twice: of the first, and of the last some seconds later", async () => {
+  for (let i = 0; i < 1_000; i += 50)
+    await apply(
+      Array.from({ length: 50 }, (_, j) => add(like("1", "11", String(100 + i + j)))),
+      1_000_000,
+    );
+  expect(await entriesOf("1")).toEqual(["5 2 11"]);
+  expect((await store().tellLate(1_000_000 + tellEveryMs - 1)).heads).toEqual([]);
+  expect((await store().tellLate(1_000_000 + tellEveryMs)).heads).toEqual([{ userId: "1", seq: "2" }]);
+  expect((await store().tellLate(2_000_000)).heads).toEqual([]);
+  expect(await entriesOf("1")).toEqual(["5 2 11", "5 2 11"]);
+});
+
+test("of very many likes some are kept and all are counted, also when one of the others is taken back", async () => {
+  const all = Array.from({ length: maxFacts * 2 }, (_, i) => like("1", "11", String(10_000 + i), i + 1));
+  for (let i = 0; i < all.length; i += 250) await apply(all.slice(i, i + 250).map(add));
+  const kept = async () =>
+    (await own.database.pool.query("select count(*)::int from message.notification_fact")).rows[0].count;
+  expect(await kept()).toBeLessThanOrEqual(maxFacts * 1.1);
+  const [last, first] = [all.at(-1)!, all[0]!];
+  const shown = (count: number) => [
+    `2 11: ${count} ${[1, 2, 3].map((back) => all.at(-back)!.actorId).join(",")} at ${last.atMs}`,
+  ];
+  expect(await listOf("1")).toEqual(shown(maxFacts * 2));
+  await apply([remove(first)]);
+  expect(await listOf("1")).toEqual(shown(maxFacts * 2 - 1));
+});
+
+test("what was seen stays seen until something is new, and the mark goes neither back nor ahead", async () => {
+  await apply([add(like("1", "11", "2")), add(like("1", "12", "2"))]);
+  const positions = async () =>
+    (await store().list("1", "9223372036854775807", 50)).map(({ position, seen }) => [position, seen]);
+  expect(await positions()).toEqual([
+    ["2", false],
+    ["1", false],
+  ]);
+  expect(await store().markSeen("1", "1")).toEqual([{ userId: "1", seq: "3" }]);
+  expect(await store().unseen(["1", "2"])).toEqual([1, 0]);
+  await store().markSeen("1", "900");
+  expect(await store().markSeen("1", "1")).toEqual([]);
+  expect(await store().unseen(["1"])).toEqual([0]);
+  await apply([add(like("1", "11", "3"))]);
+  expect(await positions()).toEqual([
+    ["3", false],
+    ["2", true],
+  ]);
+});
+
+test("a kind that is switched off is not in the list, not counted and not told, and is back when it is switched on", async () => {
+  await store().set("1", [{ kind: kinds.like, list: false, push: true }]);
+  await apply([add(like("1", "11", "2"))]);
+  expect(await listOf("1")).toEqual([]);
+  expect(await store().unseen(["1"])).toEqual([0]);
+  expect(await entriesOf("1")).toEqual(["5 0 0"]);
+  await store().set("1", [{ kind: kinds.like, list: true, push: false }]);
+  expect(await store().settings("1")).toEqual({ unlisted: [], unpushed: [kinds.like] });
+  expect(await listOf("1")).toEqual(["2 11: 1 2 at 1"]);
+});
+
+test("a deleted account has no list any more, and is told nothing", async () => {
+  await apply([add(like("1", "11", "2")), add(like("3", "31", "2"))]);
+  await own.database.pool.query("update message.person set gone = true where user_id = 1");
+  await store().erase("1");
+  await apply([add(like("1", "11", "4")), add(like("3", "31", "4"))]);
+  expect(await listOf("1")).toEqual([]);
+  expect(await listOf("3")).toEqual(["2 31: 2 2,4 at 1"]);
+  const { rows } = await own.database.pool.query("select from message.notified where user_id = 1");
+  expect(rows).toEqual([]);
+});
+
+test("a person keeps the latest five hundred", async () => {
+  for (let i = 0; i < 12; i++)
+    await apply(Array.from({ length: 50 }, (_, j) => add(like("1", String(1_000 + i * 50 + j), "2"))));
+  const { rows } = await own.database.pool.query(
+    "select count(*)::int, min(subject_id)::int, (select count(*)::int from message.notification_fact) as facts from message.notification",
+  );
+  expect(rows).toEqual([{ count: 500, min: 1_100, facts: 500 }]);
+});

@@ -1,0 +1,186 @@
+import { createHash, ECDH } from "node:crypto";
+import webPush from "web-push";
+import type { MessageService } from "#contracts/gen/message_pb.ts";
+import type { UserService } from "#contracts/gen/user_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { Kysely, PerCall, Queryable } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
+import { isTransient } from "#platform/events/transient-error.ts";
+import { isId } from "#platform/ids/snowflake.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
+import type { JobKind } from "#platform/jobs/workers.ts";
+import { isOutside, NotOutside, postOutside } from "#platform/net/post-outside.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
+import type { Client, Handlers } from "#platform/rpc/service.ts";
+import { systemCall } from "#platform/rpc/system-call.ts";
+import type { Tables } from "../tables.ts";
+import type { NotificationRef } from "./fact-store.ts";
+import { kindNames } from "./kinds.ts";
+import { type Pushed, type PushKeys, type PushStore, pushesFor } from "./push-store.ts";
+
+export interface PushConfig {
+  /** Whom a push service writes to when something is wrong (RFC 8292): mailto: or https:. */
+  contact: string;
+  /** For tests. */
+  allowPrivate: boolean;
+}
+
+export const pushKind = "push";
+/** Of one notification a browser is told once in this time, and after a moment in which it may be seen. */
+const everyMs = 60_000;
+const soonMs = 1_000;
+/** How long a push service keeps what a browser that is off has not fetched. */
+const keptS = 24 * 3_600;
+const sendMs = 10_000;
+/** A service that cannot take it now is asked again, later each time. */
+const maxAttempts = 5;
+const againMs = 30_000;
+const longestAgainMs = 3_600_000;
+const maxEndpointLength = 1_024;
+
+/** Adds a job for each browser that is to be told of news, in the transaction of the news. */
+export async function addPushes(
+  on: Queryable<Tables>,
+  jobs: Jobs,
+  news: readonly NotificationRef[],
+): Promise<void> {
+  for (const { userId, kind, subjectId, endpointHash, runAt } of await pushesFor(on, news, everyMs, soonMs))
+    await jobs.add(on, pushKind, `${userId} ${endpointHash} ${kind} ${subjectId} ${runAt.getTime()} 1`, {
+      runAt,
+    });
+}
+
+/** Tells a browser of a notification as it is by then. */
+export function pushJob(
+  db: Kysely<Tables>,
+  store: PushStore,
+  jobs: Jobs,
+  user: Client<typeof UserService, "getUsers">,
+  keysOf: () => Promise<PushKeys>,
+  { contact, allowPrivate }: PushConfig,
+): JobKind {
+  return {
+    maxAttempts: 3,
+    snoozeOn: isTransient,
+    timeoutMs: 30_000,
+    async run(job) {
+      const [userId = "", hash = "", kind = "", subjectId = "", , attempt] = job.key.split(" ");
+      const pushed = await store.pushed(userId, hash, kind, subjectId);
+      if (!pushed) return;
+      const text = await textOf(pushed, kind, subjectId);
+      if (!text) return;
+      const topic = createHash("sha256").update(`${kind} ${subjectId}`).digest("base64url").slice(0, 32);
+      const request = requestOf(pushed, text, topic, await keysOf());
+      const outcome = request ? await send(request, job.signal) : "gone";
+      if (outcome === "gone") await store.forget(userId, hash);
+      if (typeof outcome === "string" || Number(attempt) >= maxAttempts) return;
+      const runAt = new Date(Date.now() + Math.max(outcome.afterMs, againMs * 4 ** (Number(attempt) - 1)));
+      await inTransaction(db, async (transaction) => {
+        await job.finish(transaction);
+        const key = `${userId} ${hash} ${kind} ${subjectId} ${runAt.getTime()} ${Number(attempt) + 1}`;
+        await jobs.add(transaction, pushKind, key, { runAt, traceId: job.traceId });
+      });
+    },
+  };
+
+  /** Who did what, and where that is seen: no text of anybody's. */
+  async function textOf(pushed: Pushed, kind: string, subjectId: string): Promise<string | undefined> {
+    const name = kindNames.get(Number(kind));
+    const { users } = await user.getUsers({ ids: [pushed.actorId] }, systemCall());
+    if (!name || !users[0]) return undefined;
+    const { language, people, videoId, commentId } = pushed;
+    const video = videoId === "0" ? {} : { videoId };
+    const comment = commentId === "0" ? {} : { commentId };
+    const who = {
+      name: users[0].name,
+      others: people - 1,
+      ...(name === "follow" && { actorId: pushed.actorId }),
+    };
+    return JSON.stringify({ id: `${name}-${subjectId}`, kind: name, language, ...who, ...video, ...comment });
+  }
+
+  /** Undefined: its keys are none. */
+  function requestOf(
+    { endpoint: { endpoint, ...keys } }: Pushed,
+    text: string,
+    topic: string,
+    own: PushKeys,
+  ) {
+    try {
+      return webPush.generateRequestDetails({ endpoint, keys }, text, {
+        TTL: keptS,
+        urgency: "normal",
+        // A newer one takes the place of one that the browser has not fetched.
+        topic,
+        vapidDetails: { subject: contact, ...own },
+      });
+    } catch {
+      return undefined;
+    }
+  }
+
+  async function send(
+    { endpoint, headers, body }: webPush.RequestDetails,
+    jobSignal: AbortSignal,
+  ): Promise<"done" | "gone" | { afterMs: number }> {
+    try {
+      const signal = AbortSignal.any([jobSignal, AbortSignal.timeout(sendMs)]);
+      const { status, retryAfter } = await postOutside(endpoint, {
+        ...{
+          headers: headers as Record<string, string | number>,
+          body: body as Buffer,
+          signal,
+          allowPrivate,
+        },
+      });
+      if (status < 300) return "done";
+      if (status === 429 || status >= 500) return { afterMs: afterMsOf(retryAfter) };
+      // 404, 410: it has ended. 401, 403: it is another installation's. Others will not get better by themselves.
+      return "gone";
+    } catch (error) {
+      if (error instanceof NotOutside) return "gone";
+      jobSignal.throwIfAborted();
+      return { afterMs: 0 };
+    }
+  }
+}
+
+/** Seconds or a date (RFC 9110), within bounds. */
+function afterMsOf(retryAfter = ""): number {
+  const ms = /^\d{1,9}$/.test(retryAfter) ? Number(retryAfter) * 1_000 : Date.parse(retryAfter) - Date.now();
+  return Math.min(Math.max(ms || 0, 0), longestAgainMs);
+}
+
+type Service = Handlers<typeof MessageService>;
+
+export function pushHandlers(
+  store: PerCall<PushStore>,
+  keysOf: () => Promise<PushKeys>,
+  { allowPrivate }: PushConfig,
+): Pick<Service, "getPushKey" | "putPushSubscription" | "deletePushSubscription"> {
+  return {
+    getPushKey: async () => ({ publicKey: (await keysOf()).publicKey }),
+    async putPushSubscription({ endpoint, p256dh, auth, sessionId, language }, call) {
+      const userId = requireCaller(call);
+      const isOne = endpoint.length <= maxEndpointLength && isOutside(endpoint, allowPrivate);
+      if (!isOne || !areKeys(p256dh, auth) || !isId(sessionId)) throw refusal("PUSH_SUBSCRIPTION_INVALID");
+      await store(call).put(userId, sessionId, language === "zh" ? "zh" : "en", { endpoint, p256dh, auth });
+      return {};
+    },
+    async deletePushSubscription({ endpoint }, call) {
+      await store(call).remove(requireCaller(call), endpoint);
+      return {};
+    },
+  };
+}
+
+/** A point of P-256, and 16 bytes that nobody guesses (RFC 8291). */
+function areKeys(p256dh: string, auth: string): boolean {
+  if (!/^[\w-]{87}=?$/.test(p256dh) || !/^[\w-]{22}(==)?$/.test(auth)) return false;
+  try {
+    ECDH.convertKey(p256dh, "prime256v1", "base64url", undefined, "uncompressed");
+    return true;
+  } catch {
+    return false;
+  }
+}
