@@ -5,6 +5,7 @@ export const limitNames = [
   "reactions",
   "messages",
   "realtime",
+  "subscriptions",
   "reading",
   "blocks",
   "reports",

@@ -12,7 +12,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file message.proto.
  */
 export const file_message: GenFile = /*@__PURE__*/
-  fileDesc("Cg1tZXNzYWdlLnByb3RvEhBkb3V5YS5tZXNzYWdlLnYxImIKB01lc3NhZ2USCgoCaWQYASABKAkSEQoJc2VuZGVyX2lkGAIgASgJEhMKC3JlY2VpdmVyX2lkGAMgASgJEg8KB2NvbnRlbnQYBCABKAkSEgoKc2VudF9hdF9tcxgFIAEoASJMCgtTZW5kUmVxdWVzdBITCgtyZWNlaXZlcl9pZBgBIAEoCRIPCgdjb250ZW50GAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCSJsChNMaXN0TWVzc2FnZXNSZXF1ZXN0Eg8KB3BlZXJfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEhAKCGFmdGVyX2lkGAMgASgJEhAKCGFmdGVyX21zGAQgASgBEg0KBWxpbWl0GAUgASgNIlEKFExpc3RNZXNzYWdlc1Jlc3BvbnNlEisKCG1lc3NhZ2VzGAEgAygLMhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEgwKBG1vcmUYAiABKAgiOQoYTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDSJgChlMaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlEjUKDWNvbnZlcnNhdGlvbnMYASADKAsyHi5kb3V5YS5tZXNzYWdlLnYxLkNvbnZlcnNhdGlvbhIMCgRuZXh0GAIgASgJInEKDENvbnZlcnNhdGlvbhIPCgdwZWVyX2lkGAEgASgJEikKBmxhdGVzdBgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRIOCgZ1bnJlYWQYAyABKA0SFQoNcmVhZF91cF90b19pZBgEIAEoCSI0Cg9NYXJrUmVhZFJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRIQCgh1cF90b19pZBgCIAEoCSISChBNYXJrUmVhZFJlc3BvbnNlIiQKEEdldExhdGVzdFJlcXVlc3QSEAoIcGVlcl9pZHMYASADKAkiPQoRR2V0TGF0ZXN0UmVzcG9uc2USKAoGbGF0ZXN0GAEgAygLMhguZG91eWEubWVzc2FnZS52MS5MYXRlc3QiRQoGTGF0ZXN0Eg8KB3BlZXJfaWQYASABKAkSKgoHbWVzc2FnZRgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZSIUChJDb3VudFVucmVhZFJlcXVlc3QiJQoTQ291bnRVbnJlYWRSZXNwb25zZRIOCgZ1bnJlYWQYASABKAEiPwoQVGltZWxpbmVQb3NpdGlvbhIPCgd1c2VyX2lkGAEgASgJEg0KBWVwb2NoGAIgASgJEgsKA3NlcRgDIAEoCSJJChRSZWFkVGltZWxpbmVzUmVxdWVzdBIxCgVhZnRlchgBIAMoCzIiLmRvdXlhLm1lc3NhZ2UudjEuVGltZWxpbmVQb3NpdGlvbiJGChVSZWFkVGltZWxpbmVzUmVzcG9uc2USLQoJdGltZWxpbmVzGAEgAygLMhouZG91eWEubWVzc2FnZS52MS5UaW1lbGluZSJrCghUaW1lbGluZRINCgVlcG9jaBgBIAEoCRILCgNzZXEYAiABKAkSEQoJcmVjb3ZlcmVkGAMgASgIEjAKB2VudHJpZXMYBCADKAsyHy5kb3V5YS5tZXNzYWdlLnYxLlRpbWVsaW5lRW50cnkipgEKDVRpbWVsaW5lRW50cnkSCwoDc2VxGAEgASgJEg0KBWF0X21zGAIgASgBEiwKB21lc3NhZ2UYAyABKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2VIABIqCgRyZWFkGAQgASgLMhouZG91eWEubWVzc2FnZS52MS5SZWFkTWFya0gAEhcKD2lkZW1wb3RlbmN5X2tleRgFIAEoCUIGCgR3aGF0IkAKCFJlYWRNYXJrEhEKCXJlYWRlcl9pZBgBIAEoCRIPCgdwZWVyX2lkGAIgASgJEhAKCHVwX3RvX2lkGAMgASgJMqQFCg5NZXNzYWdlU2VydmljZRJACgRTZW5kEh0uZG91eWEubWVzc2FnZS52MS5TZW5kUmVxdWVzdBoZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRJiCgxMaXN0TWVzc2FnZXMSJS5kb3V5YS5tZXNzYWdlLnYxLkxpc3RNZXNzYWdlc1JlcXVlc3QaJi5kb3V5YS5tZXNzYWdlLnYxLkxpc3RNZXNzYWdlc1Jlc3BvbnNlIgOQAgEScQoRTGlzdENvbnZlcnNhdGlvbnMSKi5kb3V5YS5tZXNzYWdlLnYxLkxpc3RDb252ZXJzYXRpb25zUmVxdWVzdBorLmRvdXlhLm1lc3NhZ2UudjEuTGlzdENvbnZlcnNhdGlvbnNSZXNwb25zZSIDkAIBElYKCE1hcmtSZWFkEiEuZG91eWEubWVzc2FnZS52MS5NYXJrUmVhZFJlcXVlc3QaIi5kb3V5YS5tZXNzYWdlLnYxLk1hcmtSZWFkUmVzcG9uc2UiA5ACAhJZCglHZXRMYXRlc3QSIi5kb3V5YS5tZXNzYWdlLnYxLkdldExhdGVzdFJlcXVlc3QaIy5kb3V5YS5tZXNzYWdlLnYxLkdldExhdGVzdFJlc3BvbnNlIgOQAgESZQoNUmVhZFRpbWVsaW5lcxImLmRvdXlhLm1lc3NhZ2UudjEuUmVhZFRpbWVsaW5lc1JlcXVlc3QaJy5kb3V5YS5tZXNzYWdlLnYxLlJlYWRUaW1lbGluZXNSZXNwb25zZSIDkAIBEl8KC0NvdW50VW5yZWFkEiQuZG91eWEubWVzc2FnZS52MS5Db3VudFVucmVhZFJlcXVlc3QaJS5kb3V5YS5tZXNzYWdlLnYxLkNvdW50VW5yZWFkUmVzcG9uc2UiA5ACAWIGcHJvdG8z");
+  fileDesc("Cg1tZXNzYWdlLnByb3RvEhBkb3V5YS5tZXNzYWdlLnYxImIKB01lc3NhZ2USCgoCaWQYASABKAkSEQoJc2VuZGVyX2lkGAIgASgJEhMKC3JlY2VpdmVyX2lkGAMgASgJEg8KB2NvbnRlbnQYBCABKAkSEgoKc2VudF9hdF9tcxgFIAEoASJMCgtTZW5kUmVxdWVzdBITCgtyZWNlaXZlcl9pZBgBIAEoCRIPCgdjb250ZW50GAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCSJsChNMaXN0TWVzc2FnZXNSZXF1ZXN0Eg8KB3BlZXJfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEhAKCGFmdGVyX2lkGAMgASgJEhAKCGFmdGVyX21zGAQgASgBEg0KBWxpbWl0GAUgASgNIlEKFExpc3RNZXNzYWdlc1Jlc3BvbnNlEisKCG1lc3NhZ2VzGAEgAygLMhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEgwKBG1vcmUYAiABKAgiOQoYTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDSJgChlMaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlEjUKDWNvbnZlcnNhdGlvbnMYASADKAsyHi5kb3V5YS5tZXNzYWdlLnYxLkNvbnZlcnNhdGlvbhIMCgRuZXh0GAIgASgJInEKDENvbnZlcnNhdGlvbhIPCgdwZWVyX2lkGAEgASgJEikKBmxhdGVzdBgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRIOCgZ1bnJlYWQYAyABKA0SFQoNcmVhZF91cF90b19pZBgEIAEoCSI0Cg9NYXJrUmVhZFJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRIQCgh1cF90b19pZBgCIAEoCSISChBNYXJrUmVhZFJlc3BvbnNlIiQKEEdldExhdGVzdFJlcXVlc3QSEAoIcGVlcl9pZHMYASADKAkiPQoRR2V0TGF0ZXN0UmVzcG9uc2USKAoGbGF0ZXN0GAEgAygLMhguZG91eWEubWVzc2FnZS52MS5MYXRlc3QiRQoGTGF0ZXN0Eg8KB3BlZXJfaWQYASABKAkSKgoHbWVzc2FnZRgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZSIUChJDb3VudFVucmVhZFJlcXVlc3QiJQoTQ291bnRVbnJlYWRSZXNwb25zZRIOCgZ1bnJlYWQYASABKAEiPwoQVGltZWxpbmVQb3NpdGlvbhIPCgd1c2VyX2lkGAEgASgJEg0KBWVwb2NoGAIgASgJEgsKA3NlcRgDIAEoCSJJChRSZWFkVGltZWxpbmVzUmVxdWVzdBIxCgVhZnRlchgBIAMoCzIiLmRvdXlhLm1lc3NhZ2UudjEuVGltZWxpbmVQb3NpdGlvbiJGChVSZWFkVGltZWxpbmVzUmVzcG9uc2USLQoJdGltZWxpbmVzGAEgAygLMhouZG91eWEubWVzc2FnZS52MS5UaW1lbGluZSJrCghUaW1lbGluZRINCgVlcG9jaBgBIAEoCRILCgNzZXEYAiABKAkSEQoJcmVjb3ZlcmVkGAMgASgIEjAKB2VudHJpZXMYBCADKAsyHy5kb3V5YS5tZXNzYWdlLnYxLlRpbWVsaW5lRW50cnki1gEKDVRpbWVsaW5lRW50cnkSCwoDc2VxGAEgASgJEg0KBWF0X21zGAIgASgBEiwKB21lc3NhZ2UYAyABKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2VIABIqCgRyZWFkGAQgASgLMhouZG91eWEubWVzc2FnZS52MS5SZWFkTWFya0gAEi4KCHNldHRpbmdzGFAgASgLMhouZG91eWEubWVzc2FnZS52MS5TZXR0aW5nc0gAEhcKD2lkZW1wb3RlbmN5X2tleRgFIAEoCUIGCgR3aGF0IkAKCFJlYWRNYXJrEhEKCXJlYWRlcl9pZBgBIAEoCRIPCgdwZWVyX2lkGAIgASgJEhAKCHVwX3RvX2lkGAMgASgJIiIKCFNldHRpbmdzEhYKDmhpZGVzX3ByZXNlbmNlGAEgASgIIkIKE0dldFdhdGNoYWJsZVJlcXVlc3QSKwoGcGVvcGxlGAEgAygLMhsuZG91eWEubWVzc2FnZS52MS5XYXRjaGVkQnkiLwoJV2F0Y2hlZEJ5Eg8KB3VzZXJfaWQYASABKAkSEQoJb3RoZXJfaWRzGAIgAygJIikKFEdldFdhdGNoYWJsZVJlc3BvbnNlEhEKCXdhdGNoYWJsZRgBIAMoDCJFChlHZXRUeXBpbmdBdWRpZW5jZXNSZXF1ZXN0EigKBnR5cGluZxgBIAMoCzIYLmRvdXlhLm1lc3NhZ2UudjEuVHlwaW5nIjIKBlR5cGluZxIPCgd1c2VyX2lkGAEgASgJEhcKD2NvbnZlcnNhdGlvbl9pZBgCIAEoCSJRChpHZXRUeXBpbmdBdWRpZW5jZXNSZXNwb25zZRIzCglhdWRpZW5jZXMYASADKAsyIC5kb3V5YS5tZXNzYWdlLnYxLlR5cGluZ0F1ZGllbmNlIiIKDlR5cGluZ0F1ZGllbmNlEhAKCHVzZXJfaWRzGAEgAygJIiUKEUZpbmRIaWRkZW5SZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIiYKEkZpbmRIaWRkZW5SZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCSIlChNIaWRlUHJlc2VuY2VSZXF1ZXN0Eg4KBmhpZGRlbhgBIAEoCCIWChRIaWRlUHJlc2VuY2VSZXNwb25zZTLACAoOTWVzc2FnZVNlcnZpY2USQAoEU2VuZBIdLmRvdXlhLm1lc3NhZ2UudjEuU2VuZFJlcXVlc3QaGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2USYgoMTGlzdE1lc3NhZ2VzEiUuZG91eWEubWVzc2FnZS52MS5MaXN0TWVzc2FnZXNSZXF1ZXN0GiYuZG91eWEubWVzc2FnZS52MS5MaXN0TWVzc2FnZXNSZXNwb25zZSIDkAIBEnEKEUxpc3RDb252ZXJzYXRpb25zEiouZG91eWEubWVzc2FnZS52MS5MaXN0Q29udmVyc2F0aW9uc1JlcXVlc3QaKy5kb3V5YS5tZXNzYWdlLnYxLkxpc3RDb252ZXJzYXRpb25zUmVzcG9uc2UiA5ACARJWCghNYXJrUmVhZBIhLmRvdXlhLm1lc3NhZ2UudjEuTWFya1JlYWRSZXF1ZXN0GiIuZG91eWEubWVzc2FnZS52MS5NYXJrUmVhZFJlc3BvbnNlIgOQAgISWQoJR2V0TGF0ZXN0EiIuZG91eWEubWVzc2FnZS52MS5HZXRMYXRlc3RSZXF1ZXN0GiMuZG91eWEubWVzc2FnZS52MS5HZXRMYXRlc3RSZXNwb25zZSIDkAIBEmUKDVJlYWRUaW1lbGluZXMSJi5kb3V5YS5tZXNzYWdlLnYxLlJlYWRUaW1lbGluZXNSZXF1ZXN0GicuZG91eWEubWVzc2FnZS52MS5SZWFkVGltZWxpbmVzUmVzcG9uc2UiA5ACARJfCgtDb3VudFVucmVhZBIkLmRvdXlhLm1lc3NhZ2UudjEuQ291bnRVbnJlYWRSZXF1ZXN0GiUuZG91eWEubWVzc2FnZS52MS5Db3VudFVucmVhZFJlc3BvbnNlIgOQAgESYgoMR2V0V2F0Y2hhYmxlEiUuZG91eWEubWVzc2FnZS52MS5HZXRXYXRjaGFibGVSZXF1ZXN0GiYuZG91eWEubWVzc2FnZS52MS5HZXRXYXRjaGFibGVSZXNwb25zZSIDkAIBEnQKEkdldFR5cGluZ0F1ZGllbmNlcxIrLmRvdXlhLm1lc3NhZ2UudjEuR2V0VHlwaW5nQXVkaWVuY2VzUmVxdWVzdBosLmRvdXlhLm1lc3NhZ2UudjEuR2V0VHlwaW5nQXVkaWVuY2VzUmVzcG9uc2UiA5ACARJcCgpGaW5kSGlkZGVuEiMuZG91eWEubWVzc2FnZS52MS5GaW5kSGlkZGVuUmVxdWVzdBokLmRvdXlhLm1lc3NhZ2UudjEuRmluZEhpZGRlblJlc3BvbnNlIgOQAgESYgoMSGlkZVByZXNlbmNlEiUuZG91eWEubWVzc2FnZS52MS5IaWRlUHJlc2VuY2VSZXF1ZXN0GiYuZG91eWEubWVzc2FnZS52MS5IaWRlUHJlc2VuY2VSZXNwb25zZSIDkAICYgZwcm90bzM");
 
 /**
  * @generated from message douya.message.v1.Message
@@ -488,6 +488,12 @@ export type TimelineEntry = Message$1<"douya.message.v1.TimelineEntry"> & {
      */
     value: ReadMark;
     case: "read";
+  } | {
+    /**
+     * @generated from field: douya.message.v1.Settings settings = 80;
+     */
+    value: Settings;
+    case: "settings";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -533,6 +539,230 @@ export type ReadMark = Message$1<"douya.message.v1.ReadMark"> & {
  */
 export const ReadMarkSchema: GenMessage<ReadMark> = /*@__PURE__*/
   messageDesc(file_message, 19);
+
+/**
+ * What a person has set, as it is now.
+ *
+ * @generated from message douya.message.v1.Settings
+ */
+export type Settings = Message$1<"douya.message.v1.Settings"> & {
+  /**
+   * @generated from field: bool hides_presence = 1;
+   */
+  hidesPresence: boolean;
+};
+
+/**
+ * Describes the message douya.message.v1.Settings.
+ * Use `create(SettingsSchema)` to create a new message.
+ */
+export const SettingsSchema: GenMessage<Settings> = /*@__PURE__*/
+  messageDesc(file_message, 20);
+
+/**
+ * @generated from message douya.message.v1.GetWatchableRequest
+ */
+export type GetWatchableRequest = Message$1<"douya.message.v1.GetWatchableRequest"> & {
+  /**
+   * Together at most 2,000 others.
+   *
+   * @generated from field: repeated douya.message.v1.WatchedBy people = 1;
+   */
+  people: WatchedBy[];
+};
+
+/**
+ * Describes the message douya.message.v1.GetWatchableRequest.
+ * Use `create(GetWatchableRequestSchema)` to create a new message.
+ */
+export const GetWatchableRequestSchema: GenMessage<GetWatchableRequest> = /*@__PURE__*/
+  messageDesc(file_message, 21);
+
+/**
+ * @generated from message douya.message.v1.WatchedBy
+ */
+export type WatchedBy = Message$1<"douya.message.v1.WatchedBy"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: repeated string other_ids = 2;
+   */
+  otherIds: string[];
+};
+
+/**
+ * Describes the message douya.message.v1.WatchedBy.
+ * Use `create(WatchedBySchema)` to create a new message.
+ */
+export const WatchedBySchema: GenMessage<WatchedBy> = /*@__PURE__*/
+  messageDesc(file_message, 22);
+
+/**
+ * @generated from message douya.message.v1.GetWatchableResponse
+ */
+export type GetWatchableResponse = Message$1<"douya.message.v1.GetWatchableResponse"> & {
+  /**
+   * In the order asked: for each person as many bytes as others, 1 for those whose presence they may see.
+   *
+   * @generated from field: repeated bytes watchable = 1;
+   */
+  watchable: Uint8Array[];
+};
+
+/**
+ * Describes the message douya.message.v1.GetWatchableResponse.
+ * Use `create(GetWatchableResponseSchema)` to create a new message.
+ */
+export const GetWatchableResponseSchema: GenMessage<GetWatchableResponse> = /*@__PURE__*/
+  messageDesc(file_message, 23);
+
+/**
+ * @generated from message douya.message.v1.GetTypingAudiencesRequest
+ */
+export type GetTypingAudiencesRequest = Message$1<"douya.message.v1.GetTypingAudiencesRequest"> & {
+  /**
+   * At most 500.
+   *
+   * @generated from field: repeated douya.message.v1.Typing typing = 1;
+   */
+  typing: Typing[];
+};
+
+/**
+ * Describes the message douya.message.v1.GetTypingAudiencesRequest.
+ * Use `create(GetTypingAudiencesRequestSchema)` to create a new message.
+ */
+export const GetTypingAudiencesRequestSchema: GenMessage<GetTypingAudiencesRequest> = /*@__PURE__*/
+  messageDesc(file_message, 24);
+
+/**
+ * @generated from message douya.message.v1.Typing
+ */
+export type Typing = Message$1<"douya.message.v1.Typing"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * The other person.
+   *
+   * @generated from field: string conversation_id = 2;
+   */
+  conversationId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.Typing.
+ * Use `create(TypingSchema)` to create a new message.
+ */
+export const TypingSchema: GenMessage<Typing> = /*@__PURE__*/
+  messageDesc(file_message, 25);
+
+/**
+ * @generated from message douya.message.v1.GetTypingAudiencesResponse
+ */
+export type GetTypingAudiencesResponse = Message$1<"douya.message.v1.GetTypingAudiencesResponse"> & {
+  /**
+   * In the order asked.
+   *
+   * @generated from field: repeated douya.message.v1.TypingAudience audiences = 1;
+   */
+  audiences: TypingAudience[];
+};
+
+/**
+ * Describes the message douya.message.v1.GetTypingAudiencesResponse.
+ * Use `create(GetTypingAudiencesResponseSchema)` to create a new message.
+ */
+export const GetTypingAudiencesResponseSchema: GenMessage<GetTypingAudiencesResponse> = /*@__PURE__*/
+  messageDesc(file_message, 26);
+
+/**
+ * @generated from message douya.message.v1.TypingAudience
+ */
+export type TypingAudience = Message$1<"douya.message.v1.TypingAudience"> & {
+  /**
+   * @generated from field: repeated string user_ids = 1;
+   */
+  userIds: string[];
+};
+
+/**
+ * Describes the message douya.message.v1.TypingAudience.
+ * Use `create(TypingAudienceSchema)` to create a new message.
+ */
+export const TypingAudienceSchema: GenMessage<TypingAudience> = /*@__PURE__*/
+  messageDesc(file_message, 27);
+
+/**
+ * @generated from message douya.message.v1.FindHiddenRequest
+ */
+export type FindHiddenRequest = Message$1<"douya.message.v1.FindHiddenRequest"> & {
+  /**
+   * At most 2,000.
+   *
+   * @generated from field: repeated string user_ids = 1;
+   */
+  userIds: string[];
+};
+
+/**
+ * Describes the message douya.message.v1.FindHiddenRequest.
+ * Use `create(FindHiddenRequestSchema)` to create a new message.
+ */
+export const FindHiddenRequestSchema: GenMessage<FindHiddenRequest> = /*@__PURE__*/
+  messageDesc(file_message, 28);
+
+/**
+ * @generated from message douya.message.v1.FindHiddenResponse
+ */
+export type FindHiddenResponse = Message$1<"douya.message.v1.FindHiddenResponse"> & {
+  /**
+   * @generated from field: repeated string user_ids = 1;
+   */
+  userIds: string[];
+};
+
+/**
+ * Describes the message douya.message.v1.FindHiddenResponse.
+ * Use `create(FindHiddenResponseSchema)` to create a new message.
+ */
+export const FindHiddenResponseSchema: GenMessage<FindHiddenResponse> = /*@__PURE__*/
+  messageDesc(file_message, 29);
+
+/**
+ * @generated from message douya.message.v1.HidePresenceRequest
+ */
+export type HidePresenceRequest = Message$1<"douya.message.v1.HidePresenceRequest"> & {
+  /**
+   * @generated from field: bool hidden = 1;
+   */
+  hidden: boolean;
+};
+
+/**
+ * Describes the message douya.message.v1.HidePresenceRequest.
+ * Use `create(HidePresenceRequestSchema)` to create a new message.
+ */
+export const HidePresenceRequestSchema: GenMessage<HidePresenceRequest> = /*@__PURE__*/
+  messageDesc(file_message, 30);
+
+/**
+ * @generated from message douya.message.v1.HidePresenceResponse
+ */
+export type HidePresenceResponse = Message$1<"douya.message.v1.HidePresenceResponse"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.HidePresenceResponse.
+ * Use `create(HidePresenceResponseSchema)` to create a new message.
+ */
+export const HidePresenceResponseSchema: GenMessage<HidePresenceResponse> = /*@__PURE__*/
+  messageDesc(file_message, 31);
 
 /**
  * @generated from service douya.message.v1.MessageService
@@ -609,6 +839,48 @@ export const MessageService: GenService<{
     methodKind: "unary";
     input: typeof CountUnreadRequestSchema;
     output: typeof CountUnreadResponseSchema;
+  },
+  /**
+   * Which of these others each person may see the presence of: friends, and those with whom messages went both ways;
+   * nobody whom they block or who blocks them, and nobody while they hide their own. For gateways.
+   *
+   * @generated from rpc douya.message.v1.MessageService.GetWatchable
+   */
+  getWatchable: {
+    methodKind: "unary";
+    input: typeof GetWatchableRequestSchema;
+    output: typeof GetWatchableResponseSchema;
+  },
+  /**
+   * Who is told that each of these people writes in a conversation: a friend, or who has written to them, with no block
+   * between them; others learn of a stranger when they are sent something. For gateways.
+   *
+   * @generated from rpc douya.message.v1.MessageService.GetTypingAudiences
+   */
+  getTypingAudiences: {
+    methodKind: "unary";
+    input: typeof GetTypingAudiencesRequestSchema;
+    output: typeof GetTypingAudiencesResponseSchema;
+  },
+  /**
+   * Those of these people who hide their presence; for gateways.
+   *
+   * @generated from rpc douya.message.v1.MessageService.FindHidden
+   */
+  findHidden: {
+    methodKind: "unary";
+    input: typeof FindHiddenRequestSchema;
+    output: typeof FindHiddenResponseSchema;
+  },
+  /**
+   * Whether the caller hides their presence: then they do not see that of others either.
+   *
+   * @generated from rpc douya.message.v1.MessageService.HidePresence
+   */
+  hidePresence: {
+    methodKind: "unary";
+    input: typeof HidePresenceRequestSchema;
+    output: typeof HidePresenceResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_message, 0);

@@ -10,10 +10,12 @@ import { only } from "#platform/rpc/service.ts";
 import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { markRead } from "./handlers/mark-read.ts";
+import { presenceHandlers } from "./handlers/presence.ts";
 import { readHandlers } from "./handlers/read.ts";
 import { readTimelines } from "./handlers/read-timelines.ts";
 import { send } from "./handlers/send.ts";
 import { migrations } from "./migrations.ts";
+import { presenceStore } from "./presence-store.ts";
 import { counts } from "./recount.ts";
 import { sendStore } from "./send-store.ts";
 import { messageStore } from "./store.ts";
@@ -26,7 +28,10 @@ const expireEveryMs = 3_600_000;
 export const messageModule = defineModule<object, Tables>()({
   name: "message",
   service: MessageService,
-  calls: { user: only(UserService, "getUsers"), relation: only(RelationService, "getRelations") },
+  calls: {
+    user: only(UserService, "getUsers"),
+    relation: only(RelationService, "getRelations", "getStandings"),
+  },
   // The two rows of a conversation are locked where its messages meet. Ids are not checked yet.
   affinity: {
     send: ({ receiverId }, { callerId }) => conversation(callerId, receiverId),
@@ -60,6 +65,7 @@ export const messageModule = defineModule<object, Tables>()({
         markRead: markRead(store, reached),
         readTimelines: readTimelines(timelines),
         ...readHandlers(store.reading),
+        ...presenceHandlers(perCall(db, presenceStore), clients.relation, reached),
       },
       async stop() {
         await workers.stop();

@@ -68,4 +68,8 @@ export const migrations: Migrations = {
     insert into message.epoch (epoch) values (substr(md5(gen_random_uuid()::text), 1, 12));
     ${wholeJobTable("message")}
   `,
+  "0007-presence+": `
+    -- They show nobody whether they are here or when they were, and see it of nobody.
+    alter table message.person add hides_presence boolean not null default false;
+  `,
 };

@@ -18,7 +18,13 @@ export interface Tables {
     content: string;
     idempotency_key: string | null;
   };
-  person: { user_id: string; unread: Generated<string>; gone: Generated<boolean>; seq: Generated<string> };
+  person: {
+    user_id: string;
+    unread: Generated<string>;
+    gone: Generated<boolean>;
+    seq: Generated<string>;
+    hides_presence: Generated<boolean>;
+  };
   timeline: {
     user_id: string;
     seq: string;

@@ -7,7 +7,7 @@ import { maxReplayed } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** Numbers in the table never change. What is void was removed with its account; its place stays, so there is no gap. */
-export const entryKinds = { void: 0, message: 1, read: 2 } as const;
+export const entryKinds = { void: 0, message: 1, read: 2, settings: 6 } as const;
 
 /** How many entries a person has at least, if they are not too old. */
 const maxKept = 10_000;
@@ -21,9 +21,9 @@ export interface NewEntry {
   userId: string;
   kind: keyof typeof entryKinds;
   atMs: number;
-  /** The conversation, as the person sees it. */
+  /** The conversation, as the person sees it. Of settings: "0". */
   peerId: string;
-  /** Of a message: its id. Of a read mark: the message up to which it was read. */
+  /** Of a message: its id. Of a read mark: the message up to which it was read. Of settings: 1 if presence is hidden. */
   subjectId: string;
   /** Of a read mark: who has read. */
   actorId: string;

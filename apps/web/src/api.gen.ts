@@ -799,6 +799,89 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/presence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether one hides when one is here */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            hidden: boolean;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Hide when one is here, and was; or show it again
+         * @description Who hides it does not see it of others either.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        hidden: boolean;
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/storage": {
         parameters: {
             query?: never;
@@ -1003,6 +1086,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/presence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether people are here, or when they were
+         * @description Of friends, and of people with whom messages went both ways; not of those with whom there is a block, and of nobody while one hides one's own. Others are left out. Who has a connection subscribes to it there.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /** @description Up to 100 ids, with commas between them. */
+                    userIds: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            people: {
+                                /** @description Null: they are here, or nothing is known, or they show it to nobody. */
+                                lastSeenAt: string | null;
+                                online: boolean;
+                                /** @description A 64-bit id as a decimal string. */
+                                userId: string;
+                            }[];
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rankings/{ranking}": {
         parameters: {
             query?: never;
@@ -1152,7 +1294,7 @@ export interface paths {
                                 at: string;
                                 /** @description Of a message of one's own: the key it was sent with. */
                                 idempotencyKey?: string;
-                                /** @description message, read, or removed: what was there went with an account. */
+                                /** @description message, read, settings, or removed: what was there went with an account. */
                                 kind: string;
                                 message?: {
                                     /** @description A 64-bit id as a decimal string. */
@@ -1175,6 +1317,9 @@ export interface paths {
                                 };
                                 /** @description The number of an entry in the timeline of its person; each is one more than the one before. */
                                 seq: string;
+                                settings?: {
+                                    presenceHidden: boolean;
+                                };
                             }[];
                             epoch: string;
                             recovered: boolean;

@@ -1,6 +1,7 @@
 import { account, settings } from "./en-account.ts";
 import { moderation } from "./en-moderation.ts";
 import { pictures } from "./en-pictures.ts";
+import { presence } from "./en-presence.ts";
 import { reasons } from "./en-reasons.ts";
 import { comments, messages, social } from "./en-social.ts";
 import { profile, upload } from "./en-studio.ts";
@@ -87,6 +88,7 @@ export const en = {
   ...social,
   ...comments,
   ...messages,
+  ...presence,
   ...moderation,
   ...pictures,
   reasons,

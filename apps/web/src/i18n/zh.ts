@@ -3,6 +3,7 @@ import { spanIn } from "./format.ts";
 import { account, settings } from "./zh-account.ts";
 import { moderation } from "./zh-moderation.ts";
 import { pictures } from "./zh-pictures.ts";
+import { presence } from "./zh-presence.ts";
 import { reasons } from "./zh-reasons.ts";
 import { comments, messages, social } from "./zh-social.ts";
 import { profile, upload } from "./zh-studio.ts";
@@ -80,6 +81,7 @@ export const zh: Dictionary = {
   ...social,
   ...comments,
   ...messages,
+  ...presence,
   ...moderation,
   ...pictures,
   reasons,

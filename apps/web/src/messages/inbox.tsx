@@ -5,10 +5,11 @@ import { useServices } from "../api/services.tsx";
 import type { Conversation, User } from "../api/types.ts";
 import { useAgain } from "../api/use-again.ts";
 import { useI18n } from "../i18n/i18n.tsx";
-import { Avatar } from "../ui/avatar.tsx";
+import { useWriting } from "../realtime/use-live.ts";
 import { Failure } from "../ui/failure.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
+import { Face } from "./face.tsx";
 import { isVideoLink } from "./message-content.tsx";
 import { conversationsQuery } from "./message-queries.ts";
 import { UnreadMark } from "./unread-mark.tsx";
@@ -59,6 +60,7 @@ function Row({
   open: boolean;
 }) {
   const { t, format } = useI18n();
+  const writing = useWriting(peer.id);
   const own = latest.senderId !== peer.id;
   const said = isVideoLink(latest.content) ? t.sentVideo : latest.content;
   return (
@@ -69,10 +71,14 @@ function Row({
         aria-current={open && "page"}
         data-unread={unread > 0}
       >
-        <Avatar user={peer} size={52} />
+        <Face user={peer} size={52} />
         <span className="person-text">
           <strong dir="auto">{peer.name}</strong>
-          <span dir="auto">{own ? t.youSaid(said) : said}</span>
+          {writing ? (
+            <span className="writing">{t.writing}</span>
+          ) : (
+            <span dir="auto">{own ? t.youSaid(said) : said}</span>
+          )}
         </span>
         <span className="conversation-side">
           <time dateTime={latest.sentAt}>{format.ago(latest.sentAt)}</time>
@@ -97,7 +103,7 @@ function Friends({ me, conversations }: { me: User; conversations: readonly Conv
       {friends.map((friend) => (
         <Link key={friend.id} href={`/messages/${friend.id}`} className="friend">
           <span className="friend-face">
-            <Avatar user={friend} size={58} />
+            <Face user={friend} size={58} />
           </span>
           <strong dir="auto">{friend.name}</strong>
           <small dir="auto">{t.wave}</small>

@@ -1,3 +1,5 @@
+import type { LiveFrame } from "./live.ts";
+
 /** Where a person's timeline is known up to. Numbers of another epoch mean something else. */
 export interface Position {
   epoch: string;
@@ -13,6 +15,8 @@ export interface Entry {
   /** Of a message that the viewer sent from any device: its key. */
   idempotencyKey?: string;
   read?: { conversationId: string; readerId: string; upTo: string };
+  /** What the viewer has set, on any device. */
+  settings?: { presenceHidden: boolean };
 }
 
 /** What hears of news. */
@@ -23,6 +27,10 @@ export interface News {
   resync(position: Position): void;
   /** Whether news arrive. */
   online(is: boolean): void;
+  /** What is told over a connection, and not kept. */
+  live(frame: LiveFrame): void;
+  /** Whether there is one: requests bring no such thing. */
+  line(is: boolean): void;
 }
 
 export interface Timeline {

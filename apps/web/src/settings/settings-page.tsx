@@ -10,6 +10,7 @@ import { DeleteAccount } from "./delete-account.tsx";
 import { Devices } from "./devices.tsx";
 import { LogOut } from "./log-out.tsx";
 import { PasswordForm } from "./password-form.tsx";
+import { ShowPresence } from "./show-presence.tsx";
 import { usePreferences } from "./use-preferences.ts";
 import "./settings.css";
 
@@ -79,6 +80,7 @@ export default function SettingsPage() {
               {t.moderation}
             </Link>
           )}
+          <ShowPresence />
           <PasswordForm username={user.username} />
           <Devices />
           <BlockedPeople />
