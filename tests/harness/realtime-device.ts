@@ -3,7 +3,7 @@ import { WebSocket } from "ws";
 import type { Person } from "./scenario.ts";
 import { until } from "./within.ts";
 
-export interface LiveVideo {
+interface LiveVideo {
   videoId: string;
   gone?: true;
   counts?: Record<string, number>;
@@ -12,7 +12,7 @@ export interface LiveVideo {
   progress?: number;
   steps?: { name: string; state: string }[];
 }
-export interface Frame {
+interface Frame {
   type: string;
   people?: { userId: string; online: boolean; lastSeenAt: string | null }[];
   videos?: LiveVideo[];

@@ -75,6 +75,13 @@ interface Live {
   fresh: readonly Comment[];
 }
 
+interface OneNews {
+  text: string;
+  /** Whether the watcher has not turned away meanwhile. */
+  isWanted(): boolean;
+}
+type News = Map<LiveWatcher, OneNews[]>;
+
 /**
  * Tells connections what changes of the videos in view. The log of changes that validates kept pages (docs/adr/0011)
  * says which videos to read again, once a second and in one question for all of them.
@@ -105,10 +112,9 @@ export function createLiveHub(
   const callAs = ({ userId, moderator }: LiveWatcher, more: Partial<PublicCall> = {}) =>
     ownCall({ callerId: userId, moderator, ...more });
 
-  /** Reads what may have changed. Returns the videos of which may be another whether everybody may see them. */
-  async function read(now: number): Promise<Set<string>> {
+  /** Reads what may have changed. */
+  async function read(now: number): Promise<void> {
     const due = [...lives].flatMap(([id, { epoch }]) => (validity.isUnchanged(id, epoch) ? [] : [id]));
-    const unsure = new Set<string>();
     for (const ids of portions(due, videosInQuestion)) {
       const withComments = switchedOff().has("comments")
         ? []
@@ -126,7 +132,8 @@ export function createLiveHub(
         const live = lives.get(id);
         if (!live) continue;
         const seen = found.get(id);
-        if (!seen || !live.open) unsure.add(id);
+        // Who may see what is not for everybody is to be asked again.
+        if (!seen || !live.open) for (const watch of live.watches) watch.may = undefined;
         live.open = seen !== undefined;
         live.authorId = seen?.authorId ?? live.authorId;
         live.epoch = now;
@@ -139,11 +146,10 @@ export function createLiveHub(
         live.version++;
       }
     }
-    return unsure;
   }
 
   /** Asks who may see what they watch: at first, and since something has changed. */
-  async function judge(unsure: ReadonlySet<string>, now: number): Promise<void> {
+  async function judge(now: number): Promise<void> {
     const asked: Watch[] = [];
     for (const own of watchesOf.values())
       for (const watch of own.values()) {
@@ -151,7 +157,6 @@ export function createLiveHub(
         const authorId = lives.get(videoId)?.authorId;
         const isSure =
           may !== undefined &&
-          !unsure.has(videoId) &&
           (validity.isUnchanged(watcher.userId, epoch) ||
             (authorId !== undefined && validity.isUnchanged(authorId, epoch)));
         if (isSure) continue;
@@ -203,17 +208,20 @@ export function createLiveHub(
     }
   }
 
+  const isDue = ({ videoId, may, told }: Watch) => {
+    const live = lives.get(videoId);
+    if (!live || live.epoch === unread || may === undefined) return false;
+    return may ? told !== live.version : told > 0;
+  };
   /** What a watch is to be told; undefined: nothing. */
   async function newsOf(watch: Watch): Promise<string | undefined> {
-    const { watcher, videoId, may, told, comments } = watch;
-    const live = lives.get(videoId);
-    if (!live) return undefined;
-    if (may === false) {
+    const { watcher, videoId, told, comments } = watch;
+    const live = lives.get(videoId)!;
+    const { version } = live;
+    if (!watch.may) {
       watch.told = 0;
-      return told > 0 ? JSON.stringify({ videoId, gone: true }) : undefined;
+      return JSON.stringify({ videoId, gone: true });
     }
-    if (may === undefined || told === live.version || live.epoch === unread) return undefined;
-    watch.told = live.version;
     const justNow = Date.now() - justNowMs;
     const fresh = !comments
       ? []
@@ -223,6 +231,7 @@ export function createLiveHub(
     const counts = switchedOff().has("reactions") ? "" : `,"counts":${live.counts}`;
     const shown = fresh.length > 0 ? await present(fresh, watcher) : [];
     const added = shown.length > 0 ? `,"comments":${JSON.stringify(shown)}` : "";
+    watch.told = version;
     return counts || added ? `{"videoId":"${videoId}"${counts}${added}}` : undefined;
   }
   /** Without those of people with whom there is a block. */
@@ -233,20 +242,24 @@ export function createLiveHub(
     return comments.flatMap((comment) => toApiComment(comment, byId, watcher.urls) ?? []);
   }
 
-  async function tellVideos(news: Map<LiveWatcher, string[]>): Promise<void> {
+  async function tellVideos(news: News): Promise<void> {
+    const due: Watch[] = [];
+    for (const own of watchesOf.values())
+      for (const watch of own.values()) if (isDue(watch) && watch.watcher.hasRoom()) due.push(watch);
     await Promise.all(
-      [...watchesOf].map(async ([watcher, own]) => {
-        if (!watcher.hasRoom()) return;
-        for (const watch of [...own.values()]) {
+      due.map((watch) =>
+        attempt(async () => {
+          const { watcher, videoId } = watch;
           const text = await newsOf(watch);
-          if (text !== undefined) add(news, watcher, text);
-        }
-      }),
+          const isWanted = () => watchesOf.get(watcher)?.get(videoId) === watch;
+          if (text !== undefined) add(news, watcher, { text, isWanted });
+        }),
+      ),
     );
   }
 
   /** How far the work on own videos is: that is in no log, so those that are worked on are read. */
-  async function tellWork(news: Map<LiveWatcher, string[]>): Promise<void> {
+  async function tellWork(news: News): Promise<void> {
     const byPerson = groupBy(
       [...worksOf].filter(([watcher]) => watcher.hasRoom()),
       ([{ userId }]) => userId,
@@ -263,15 +276,16 @@ export function createLiveHub(
           for (const [watcher, own] of watchers)
             for (const [id, told] of [...own]) {
               if (told === null || !ids.has(id)) continue;
+              const isWanted = () => worksOf.get(watcher)?.has(id) === true;
               const one = found.get(id);
               if (one?.authorId !== userId) {
                 own.set(id, null);
-                add(news, watcher, JSON.stringify({ videoId: id, gone: true }));
+                add(news, watcher, { text: JSON.stringify({ videoId: id, gone: true }), isWanted });
                 continue;
               }
               const work = toApiWork(one);
               const text = JSON.stringify({ videoId: id, ...work });
-              if (text !== told) add(news, watcher, text);
+              if (text !== told) add(news, watcher, { text, isWanted });
               const isDone =
                 ["published", "ready", "failed"].includes(work.state) &&
                 !work.steps.some(({ state }) => state === "waiting" || state === "running");
@@ -281,10 +295,10 @@ export function createLiveHub(
       );
   }
 
-  function add(news: Map<LiveWatcher, string[]>, watcher: LiveWatcher, text: string): void {
+  function add(news: News, watcher: LiveWatcher, one: OneNews): void {
     const own = news.get(watcher);
-    if (own) own.push(text);
-    else news.set(watcher, [text]);
+    if (own) own.push(one);
+    else news.set(watcher, [one]);
   }
 
   /** What cannot be asked now is asked with the next turn; the rest goes on. */
@@ -296,16 +310,20 @@ export function createLiveHub(
     }
   }
   async function turn(): Promise<void> {
-    const news = new Map<LiveWatcher, string[]>();
+    const news: News = new Map();
     await attempt(async () => {
       if (lives.size === 0) return;
       const now = await validity.now();
       if (now === undefined) return;
-      await judge(await read(now), now);
+      await read(now);
+      await judge(now);
       await tellVideos(news);
     });
     await attempt(() => tellWork(news));
-    for (const [watcher, videos] of news) watcher.tell(videos);
+    for (const [watcher, all] of news) {
+      const wanted = all.filter(({ isWanted }) => isWanted());
+      if (wanted.length > 0) watcher.tell(wanted.map(({ text }) => text));
+    }
     timer = undefined;
     if (watchesOf.size + worksOf.size > 0) keepTurning();
   }
@@ -319,7 +337,7 @@ export function createLiveHub(
     if (live?.watches.size === 0) lives.delete(watch.videoId);
   }
 
-  const hub: LiveHub = {
+  return {
     watch(watcher, videoIds, comments) {
       const own = watchesOf.get(watcher) ?? new Map<string, Watch>();
       watchesOf.set(watcher, own);
@@ -376,5 +394,4 @@ export function createLiveHub(
       clearTimeout(timer);
     },
   };
-  return hub;
 }

@@ -108,6 +108,8 @@ export function createPresenceHub(
   nowMs: () => number = Date.now,
 ): PresenceHub {
   const people = new Map<string, Person>();
+  /** Of whom it is not known yet whether they hide. */
+  const unasked = new Set<string>();
   /** Who has left, and when. */
   const leaving = new Map<string, number>();
   const hiding = new Set<string>();
@@ -141,12 +143,12 @@ export function createPresenceHub(
 
   /** Nobody who hides is told to be here, so it is known before. */
   async function askWhoHides(): Promise<void> {
-    const asked = [...people].flatMap(([id, { hidden }]) => (hidden === undefined ? [id] : []));
-    for (const userIds of portions(asked, perQuestion)) {
+    for (const userIds of portions([...unasked], perQuestion)) {
       const { userIds: hidden } = await message.findHidden({ userIds }, ownCall());
       const all = new Set(hidden);
       // Who has set it meanwhile knows better.
       for (const id of userIds) {
+        unasked.delete(id);
         const person = people.get(id);
         if (person) person.hidden ??= all.has(id);
       }
@@ -316,6 +318,7 @@ export function createPresenceHub(
       const person = people.get(userId) ?? { connections: 0, hidden: undefined, nextBeatMs: 0 };
       person.connections++;
       people.set(userId, person);
+      if (person.hidden === undefined) unasked.add(userId);
       leaving.delete(userId);
       keepTurning();
       let here = true;
@@ -325,6 +328,7 @@ export function createPresenceHub(
         person.connections--;
         if (person.connections > 0) return;
         people.delete(userId);
+        unasked.delete(userId);
         if (person.hidden === false) leaving.set(userId, nowMs());
       };
     },

@@ -60,14 +60,16 @@ export function changes(from: Wants, to: Wants): object[] {
 /** What is shown at the moment wants something; told together a moment later. */
 export function createInterests(onChange: (wants: Wants) => void, pauseMs = 150) {
   const counts = new Map<string, { kind: Wanted; id: string; count: number }>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isDue = false;
   const get = (): Wants => {
     const of = (kind: Wanted) => [...counts.values()].filter((one) => one.kind === kind).map(({ id }) => id);
     return { people: of("people"), videos: of("videos"), comments: of("comments"), uploads: of("uploads") };
   };
   function changed() {
-    timer ??= setTimeout(() => {
-      timer = undefined;
+    if (isDue) return;
+    isDue = true;
+    setTimeout(() => {
+      isDue = false;
       onChange(get());
     }, pauseMs);
   }

@@ -3,11 +3,18 @@ import { type Api, againMs, take } from "../api/client.ts";
 import { createListeners } from "../api/listeners.ts";
 import type { SessionStore } from "../api/session.ts";
 import type { Outbox } from "../messages/outbox.ts";
-import { applyLive } from "./apply-live.ts";
 import { applyNews } from "./apply-news.ts";
 import { createRealtimeClient } from "./client.ts";
 import { createEndpoints } from "./endpoints.ts";
-import { createInterests, type LiveFrame, noWants, type Presence, type Wanted, type Wants } from "./live.ts";
+import {
+  createInterests,
+  type LiveFrame,
+  type LiveVideo,
+  noWants,
+  type Presence,
+  type Wanted,
+  type Wants,
+} from "./live.ts";
 import { createMoments } from "./moments.ts";
 import { shareRealtime } from "./shared.ts";
 import type { News, Position, Timeline } from "./timeline.ts";
@@ -44,8 +51,10 @@ export function createRealtime(services: {
   session: SessionStore;
   cache: QueryClient;
   outbox: Outbox;
+  /** Something has changed of videos that are watched. */
+  onVideos: (videos: readonly LiveVideo[]) => void;
 }): Realtime {
-  const { api, session, cache, outbox } = services;
+  const { api, session, cache, outbox, onVideos } = services;
   const changes = createListeners();
   let offline = false;
   let followed: string | undefined;
@@ -56,12 +65,11 @@ export function createRealtime(services: {
   let looking: ReturnType<typeof setTimeout> | undefined;
   const moments = createMoments();
   moments.subscribe(changes.call);
-  const liveVideos = applyLive(cache, session);
   const interests = createInterests((wants) => shared?.want(wants));
   const wrote = new Map<string, number>();
 
   function live(frame: LiveFrame) {
-    if (frame.type === "live") liveVideos(frame.videos);
+    if (frame.type === "live") onVideos(frame.videos);
     else moments.hear(frame);
   }
   function line(is: boolean) {
