@@ -60,12 +60,12 @@ describe("who is here, and what moves, in browsers", () => {
     const settings = await his.context().newPage();
     await settings.goto("/settings");
     const choice = settings.getByRole("group", { name: en.showPresence });
-    await choice.getByText(en.off).click();
+    await choice.getByLabel(en.off).check();
     await line(hers).getByText(en.friends).waitFor();
     await line(his).getByText(en.friends).waitFor();
     await settings.reload();
     await expect.poll(() => choice.getByLabel(en.off).isChecked()).toBe(true);
-    await choice.getByText(en.on, { exact: true }).click();
+    await choice.getByLabel(en.on, { exact: true }).check();
     await line(hers).getByText(en.online).waitFor();
   });
 

@@ -118,6 +118,17 @@ test("who comes back at once never left", async () => {
   expect(ada.told.map(({ online }) => online)).toEqual([true]);
 });
 
+test("who was here for a moment only was here, unless they hide", async () => {
+  const { gateway, watcher, hidden } = world();
+  const hub = gateway();
+  const ada = watcher("1");
+  hidden.add("3");
+  hub.watch(ada, ["2", "3"]);
+  for (const id of ["2", "3"]) hub.arrive(id)();
+  await seconds(10);
+  expect(ada.told).toEqual([{ userId: "2", online: false, lastSeenMs: expect.any(Number) }]);
+});
+
 test("one with two devices on two gateways is here until both have gone", async () => {
   const { gateway, watcher } = world();
   const [one, two] = [gateway(), gateway()];

@@ -151,6 +151,8 @@ export function createPresenceHub(
         unasked.delete(id);
         const person = people.get(id);
         if (person) person.hidden ??= all.has(id);
+        // Gone again already.
+        else if (all.has(id)) leaving.delete(id);
       }
     }
   }
@@ -162,7 +164,7 @@ export function createPresenceHub(
       person.nextBeatMs = now + beatMs;
       due.push(id);
     }
-    const gone = [...leaving].filter(([, atMs]) => now - atMs >= graceMs).map(([id]) => id);
+    const gone = [...leaving].flatMap(([id, atMs]) => (now - atMs < graceMs || unasked.has(id) ? [] : [id]));
     for (const id of gone) leaving.delete(id);
     const hidden = [...hiding];
     hiding.clear();
@@ -328,8 +330,7 @@ export function createPresenceHub(
         person.connections--;
         if (person.connections > 0) return;
         people.delete(userId);
-        unasked.delete(userId);
-        if (person.hidden === false) leaving.set(userId, nowMs());
+        if (!person.hidden) leaving.set(userId, nowMs());
       };
     },
     hides(userId, hidden) {
@@ -340,6 +341,7 @@ export function createPresenceHub(
       }
       if (hidden) {
         leaving.delete(userId);
+        unasked.delete(userId);
         hiding.add(userId);
       } else hiding.delete(userId);
       for (const watcher of watchersOf.get(userId) ?? []) doubt(watcher);
