@@ -6,6 +6,7 @@ export const limitNames = [
   "messages",
   "groups",
   "realtime",
+  "subscriptions",
   "reading",
   "blocks",
   "reports",

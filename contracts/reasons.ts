@@ -96,6 +96,11 @@ export const reasons = {
     says: "The client does not read what it is sent. Connect again and go on from the last entry.",
     tells: "programs",
   },
+  SUBSCRIPTIONS_TOO_MANY: {
+    kind: "exhausted",
+    says: "{what}: a connection watches {max} at once.",
+    tells: "programs",
+  },
   CONNECTION_REPLACED: {
     kind: "exhausted",
     says: "The same person has opened many other connections since.",

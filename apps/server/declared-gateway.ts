@@ -4,6 +4,7 @@ import { createHttpServer } from "#platform/http/http-server.ts";
 import { localIssuerKeys } from "#platform/keys/issuer-keys.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
+import { localPresence } from "#platform/presence/presence-memory.ts";
 import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import { changingSettings } from "#platform/settings/live-settings.ts";
 import { localSignals } from "#platform/signals/signals.ts";
@@ -35,6 +36,7 @@ export async function declaredGateway(
     caches: embeddedCaches(metrics),
     protect: embeddedProtection({ limits: true, metrics }),
     signals: localSignals(),
+    presence: localPresence(),
     issuerKeys: localIssuerKeys(),
     settings: changingSettings(liveSettings(config), { log }),
     metrics,

@@ -6,6 +6,8 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Part } from "#platform/observe/degraded.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import type { Metrics } from "#platform/observe/metrics.ts";
+import { localPresence, type PresenceMemory } from "#platform/presence/presence-memory.ts";
+import { redisPresence } from "#platform/presence/redis-presence.ts";
 import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import type { Protection } from "#platform/protect/protection.ts";
 import { redisProtection } from "#platform/protect/redis/redis-protection.ts";
@@ -16,11 +18,12 @@ import { localSignals, type Signals } from "#platform/signals/signals.ts";
 import type { Config } from "./config.ts";
 import { engineTls } from "./open-transport.ts";
 
-/** What processes may share without storing it: caches, limits, and what they tell each other. */
+/** What processes may share without storing it: caches, limits, what they tell each other, and who is here. */
 export interface Memory {
   caches: Caches;
   protect: Protection;
   signals: Signals;
+  presence: PresenceMemory;
   /** What can fail of it while the rest works, for /readyz. */
   parts?: Record<string, Part>;
   close(): Promise<void>;
@@ -42,6 +45,7 @@ export async function openMemory(
       caches: embeddedCaches(metrics),
       protect: embeddedProtection({ limits, rates, metrics }),
       signals: localSignals(),
+      presence: localPresence(),
       close: async () => {},
     };
   }
@@ -56,6 +60,7 @@ export async function openMemory(
     caches: redisCaches(redis, metrics),
     protect,
     signals: redis,
+    presence: redisPresence(redis),
     parts: { memory: { look: async () => problemOf(redis), freshMs: 0 } },
     async close() {
       protect.close();

@@ -130,7 +130,7 @@ export async function serve(
     const memory = await openMemory(config, { metrics, secret, settings, log });
     undo.push(memory.close);
     stopping.throwIfAborted();
-    const { caches, protect, signals } = memory;
+    const { caches, protect, signals, presence } = memory;
     const media = mediaQueue(tool, protect.fairQueue("media_waiting", mediaQueueOptions));
     const disk = watchDisk(config.dataDir, { log, metrics });
     undo.push(async () => disk.stop());
@@ -226,6 +226,7 @@ export async function serve(
         media,
         ...own,
         signals,
+        presence,
         issuerKeys: registry.issuerKeys,
         settings,
         metrics,

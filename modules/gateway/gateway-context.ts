@@ -14,6 +14,7 @@ import type { ResumableIntake } from "./media/resumable-intake.ts";
 import type { SignedMedia } from "./media/signed-media.ts";
 import type { UploadIntake } from "./media/upload-intake.ts";
 import type { RealtimeUrl } from "./realtime/endpoints-route.ts";
+import type { Hubs } from "./realtime/subscriptions.ts";
 import type { TimelineHub } from "./realtime/timeline-hub.ts";
 
 /** What the routes of both public APIs are given. */
@@ -41,13 +42,23 @@ export interface GatewayContext {
   signed: SignedMedia;
   protect: Pick<Protection, "boundedQueue">;
   hub: TimelineHub;
+  hubs: Hubs;
   log: Logger;
   urlsFor(request: FastifyRequest): MediaUrls;
+  /** URLs of an origin, which is empty where they are paths. */
+  urlsAt(origin: string, viewerId: string | undefined): MediaUrls;
 }
 
-export function urlsFor(publicUrl: string, mediaUrl: string, signed: SignedMedia): GatewayContext["urlsFor"] {
-  return (request) => {
-    const origin = wantsPaths(request) ? "" : originOf(request, publicUrl);
-    return mediaUrls(origin, signed, request.identity?.userId, mediaUrl || origin);
+export function urlsOf(
+  publicUrl: string,
+  mediaUrl: string,
+  signed: SignedMedia,
+): Pick<GatewayContext, "urlsFor" | "urlsAt"> {
+  const urlsAt: GatewayContext["urlsAt"] = (origin, viewerId) =>
+    mediaUrls(origin, signed, viewerId, mediaUrl || origin);
+  return {
+    urlsAt,
+    urlsFor: (request) =>
+      urlsAt(wantsPaths(request) ? "" : originOf(request, publicUrl), request.identity?.userId),
   };
 }

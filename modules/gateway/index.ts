@@ -17,14 +17,17 @@ import { sessionCookie } from "./edge/session-cookie.ts";
 import { refuseSwitchedOff } from "./edge/switched-off.ts";
 import { readColours } from "./edge/traffic-colour.ts";
 import { gatewayCalls } from "./gateway-calls.ts";
-import { type GatewayContext, urlsFor } from "./gateway-context.ts";
+import { type GatewayContext, urlsOf } from "./gateway-context.ts";
 import { hlsRoutes } from "./media/hls-routes.ts";
 import { mediaRoutes } from "./media/media-routes.ts";
 import { createResumableIntake } from "./media/resumable-intake.ts";
 import { signedMedia } from "./media/signed-media.ts";
 import { createUploadIntake } from "./media/upload-intake.ts";
 import type { RealtimeUrl } from "./realtime/endpoints-route.ts";
+import { createLiveHub } from "./realtime/live-hub.ts";
+import { createPresenceHub } from "./realtime/presence-hub.ts";
 import { createTimelineHub } from "./realtime/timeline-hub.ts";
+import { createTypingHub } from "./realtime/typing.ts";
 import { firstScreen } from "./web/first-screen.ts";
 import { linkPreview } from "./web/link-preview.ts";
 import { webClient } from "./web/web-client.ts";
@@ -62,6 +65,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
     caches,
     protect,
     signals,
+    presence,
     issuerKeys,
     settings,
     metrics,
@@ -92,10 +96,17 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       "Connections and waiting requests that are given what reaches their people",
       hub.receivers,
     );
+    const composer = createComposer(parts, clients, log);
+    const switchedOff = () => settings.current("switchedOff");
+    const hubs = {
+      presence: createPresenceHub(presence, clients.message, signals, events, log),
+      typing: createTypingHub(clients.message, signals),
+      live: createLiveHub(clients, parts, composer, validity, switchedOff, log),
+    };
     const context: GatewayContext = {
       ...clients,
       auth,
-      composer: createComposer(parts, clients, log),
+      composer,
       pages: createFeedPages(validity, caches),
       intake,
       resumable: createResumableIntake(blobs, clients.video, intake, signals, protect),
@@ -104,12 +115,13 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       admit: createAdmit(protect, auth),
       blobs,
       signed,
-      urlsFor: urlsFor(config.publicUrl, config.mediaUrl, signed),
+      ...urlsOf(config.publicUrl, config.mediaUrl, signed),
       cookie: sessionCookie(config.publicUrl),
       publicUrl: config.publicUrl,
       mediaUrl: config.mediaUrl,
       realtimeUrls: config.realtimeUrls,
       hub,
+      hubs,
       protect,
       log,
     };
@@ -117,13 +129,15 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       handlers: {},
       async stop() {
         hub.stop();
+        hubs.presence.stop();
+        hubs.live.stop();
         await context.resumable.stop();
         await auth.stop();
       },
       async routes(app) {
         applyRouteTable(app);
         context.admit.guard(app);
-        refuseSwitchedOff(app, () => settings.current("switchedOff"));
+        refuseSwitchedOff(app, switchedOff);
         app.decorate("outage", outage);
         app.setErrorHandler(sendProblem);
         app.refusalForms.add("/", problemOf);

@@ -30,6 +30,17 @@ export function commentLists(db: Kysely<Tables>) {
       if (beforeSequence) rows = rows.where("sequence", "<", beforeSequence);
       return rows.orderBy("sequence", "desc").execute();
     },
+    /** The latest comments and replies of each of these videos, the newest first. */
+    async latest(videoIds: readonly string[], limit: number): Promise<CommentRow[]> {
+      const { rows } = await sql<CommentRow>`
+        select c.* from unnest(${videoIds}::int8[]) as w(id)
+        join interaction.video v on v.video_id = w.id and not v.removed
+        cross join lateral (
+          select * from interaction.comment where video_id = w.id order by sequence desc limit ${limit}
+        ) c
+        order by c.video_id, c.sequence desc`.execute(db);
+      return rows;
+    },
     /** Replies to a comment, the oldest first. */
     replies(videoId: string, rootId: string, afterFloor: string | undefined, limit: number) {
       let rows = comments(videoId, limit).where("root_id", "=", rootId);

@@ -284,3 +284,16 @@ describe("lists", () => {
     );
   });
 });
+
+it("the latest comments of each video, replies among them, come newest first, and none of a removed one", async () => {
+  const first = await add();
+  const reply = await add({ replyToId: first.id });
+  const second = await add();
+  const other = await add({ videoId: "102" });
+  const ids = async (limit: number) =>
+    (await store.latest([videoId, "102", "999"], limit)).map(({ id }) => id);
+  expect(await ids(20)).toEqual([second.id, reply.id, first.id, other.id]);
+  expect(await ids(2)).toEqual([second.id, reply.id, other.id]);
+  await test.database.pool.query("update interaction.video set removed = true where video_id = 102");
+  expect(await ids(1)).toEqual([second.id]);
+});

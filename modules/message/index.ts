@@ -19,12 +19,14 @@ import { groupEntranceHandlers } from "./handlers/group-entrance.ts";
 import { groupHandlers } from "./handlers/groups.ts";
 import { markRead } from "./handlers/mark-read.ts";
 import { muteConversation } from "./handlers/mute-conversation.ts";
+import { presenceHandlers } from "./handlers/presence.ts";
 import { readHandlers } from "./handlers/read.ts";
 import { readTimelines } from "./handlers/read-timelines.ts";
 import { send } from "./handlers/send.ts";
 import { migrations } from "./migrations.ts";
 import type { PushConfig } from "./notifications/push.ts";
 import { startNotifications } from "./notifications/start.ts";
+import { presenceStore } from "./presence-store.ts";
 import { counts } from "./recount.ts";
 import { removeGroup } from "./remove-group.ts";
 import { sendStore } from "./send-store.ts";
@@ -98,6 +100,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
         ...groupHandlers(groups, lists.reading, clients.user, clients.relation),
         ...groupEntranceHandlers(groups, lists.reading),
         ...notifications.handlers,
+        ...presenceHandlers(perCall(db, presenceStore), clients.relation, reached),
       },
       async stop() {
         await workers.stop();

@@ -228,4 +228,8 @@ export const migrations: Migrations = {
       sealed bytea not null
     );
   `,
+  "0007-presence+": `
+    -- They show nobody whether they are here or when they were, and see it of nobody.
+    alter table message.person add hides_presence boolean not null default false;
+  `,
 };

@@ -49,7 +49,9 @@ export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, there, me
       return { ...entry, what: { case: "notification" as const, value } };
     }
     case entryKinds.settings: {
-      const muted = { peerId, muted: subjectId === "1" };
+      const is = subjectId === "1";
+      if (peerId === "0") return { ...entry, what: { case: "settings" as const, value: { hidesPresence: is } } };
+      const muted = { peerId, muted: is };
       return { ...entry, what: { case: "muted" as const, value: muted } };
     }
     default:

@@ -10,6 +10,9 @@ export const maxConversations = 100;
 export const maxReplayed = 300;
 /** Positions in one question, so that each gets some entries. */
 export const maxPositions = 100;
+/** Pairs of people in one question. */
+export const maxPairs = 2_000;
+export const maxTyping = 500;
 
 export function checkContent(content: string): string {
   return checkText(content, {
@@ -45,4 +48,28 @@ export function refusalOf(context: SendContext): DomainError | undefined {
   if (context.blockedBy) return refusal("BLOCKED_BY_USER", "They do not want messages from you.");
   if (friends || answered || toStranger < maxStrangerMessages) return undefined;
   return refusal("STRANGER_LIMIT", { max: maxStrangerMessages });
+}
+
+/** What two people are to each other. */
+export interface Standing {
+  /** Both follow each other. */
+  friends: boolean;
+  /** One of the two blocks the other. */
+  blocked: boolean;
+  /** The other has written to the first. */
+  answered: boolean;
+  /** The first has written to the other. */
+  asked: boolean;
+  /** The first hides their own presence. */
+  hides: boolean;
+}
+
+/** Whether the first sees if the other is here. A message alone opens nobody's presence to strangers. */
+export function maySeePresence({ friends, blocked, answered, asked, hides }: Standing): boolean {
+  return !blocked && !hides && (friends || (answered && asked));
+}
+
+/** Whether the other is told that the first is writing. */
+export function maySeeTyping({ friends, blocked, answered }: Standing): boolean {
+  return !blocked && (friends || answered);
 }

@@ -21,7 +21,13 @@ export interface Tables extends JobTables {
     idempotency_key: string | null;
     notice: number | null;
   };
-  person: { user_id: string; unread: Generated<string>; gone: Generated<boolean>; seq: Generated<string> };
+  person: {
+    user_id: string;
+    unread: Generated<string>;
+    gone: Generated<boolean>;
+    seq: Generated<string>;
+    hides_presence: Generated<boolean>;
+  };
   timeline: {
     user_id: string;
     seq: string;

@@ -23,11 +23,12 @@ export interface NewEntry {
   userId: string;
   kind: keyof typeof entryKinds;
   atMs: number;
-  /** The conversation, as the person sees it. */
+  /** The conversation, as the person sees it; "0": the settings of all. */
   peerId: string;
   /**
    * Of a message, or of what happened in a group: its id; 0: an invitation. Of a read mark: the message up to which it was
-   * read. Of a notification: its subject. Of settings: 1 if the conversation is muted.
+   * read. Of a notification: its subject. Of settings: 1 if the conversation is muted, or presence
+   * hidden.
    */
   subjectId: string;
   /** Of a read mark: who has read; the group itself if that is one of the others in it. Of a notification: its kind. */

@@ -10,6 +10,7 @@ import { createSnowflake, idAtTime } from "#platform/ids/snowflake.ts";
 import { localIssuerKeys } from "#platform/keys/issuer-keys.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
+import { localPresence } from "#platform/presence/presence-memory.ts";
 import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
@@ -47,6 +48,7 @@ async function start(limits = false, secret = "s".repeat(32)): Promise<Client<ty
     caches: embeddedCaches(metrics),
     protect: embeddedProtection({ limits, metrics }),
     signals: localSignals(),
+    presence: localPresence(),
     issuerKeys: localIssuerKeys(),
     settings: fixedSettings(),
     metrics,

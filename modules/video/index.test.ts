@@ -20,6 +20,7 @@ import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import type { MediaTool } from "#platform/media/media-tool.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
+import { localPresence } from "#platform/presence/presence-memory.ts";
 import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
@@ -92,6 +93,7 @@ async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promi
     caches: embeddedCaches(metrics),
     protect: embeddedProtection({ limits: true, metrics }),
     signals: localSignals(),
+    presence: localPresence(),
     issuerKeys: localIssuerKeys(),
     settings: fixedSettings(),
     metrics,

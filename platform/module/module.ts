@@ -13,6 +13,7 @@ import type { IssuerKeys } from "../keys/issuer-keys.ts";
 import type { Media } from "../media/media-tool.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { PresenceMemory } from "../presence/presence-memory.ts";
 import type { Protection } from "../protect/protection.ts";
 import type { Affinity, Client, Dependency, Handlers, MethodName } from "../rpc/service.ts";
 import type { SecurityLog } from "../security/security-log.ts";
@@ -42,6 +43,8 @@ export interface ModuleContext<Calls extends Record<string, Dependency>, Config,
   /** Limits and queues, so that nobody takes what others need. */
   protect: Protection;
   signals: Signals;
+  /** Who is connected, and who was when. */
+  presence: PresenceMemory;
   /** Public keys, with which tokens of other services are verified. */
   issuerKeys: IssuerKeys;
   /** What may change while this process runs. */

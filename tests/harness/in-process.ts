@@ -24,6 +24,7 @@ import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
 import type { Running } from "#platform/module/module.ts";
 import { createLog, type Logger } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
+import { localPresence } from "#platform/presence/presence-memory.ts";
 import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
@@ -110,6 +111,7 @@ export async function startModules(
       caches,
       protect,
       signals: localSignals(),
+      presence: localPresence(),
       issuerKeys: localIssuerKeys(),
       settings: fixedSettings(),
       metrics,

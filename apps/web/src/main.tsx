@@ -22,6 +22,7 @@ import { loadFirstWords } from "./i18n/load-dictionary.ts";
 import { createMessageCache } from "./messages/message-cache.ts";
 import { createOutbox, messageDraft } from "./messages/outbox.ts";
 import { createPictureUploadStore } from "./pictures/picture-upload-store.ts";
+import { applyLive } from "./realtime/apply-live.ts";
 import { createRealtime } from "./realtime/start.ts";
 import { createPreferences } from "./settings/preferences.ts";
 import { App } from "./shell/app.tsx";
@@ -105,7 +106,7 @@ const outbox = createOutbox({
     drafts.set(where, [content, drafts.get(where)].filter(Boolean).join("\n"));
   },
 });
-const realtime = createRealtime({ api, session, cache, outbox });
+const realtime = createRealtime({ api, session, cache, outbox, onVideos: applyLive(cache, session) });
 // Before React renders: the first video is what people wait for.
 const { feedTab } = preferences.get();
 const { feed, video } = firstAnswers();

@@ -23,6 +23,7 @@ import { hotUserRoutes } from "./hot-users.ts";
 import { knownFileRoutes } from "./known-files.ts";
 import { messageRoutes } from "./messages.ts";
 import { notificationRoutes } from "./notifications.ts";
+import { presenceRoutes } from "./presence.ts";
 import { profileRoutes } from "./profiles.ts";
 import { pushRoutes } from "./push.ts";
 import { rankingRoutes } from "./rankings.ts";
@@ -103,6 +104,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(groupRoutes(context));
     await routes.register(notificationRoutes(context));
     await routes.register(pushRoutes(context));
+    await routes.register(presenceRoutes(context));
     await routes.register(endpointsRoute(context));
     await routes.register(entriesRoute(context));
     await routes.register(reactionRoutes(context));

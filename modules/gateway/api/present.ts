@@ -1,4 +1,4 @@
-import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
+import { type Comment, Reaction, type VideoStats } from "#contracts/gen/interaction_pb.ts";
 import {
   type Group,
   GroupRole,
@@ -135,9 +135,7 @@ export function toApiVideo(
     description: video.description,
     descriptionEntities: toEntities(video.description, mentions),
     author: toApiUser(author, urls),
-    state: states[video.state],
-    progress: video.progress,
-    failure: video.failureReason ? { reason: video.failureReason, message: video.failureMessage } : null,
+    ...toApiWork(video),
     playUrl: video.playKey ? urls.ofVideo(video, video.playKey) : null,
     coverUrl: video.coverKey ? urls.ofVideo(video, video.coverKey) : null,
     hlsUrl: urls.hls(video),
@@ -154,7 +152,6 @@ export function toApiVideo(
       height,
       bitrate,
     })),
-    steps: toSteps(video),
     thumbHash: video.thumbHash || null,
     coverTimesMs: video.coverTimesMs,
     durationMs: video.durationMs,
@@ -172,17 +169,31 @@ export function toApiVideo(
     downloadUrl: video.playKey && video.downloadAllowed ? urls.download(video) : null,
     held: video.held,
     notices: toNotices(video.notices),
-    counts: {
-      likes: stats?.likes ?? 0,
-      comments: stats?.comments ?? 0,
-      bookmarks: stats?.bookmarks ?? 0,
-      reposts: stats?.reposts ?? 0,
-      shares: stats?.shares ?? 0,
-      downloads: stats?.downloads ?? 0,
-    },
+    counts: toApiCounts(stats),
     bookmarked: kept,
     reposted,
     reaction: reactions[reaction],
+  };
+}
+
+export function toApiCounts(stats: VideoStats | undefined) {
+  return {
+    likes: stats?.likes ?? 0,
+    comments: stats?.comments ?? 0,
+    bookmarks: stats?.bookmarks ?? 0,
+    reposts: stats?.reposts ?? 0,
+    shares: stats?.shares ?? 0,
+    downloads: stats?.downloads ?? 0,
+  };
+}
+
+/** How far the work on a video is. */
+export function toApiWork(video: Video) {
+  return {
+    state: states[video.state],
+    progress: video.progress,
+    failure: video.failureReason ? { reason: video.failureReason, message: video.failureMessage } : null,
+    steps: toSteps(video),
   };
 }
 

@@ -13,6 +13,7 @@ import { answers, IdParams, PageQuery, pageOf } from "./schemas.ts";
 export function profileRoutes({
   user,
   auth,
+  hubs,
   cookie,
   video,
   composer,
@@ -74,6 +75,7 @@ export function profileRoutes({
       async (request, reply) => {
         await user.closeAccount({ password: request.body.password }, callOf(request));
         auth.forget(request.identity!.userId);
+        hubs.presence.hides(request.identity!.userId, true);
         cookie.forget(request, reply);
         return reply.code(202).send({ state: "closing" as const });
       },

@@ -15,7 +15,10 @@ export const asyncApi = {
       `A WebSocket at /api/v1/realtime with the subprotocol ${subprotocol}; frames are JSON texts of at most 16 KB, ` +
       "20 a second. The first one is `hello`, with the position up to which the client has everything. The server " +
       "answers `welcome`, and then sends every entry after that position, in order, each once. After `reconnect` or a " +
-      "cut line, connect again with the latest position, after a random time. After `bye`, look at its `reason`.",
+      "cut line, connect again with the latest position, after a random time. After `bye`, look at its `reason`. What a " +
+      "connection has subscribed to comes once a second at most, is stored nowhere, and ends with it: `presence` tells " +
+      "how the people are (of whom one may not see, nothing), `live` what has changed of videos. `typing` is said again " +
+      "every 3 seconds by who writes, once a second at most, and lasts for 6.",
   },
   channels: {
     realtime: { address: "/api/v1/realtime", messages: messages({ ...clientFrames, ...serverFrames }) },

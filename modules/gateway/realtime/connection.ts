@@ -6,7 +6,9 @@ import type { Call } from "#platform/rpc/call.ts";
 import type { Auth, Identity } from "../edge/auth.ts";
 import type { Limits } from "../edge/limits.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
+import type { MediaUrls } from "../media/media-urls.ts";
 import { type ClientFrame, readFrame, toApiEntry, toApiMessage } from "./frames.ts";
+import { createSubscriptions, type Hubs, type Subscriptions } from "./subscriptions.ts";
 import type { Receiver, TimelineHub } from "./timeline-hub.ts";
 
 /** Both sides say something at least this often. */
@@ -27,6 +29,8 @@ const maxFramesPerSecond = 20;
 const ackShare = 0.1;
 /** Frames that are being answered. */
 const maxUnderWay = 20;
+/** Who has more unread than this is told later what has changed meanwhile. */
+const roomBytes = 64 * 1024;
 
 /** The code with which the connection is closed tells programs what the last frame tells people. */
 const closeCodes = { goingAway: 1001, policy: 1008 };
@@ -35,6 +39,7 @@ const closeCodes = { goingAway: 1001, policy: 1008 };
 export interface Realtime {
   auth: Pick<Auth, "identify" | "known">;
   hub: TimelineHub;
+  hubs: Hubs;
   message: Pick<GatewayClients["message"], "send">;
   limits: Pick<Limits, "takeFor">;
   /** Runs `enter` in its turn. Error: BUSY. */
@@ -56,12 +61,16 @@ export interface Connection {
   end(error: DomainError): void;
 }
 
-/** Serves a connection. `unidentified` counts a refused token, and refuses who has had too many. */
+/**
+ * Serves a connection. `unidentified` counts a refused token, and refuses who has had too many; `urlsFor` makes URLs, as
+ * paths if the client wants those.
+ */
 export function serveConnection(
   socket: WebSocket,
   realtime: Realtime,
   newCall: () => Call,
   unidentified: (reason: string) => Promise<void>,
+  urlsFor: (paths: boolean) => MediaUrls,
 ): Connection {
   const startedMs = performance.now();
   let heardMs = startedMs;
@@ -71,6 +80,7 @@ export function serveConnection(
   let token: string | undefined;
   let identity: Identity | undefined;
   let receiver: Receiver | undefined;
+  let subscriptions: Subscriptions | undefined;
   let checking = false;
   let ended = false;
   let endedMs = 0;
@@ -78,11 +88,14 @@ export function serveConnection(
   let fullSinceMs: number | undefined;
   /** Messages are sent in the order in which they came. */
   let sending: Promise<void> = Promise.resolve();
+  /** So are changes of what it watches. */
+  let changing: Promise<void> = Promise.resolve();
 
-  function tell(frame: object): void {
+  const tell = (frame: object) => tellText(JSON.stringify(frame));
+  function tellText(frame: string): void {
     if (ended || socket.readyState !== socket.OPEN) return;
     if (socket.bufferedAmount > maxUnsentBytes) end(refusal("REALTIME_SLOW"));
-    else socket.send(JSON.stringify(frame), goOn);
+    else socket.send(frame, goOn);
   }
   /** It has read: what waits in the timeline is sent. */
   function goOn(): void {
@@ -96,6 +109,7 @@ export function serveConnection(
     ended = true;
     endedMs = performance.now();
     if (receiver) realtime.hub.leave(receiver);
+    subscriptions?.end();
     socket.send(JSON.stringify(frame));
     socket.close(code);
   }
@@ -134,6 +148,11 @@ export function serveConnection(
       resync: () => tell({ type: "resync", ...joined.position }),
     };
     realtime.admit(connection, userId);
+    subscriptions = createSubscriptions(realtime.hubs, who, {
+      urls: urlsFor(frame.urls === "paths"),
+      hasRoom: () => socket.bufferedAmount < roomBytes,
+      ...{ tell, tellText },
+    });
     await realtime.hub.join(joined, { ...call, callerId: userId }, (recovered) =>
       tell({ type: "welcome", ...joined.position, recovered, heartbeatMs }),
     );
@@ -163,6 +182,7 @@ export function serveConnection(
       socket.send(`{"type":"entries","entries":[${frame.join(",")}]}`, goOn);
     }
     if (given < entries.length) fullSinceMs = performance.now();
+    subscriptions?.reached(entries.slice(0, given));
     return given;
   }
 
@@ -190,6 +210,18 @@ export function serveConnection(
     if (!identity) throw refusal("FRAME_INVALID", "The first frame is a hello.");
     if (frame.type === "token") await renew(frame.token, identity);
     if (frame.type === "ping") tell({ type: "pong" });
+    if (frame.type === "subscribe" || frame.type === "unsubscribe") {
+      const { userId } = identity;
+      const mine = changing.then(async () => {
+        await realtime.limits.takeFor("subscriptions", userId);
+        if (!ended) subscriptions?.change(frame);
+      });
+      changing = mine.catch(() => undefined);
+      await mine;
+    }
+    // A word of it may be lost.
+    if (frame.type === "typing")
+      await subscriptions?.writes(frame.conversationId, newCall()).catch(() => undefined);
     if (frame.type === "send") {
       const who = identity;
       sending = sending.then(() => send(frame, who));
@@ -221,6 +253,7 @@ export function serveConnection(
   socket.on("close", () => {
     ended = true;
     if (receiver) realtime.hub.leave(receiver);
+    subscriptions?.end();
     realtime.forget(connection);
   });
 

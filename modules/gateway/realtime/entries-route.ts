@@ -13,7 +13,11 @@ import type { Position, Receiver, TimelineHub } from "./timeline-hub.ts";
 const waitMs = 25_000;
 
 /** The same as the connection, for those who cannot have one. */
-export function entriesRoute({ hub, auth }: Pick<GatewayContext, "hub" | "auth">): FastifyPluginAsyncTypebox {
+export function entriesRoute({
+  hub,
+  hubs: { presence },
+  auth,
+}: Pick<GatewayContext, "hub" | "hubs" | "auth">): FastifyPluginAsyncTypebox {
   return async (app) => {
     const stopping = new AbortController();
     // Requests that wait are answered when the process ends.
@@ -41,13 +45,18 @@ export function entriesRoute({ hub, auth }: Pick<GatewayContext, "hub" | "auth">
       async (request) => {
         const { userId } = request.identity!;
         const { epoch = "", after = "0" } = request.query;
+        const position = { epoch, seq: after };
+        // Who waits is here, and between two requests not gone.
+        const leave = presence.arrive(userId);
         const { entries, ...rest } = await next(
           hub,
           userId,
-          { epoch, seq: after },
+          position,
           callOf(request),
           stopping.signal,
-        );
+        ).finally(leave);
+        for (const { what } of entries)
+          if (what.case === "settings") presence.hides(userId, what.value.hidesPresence);
         // A session that ended while the request waited hears nothing any more.
         const token = bearerToken(request)!;
         if (!auth.known(token)) await auth.identify(token, callOf(request));

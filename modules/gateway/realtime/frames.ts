@@ -4,6 +4,7 @@ import type { Message, TimelineEntry } from "#contracts/gen/message_pb.ts";
 import { notificationId } from "../api/notifications.ts";
 import { toNotice, toTime } from "../api/present.ts";
 import { Id, Notice } from "../api/schemas.ts";
+import { maxSubscribed } from "./max-subscribed.ts";
 
 /** What frames mean: the name by which a WebSocket agrees on it. */
 export const subprotocol = "douya.1";
@@ -38,7 +39,7 @@ export const Entry = Type.Object({
   kind: Type.String({
     description:
       "message, read, membership (a message with a notice of a group, perhaps about one's own place in it), " +
-      "invitation (to a group), muted (one has changed that for a conversation), notification, or removed: what was " +
+      "invitation (to a group), muted (one has changed that for a conversation), notification, settings, or removed: what was " +
       "there is gone, with an account perhaps.",
   }),
   message: Type.Optional(ApiMessage),
@@ -65,6 +66,35 @@ export const Entry = Type.Object({
       }),
     }),
   ),
+  settings: Type.Optional(Type.Object({ presenceHidden: Type.Boolean() })),
+});
+const ids = (maxItems: number, description: string) =>
+  Type.Optional(Type.Array(Id, { maxItems, description }));
+/** Of each kind a connection has so many at once. */
+const Subjects = {
+  people: ids(maxSubscribed.people, "Whether they are here, or when they were."),
+  videos: ids(maxSubscribed.videos, "Their counts, while they are in view."),
+  comments: ids(maxSubscribed.comments, "Videos of which new comments are told as well."),
+  uploads: ids(maxSubscribed.uploads, "Videos of one's own: the work on them."),
+};
+export const ApiPresence = Type.Object({
+  userId: Id,
+  online: Type.Boolean(),
+  lastSeenAt: Type.Union([Time, Type.Null()], {
+    description: "Null: they are here, or nothing is known, or they show it to nobody.",
+  }),
+});
+const Live = Type.Object({
+  videoId: Id,
+  gone: Type.Optional(Type.Literal(true, { description: "One may not see it any more." })),
+  counts: Type.Optional(Type.Object({}, { additionalProperties: true, description: "As in a Video." })),
+  comments: Type.Optional(
+    Type.Array(Type.Unknown(), { description: "New ones and replies, each a Comment, the newest first." }),
+  ),
+  state: Type.Optional(Type.String({ description: "With `progress`, `failure` and `steps` as in a Video." })),
+  progress: Type.Optional(Type.Number()),
+  failure: Type.Optional(Type.Unknown()),
+  steps: Type.Optional(Type.Array(Type.Unknown())),
 });
 
 /** What a client sends. A field that is not known here is left alone, so that newer clients can talk to older servers. */
@@ -74,6 +104,9 @@ export const clientFrames = {
     device: Type.String({ maxLength: 64 }),
     epoch: Type.Optional(Epoch),
     seq: Type.Optional(Seq),
+    urls: Type.Optional(
+      Type.Literal("paths", { description: "URLs are paths of the page's own origin, not absolute." }),
+    ),
   }),
   ack: frame("ack", { seq: Seq }),
   send: frame("send", {
@@ -82,6 +115,9 @@ export const clientFrames = {
     text: Type.String({ maxLength: 16_000 }),
   }),
   token: frame("token", { token: Type.String({ maxLength: 4_096 }) }),
+  subscribe: frame("subscribe", Subjects),
+  unsubscribe: frame("unsubscribe", Subjects),
+  typing: frame("typing", { conversationId: Id }),
   ping: frame("ping", {}),
 };
 
@@ -105,6 +141,9 @@ export const serverFrames = {
   resync: frame("resync", { epoch: Epoch, seq: Seq }),
   sent: frame("sent", { idempotencyKey: Key, message: ApiMessage }),
   refused: frame("refused", { idempotencyKey: Key, ...Refusal }),
+  presence: frame("presence", { people: Type.Array(ApiPresence) }),
+  typing: frame("typing", { conversationId: Id, userId: Id }),
+  live: frame("live", { videos: Type.Array(Live) }),
   pong: frame("pong", {}),
   reconnect: frame("reconnect", { afterMs: Type.Integer() }),
   bye: frame("bye", Refusal),
@@ -159,6 +198,8 @@ export function toApiEntry({ seq, atMs, what, idempotencyKey }: TimelineEntry, o
     }
     case "notification":
       return { ...entry, kind: "notification", notification: { id: notificationId(what.value) } };
+    case "settings":
+      return { ...entry, kind: "settings", settings: { presenceHidden: what.value.hidesPresence } };
     default:
       return { ...entry, kind: "removed" };
   }

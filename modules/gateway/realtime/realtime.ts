@@ -7,6 +7,7 @@ import { newTraceId } from "#platform/observe/trace-context.ts";
 import type { Protection } from "#platform/protect/protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Limits } from "../edge/limits.ts";
+import { type MediaUrls, originOf } from "../media/media-urls.ts";
 import { type Connection, type Realtime, serveConnection } from "./connection.ts";
 import { subprotocol } from "./frames.ts";
 
@@ -28,11 +29,12 @@ const politeLooks = 10;
 /** Clients of a process that ends come back spread over this time. */
 const comeBackMs = 5_000;
 
-export type RealtimeServices = Pick<Realtime, "auth" | "hub" | "message"> & {
+export type RealtimeServices = Pick<Realtime, "auth" | "hub" | "hubs" | "message"> & {
   limits: Pick<Limits, "takeFor" | "takeUnidentified">;
   publicUrl: string;
   log: Logger;
   protect: Pick<Protection, "boundedQueue">;
+  urlsAt(origin: string, viewerId: string | undefined): MediaUrls;
 };
 
 /** Connections over which people are told what reaches them while it happens. */
@@ -108,7 +110,13 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
   app.get("/realtime", { websocket: true, schema: { hide: true } }, (socket, request) => {
     const newCall = (): Call => ({ traceId: newTraceId(), deadlineMs: Date.now() + callMs });
     connections.add(
-      serveConnection(socket, realtime, newCall, (reason) => limits.takeUnidentified(request, reason)),
+      serveConnection(
+        socket,
+        realtime,
+        newCall,
+        (reason) => limits.takeUnidentified(request, reason),
+        (paths) => services.urlsAt(paths ? "" : originOf(request, publicUrl), undefined),
+      ),
     );
   });
 }

@@ -15,12 +15,14 @@ type Service = Handlers<typeof InteractionService>;
 
 /** Larger than every count and floor. */
 const aboveAll = "999999999999999999";
+const maxLatestVideos = 500;
+const maxLatest = 20;
 
 /** The RPCs that list comments. Those who may see a video may see its comments; this is checked on each request. */
 export function commentLists(
   store: StoreFor<CommentStore>,
   video: Client<typeof VideoService, "getVideos">,
-): Pick<Service, "listComments" | "listReplies"> {
+): Pick<Service, "listComments" | "listReplies" | "getLatestComments"> {
   async function requireVisible(videoId: string, call: Call): Promise<void> {
     const { videos } = isId(videoId) ? await video.getVideos({ ids: [videoId] }, call) : { videos: [] };
     if (videos.length === 0) throw refusal("VIDEO_NOT_FOUND");
@@ -74,6 +76,12 @@ export function commentLists(
         ...(pinned && { pinned: toComment(pinned) }),
         closed: row.closed,
       };
+    },
+    async getLatestComments({ videoIds }, call) {
+      if (videoIds.length > maxLatestVideos)
+        throw refusal("INVALID_ARGUMENT", `Ask for ${maxLatestVideos} videos at most.`);
+      const rows = await store(call).latest([...new Set(videoIds.filter(isId))], maxLatest);
+      return { comments: rows.map(toComment) };
     },
     async listReplies({ videoId, commentId, cursor, limit: asked }, call) {
       const position = parseCursor(cursor, 1)?.[0];

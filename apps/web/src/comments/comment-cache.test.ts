@@ -73,3 +73,15 @@ it("takes a reply out of its loaded page", () => {
     pages: [{ items: [{ id: "5" }] }],
   });
 });
+
+it("shows what came by itself once, whether it comes before or after the answer to who wrote it", () => {
+  const { cache, ids, count, comments } = filled();
+  comments.arrived([comment("7", 0, "3"), comment("6"), comment("1"), comment("5", 0, "3")]);
+  for (const sort of ["heat", "time"]) expect(ids(sort)).toEqual([["6+0", "3+3"], ["1+0"]]);
+  expect(cache.getQueryData(sentKey("11"))).toEqual([comment("7", 0, "3")]);
+  comments.arrived([comment("7", 0, "3"), comment("6")]);
+  comments.added(comment("6"));
+  for (const sort of ["heat", "time"]) expect(ids(sort)).toEqual([["6+0", "3+3"], ["1+0"]]);
+  // Their count comes apart.
+  expect(count()).toBe(5);
+});

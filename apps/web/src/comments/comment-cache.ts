@@ -25,15 +25,38 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
       counts: { ...video.counts, comments: Math.max(0, video.counts.comments + by) },
     }));
 
+  /** Whether it is in some list already: it may have come by itself before the answer to who wrote it. */
+  const isKnown = ({ id, rootId }: Comment) => {
+    const has = (items: readonly Comment[] | undefined) => items?.some((one) => one.id === id) === true;
+    if (rootId === null)
+      return cache
+        .getQueriesData<Lists>({ queryKey: ["comments", videoId, "list"] })
+        .some(([, lists]) => lists?.pages.some((page) => has(page.items) || page.pinned?.id === id));
+    const replies = cache.getQueryData<Replies>(["comments", videoId, "replies", rootId]);
+    return (
+      has(cache.getQueryData<Comment[]>(sentKey(videoId))) ||
+      replies?.pages.some((page) => has(page.items)) === true
+    );
+  };
+
+  function show(comment: Comment) {
+    const { rootId } = comment;
+    // The newest comment comes first in both orders: people see what they have just written.
+    if (rootId === null)
+      return eachPage((page, i) => (i === 0 ? { ...page, items: [comment, ...page.items] } : page));
+    eachComment((one) => (one.id === rootId ? { ...one, replies: one.replies + 1 } : one));
+    cache.setQueryData<Comment[]>(sentKey(videoId), (sent = []) => [...sent, comment]);
+  }
+
   return {
     added(comment: Comment) {
+      if (isKnown(comment)) return;
       count(1);
-      const { rootId } = comment;
-      // The newest comment comes first in both orders: people see what they have just written.
-      if (rootId === null)
-        return eachPage((page, i) => (i === 0 ? { ...page, items: [comment, ...page.items] } : page));
-      eachComment((one) => (one.id === rootId ? { ...one, replies: one.replies + 1 } : one));
-      cache.setQueryData<Comment[]>(sentKey(videoId), (sent = []) => [...sent, comment]);
+      show(comment);
+    },
+    /** Others' come by themselves, the newest first; their count comes apart. */
+    arrived(comments: readonly Comment[]) {
+      for (const comment of [...comments].reverse()) if (!isKnown(comment)) show(comment);
     },
     removed(comment: Comment) {
       count(-1 - comment.replies);

@@ -4,6 +4,7 @@ import type { Video } from "../api/types.ts";
 import { LazyCommentsDrawer, loadDrawer } from "../comments/lazy-comments-drawer.tsx";
 import { useCommentsOpen } from "../comments/use-comments-open.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { useLiveVideo } from "../realtime/use-live.ts";
 import { usePreferences } from "../settings/use-preferences.ts";
 import { loadPages } from "../shell/pages.ts";
 import { DownIcon, UpIcon } from "../ui/icons.tsx";
@@ -50,6 +51,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
   const current = videos[active];
   const { open: commentsOpen, hide: hideComments } = useCommentsOpen();
   const currentId = current?.id ?? null;
+  useLiveVideo(current?.id, commentsOpen);
 
   const toggle = useCallback(() => {
     if (!blocked) setPausedId((id) => (id === currentId ? null : currentId));

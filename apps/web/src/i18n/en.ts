@@ -3,6 +3,7 @@ import { groups } from "./en-groups.ts";
 import { moderation } from "./en-moderation.ts";
 import { notifications } from "./en-notifications.ts";
 import { pictures } from "./en-pictures.ts";
+import { presence } from "./en-presence.ts";
 import { reasons } from "./en-reasons.ts";
 import { comments, messages, social } from "./en-social.ts";
 import { profile, upload } from "./en-studio.ts";
@@ -90,6 +91,7 @@ export const en = {
   ...comments,
   ...messages,
   groups,
+  ...presence,
   ...moderation,
   ...pictures,
   ...notifications,

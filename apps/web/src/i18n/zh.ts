@@ -5,6 +5,7 @@ import { groups } from "./zh-groups.ts";
 import { moderation } from "./zh-moderation.ts";
 import { notifications } from "./zh-notifications.ts";
 import { pictures } from "./zh-pictures.ts";
+import { presence } from "./zh-presence.ts";
 import { reasons } from "./zh-reasons.ts";
 import { comments, messages, social } from "./zh-social.ts";
 import { profile, upload } from "./zh-studio.ts";
@@ -83,6 +84,7 @@ export const zh: Dictionary = {
   ...comments,
   ...messages,
   groups,
+  ...presence,
   ...moderation,
   ...pictures,
   ...notifications,

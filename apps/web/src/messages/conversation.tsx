@@ -18,6 +18,7 @@ import { Bubbles } from "./bubbles.tsx";
 import { MessageComposer } from "./message-composer.tsx";
 import { MuteButton } from "./mute-button.tsx";
 import { messageDraft } from "./outbox.ts";
+import { PresenceLine } from "./presence-line.tsx";
 import { useConversation } from "./use-conversation.ts";
 import { useSend } from "./use-send.ts";
 
@@ -46,7 +47,10 @@ export function Conversation({ peerId, alone }: Props) {
             <Avatar user={peer} size={38} />
             <span className="chat-name">
               <Heading dir="auto">{peer.name}</Heading>
-              {peer.followed && peer.followsYou && <small>{t.friends}</small>}
+              <PresenceLine
+                userId={peer.id}
+                otherwise={peer.followed && peer.followsYou ? t.friends : null}
+              />
             </span>
           </Link>
         )}
@@ -126,7 +130,10 @@ function Talk({ peer }: { peer: User }) {
       {!peer.blocked && (
         <MessageComposer
           text={text}
-          onText={write}
+          onText={(next) => {
+            write(next);
+            if (next.trim()) realtime.writes(peer.id);
+          }}
           onSend={(content) => {
             send(content);
             write("");

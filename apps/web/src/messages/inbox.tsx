@@ -12,10 +12,11 @@ import { noticeText } from "../groups/notice-text.ts";
 import { useNames } from "../groups/use-names.ts";
 import type { Dictionary } from "../i18n/dictionary.ts";
 import { useI18n } from "../i18n/i18n.tsx";
-import { Avatar } from "../ui/avatar.tsx";
+import { useWriting } from "../realtime/use-live.ts";
 import { Failure } from "../ui/failure.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
+import { Face } from "./face.tsx";
 import { isVideoLink } from "./message-content.tsx";
 import { conversationsQuery } from "./message-queries.ts";
 import { MutedMark } from "./muted-mark.tsx";
@@ -62,6 +63,7 @@ export function Inbox({ me, openId }: { me: User; openId: string | undefined }) 
 function Row({ conversation, open, me }: { conversation: Conversation; open: boolean; me: User }) {
   const { t, format } = useI18n();
   const { id, peer, group, latest, unread, muted } = conversation;
+  const writing = useWriting(id);
   return (
     <li>
       <Link
@@ -70,12 +72,16 @@ function Row({ conversation, open, me }: { conversation: Conversation; open: boo
         aria-current={open && "page"}
         data-unread={unread > 0 && !muted}
       >
-        {group ? <GroupAvatar group={group} size={52} /> : peer && <Avatar user={peer} size={52} />}
+        {group ? <GroupAvatar group={group} size={52} /> : peer && <Face user={peer} size={52} />}
         <span className="person-text">
           <strong dir="auto">{group?.name ?? peer?.name}</strong>
-          <span dir="auto">
-            {group ? <LatestInGroup latest={latest} group={group} me={me} /> : said(t, latest, me)}
-          </span>
+          {writing ? (
+            <span className="writing">{t.writing}</span>
+          ) : (
+            <span dir="auto">
+              {group ? <LatestInGroup latest={latest} group={group} me={me} /> : said(t, latest, me)}
+            </span>
+          )}
         </span>
         <span className="conversation-side">
           <time dateTime={latest.sentAt}>{format.ago(latest.sentAt)}</time>
@@ -117,7 +123,7 @@ function Friends({ me, conversations }: { me: User; conversations: readonly Conv
       {friends.map((friend) => (
         <Link key={friend.id} href={`/messages/${friend.id}`} className="friend">
           <span className="friend-face">
-            <Avatar user={friend} size={58} />
+            <Face user={friend} size={58} />
           </span>
           <strong dir="auto">{friend.name}</strong>
           <small dir="auto">{t.wave}</small>

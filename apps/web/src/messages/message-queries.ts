@@ -11,6 +11,14 @@ export const unreadQuery = (api: Api) =>
     queryFn: ({ signal }) => take(api.GET("/api/v1/me/unread", { signal })),
   });
 
+/** Whether the viewer hides when they are here. */
+export const hiddenQueryKey = ["presence-hidden"];
+export const hiddenQuery = (api: Api) =>
+  queryOptions({
+    queryKey: hiddenQueryKey,
+    queryFn: ({ signal }) => take(api.GET("/api/v1/me/presence", { signal })),
+  });
+
 const fetchConversations = (api: Api, cursor?: string, signal?: AbortSignal) =>
   take(
     api.GET("/api/v1/conversations", {

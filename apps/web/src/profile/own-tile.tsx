@@ -4,6 +4,7 @@ import { videoQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { useLiveWork } from "../realtime/use-live.ts";
 import { AlertIcon, MoreIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { isWorkedOn } from "../video/work-steps.tsx";
@@ -14,7 +15,7 @@ const POLL_MS = 1500;
 
 const isPending = ({ state }: Video) => state === "uploaded" || state === "processing";
 
-/** An own video in any state; one in progress is polled until it is done. */
+/** An own video in any state; of one in progress the steps come by themselves, and are asked for where they cannot. */
 export function OwnTile({ video: listed }: { video: Video }) {
   const { t } = useI18n();
   const { api } = useServices();
@@ -22,12 +23,13 @@ export function OwnTile({ video: listed }: { video: Video }) {
   const [open, setOpen] = useState(false);
   const pending = isPending(listed);
   const watched = pending || (open && isWorkedOn(listed));
+  const told = useLiveWork(listed.id, watched);
   const { data } = useQuery({
     ...videoQuery(api, listed.id),
     enabled: watched,
     refetchInterval: ({ state }) => {
       const goesOn = !state.data || isPending(state.data) || (open && isWorkedOn(state.data));
-      return goesOn && POLL_MS;
+      return goesOn && !(told && state.data) && POLL_MS;
     },
   });
   const video = watched && data ? data : listed;

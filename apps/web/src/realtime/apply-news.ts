@@ -1,6 +1,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import type { Notice } from "../api/types.ts";
 import { createMessageCache } from "../messages/message-cache.ts";
+import { hiddenQueryKey } from "../messages/message-queries.ts";
 import type { Outbox } from "../messages/outbox.ts";
 import { NOTIFICATIONS } from "../notifications/notification-queries.ts";
 import type { Entry } from "./timeline.ts";
@@ -8,7 +9,12 @@ import type { Entry } from "./timeline.ts";
 const AGAIN_MS = 300;
 
 /** Writes what has reached the viewer into every list that shows it. */
-export function applyNews(cache: QueryClient, outbox: Pick<Outbox, "arrived">, ownId: string) {
+export function applyNews(
+  cache: QueryClient,
+  outbox: Pick<Outbox, "arrived">,
+  ownId: string,
+  wrote: (conversationId: string, userId: string) => void,
+) {
   const known = createMessageCache(cache);
   const stale = new Set<string>();
   let asking: ReturnType<typeof setTimeout> | undefined;
@@ -34,7 +40,8 @@ export function applyNews(cache: QueryClient, outbox: Pick<Outbox, "arrived">, o
   const readAgain = () => void cache.invalidateQueries({ queryKey: NOTIFICATIONS });
   return {
     entries(entries: readonly Entry[]) {
-      for (const { message, read, invitation, muted, idempotencyKey } of entries) {
+      for (const { message, read, invitation, muted, settings, idempotencyKey } of entries) {
+        if (settings) cache.setQueryData(hiddenQueryKey, { hidden: settings.presenceHidden });
         if (message) {
           const { id, conversationId, senderId, text, sentAt, inGroup, notice } = message;
           const own = senderId === ownId;
@@ -42,6 +49,7 @@ export function applyNews(cache: QueryClient, outbox: Pick<Outbox, "arrived">, o
           const said = { id, senderId, receiverId, content: text, sentAt };
           known.add(conversationId, { ...said, ...(inGroup && { inGroup }), ...(notice && { notice }) }, own);
           if (notice) hear(conversationId, notice, senderId);
+          wrote(conversationId, senderId);
           if (idempotencyKey) outbox.arrived(idempotencyKey);
         }
         if (read?.readerId === ownId) known.read(read.conversationId, read.upTo);
@@ -55,8 +63,8 @@ export function applyNews(cache: QueryClient, outbox: Pick<Outbox, "arrived">, o
       if (entries.some(({ notification }) => notification)) readAgain();
     },
     resync() {
-      const lists = [["unread"], ["conversations"], ["messages"], ["group"], ["group-invitations"], NOTIFICATIONS];
-      for (const queryKey of lists)
+      const pages = [["unread"], ["conversations"], ["messages"], NOTIFICATIONS];
+      for (const queryKey of [...pages, ["group"], ["group-invitations"], hiddenQueryKey])
         void cache.invalidateQueries({ queryKey });
     },
   };

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type Answer, createRealtimeClient, type Socket } from "./client.ts";
+import { noWants, type Wants } from "./live.ts";
 import { createTimeline, type Entry, type Position } from "./timeline.ts";
 
 beforeEach(() => {
@@ -59,13 +60,20 @@ function scripted(behaviour: { poll?: (position: Position | undefined) => Promis
   }
   class CloseEventLike extends Event {}
 
+  let wanted: Wants = noWants;
+  const passed: unknown[] = [];
   const timeline = createTimeline({
     entries: (entries) => heard.push(...entries.map(({ seq }) => seq)),
     resync: ({ epoch, seq }) => heard.push(`resync ${epoch} ${seq}`),
   });
   const client = createRealtimeClient({
     timeline,
-    news: { online: (is) => states.at(-1) !== is && states.push(is) },
+    news: {
+      online: (is) => states.at(-1) !== is && states.push(is),
+      live: (frame) => passed.push(frame),
+      line: (is) => passed.push(is),
+    },
+    wants: () => wanted,
     async open() {
       const next = line();
       lines.push(next);
@@ -85,6 +93,11 @@ function scripted(behaviour: { poll?: (position: Position | undefined) => Promis
     states,
     refusals,
     timeline,
+    passed,
+    want(next: Partial<Wants>) {
+      wanted = { ...noWants, ...next };
+      client.update();
+    },
     giveTokens(...next: (string | null)[]) {
       tokens = next;
     },
@@ -99,7 +112,7 @@ it("says who it is, and passes on what comes, in order, and tells up to where it
   const { next, heard, states } = scripted();
   const server = await next(1);
   server.welcome({ seq: "7" });
-  expect(server.said).toEqual([{ type: "hello", token: "token", device: "web" }]);
+  expect(server.said).toEqual([{ type: "hello", token: "token", device: "web", urls: "paths" }]);
   server.say({ type: "entries", entries: [entry(8), entry(9)] });
   server.say({ type: "entries", entries: [entry(10)] });
   expect(heard).toEqual(["resync e 7", "8", "9", "10"]);
@@ -122,7 +135,10 @@ it("goes on from where it was, and leaves out what comes twice", async () => {
   await seconds(1);
   const second = await next(2);
   second.welcome({ seq: "2", recovered: true });
-  expect(second.said[0]).toEqual({ type: "hello", token: "token", device: "web", epoch: "e", seq: "2" });
+  expect(second.said[0]).toEqual({
+    ...{ type: "hello", token: "token", device: "web", urls: "paths" },
+    ...{ epoch: "e", seq: "2" },
+  });
   second.say({ type: "entries", entries: [entry(1), entry(2), entry(3)] });
   expect(heard).toEqual(["resync e 0", "1", "2", "3"]);
 });
@@ -300,4 +316,29 @@ it("does nothing any more once it is stopped", async () => {
   expect(server.closed).toBe(true);
   expect(lines).toHaveLength(1);
   expect(states).toEqual([true, false]);
+});
+
+it("asks for what is wanted, says what changes of it, and asks again with the next line", async () => {
+  const { client, next, want, passed } = scripted();
+  want({ people: ["1"] });
+  client.writes("1");
+  const first = await next(1);
+  first.welcome();
+  want({ people: ["1"], videos: ["9"] });
+  client.writes("1");
+  want({ videos: ["9"] });
+  expect(first.said.slice(1)).toEqual([
+    { type: "subscribe", people: ["1"] },
+    { type: "subscribe", videos: ["9"] },
+    { type: "typing", conversationId: "1" },
+    { type: "unsubscribe", people: ["1"] },
+  ]);
+  const live = { type: "live", videos: [{ videoId: "9", counts: { likes: 1 } }] };
+  first.say(live);
+  first.end();
+  expect(passed).toEqual([true, live, false]);
+  await seconds(1);
+  const second = await next(2);
+  second.welcome();
+  expect(second.said.slice(1)).toEqual([{ type: "subscribe", videos: ["9"] }]);
 });

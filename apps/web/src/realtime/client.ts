@@ -1,3 +1,4 @@
+import { changes, type LiveFrame, noWants, type Wants } from "./live.ts";
 import type { Entry, News, Position, Timeline } from "./timeline.ts";
 
 /** What is used of a WebSocket. */
@@ -10,7 +11,9 @@ export interface Answer extends Position {
 
 interface Options {
   timeline: Timeline;
-  news: Pick<News, "online">;
+  news: Pick<News, "online" | "live" | "line">;
+  /** What the connection is to tell beside the timeline. */
+  wants(): Wants;
   open(): Promise<Socket>;
   /** What comes after the position, as soon as there is something. Rejects if the server could not be asked. */
   poll(position: Position | undefined, signal: AbortSignal): Promise<Answer>;
@@ -24,6 +27,10 @@ interface Options {
 export interface RealtimeClient {
   /** The network or the page is back: looks at once whether the line is alive. */
   wake(): void;
+  /** Something else is wanted. */
+  update(): void;
+  /** The viewer is writing there; said if there is a connection. */
+  writes(conversationId: string): void;
   stop(): void;
 }
 
@@ -65,7 +72,7 @@ const TOKEN_REASONS = new Set(["TOKEN_INVALID", "TOKEN_EXPIRED", "SESSION_ENDED"
  * protocol is described by /api/v1/asyncapi.json.
  */
 export function createRealtimeClient(options: Options): RealtimeClient {
-  const { timeline, news, open, poll, token, againMs = (_, ms) => ms, random = Math.random } = options;
+  const { timeline, news, wants, open, poll, token, againMs = (_, ms) => ms, random = Math.random } = options;
   const stopped = new AbortController();
   let failures = 0;
   let unwelcomed = 0;
@@ -73,6 +80,8 @@ export function createRealtimeClient(options: Options): RealtimeClient {
   let refused: string | null = null;
   let endPause = () => {};
   let probe = () => {};
+  let update = () => {};
+  let writes = (_conversationId: string) => {};
   const now = () => performance.now();
 
   /** One connection, from `hello` to its end. */
@@ -85,6 +94,7 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       let given = access;
       let pingedMs = Number.NEGATIVE_INFINITY;
       let acknowledging = false;
+      let told = noWants;
 
       const after = (ms: number, act: () => void) => {
         const timer = setTimeout(() => {
@@ -101,7 +111,8 @@ export function createRealtimeClient(options: Options): RealtimeClient {
         for (const timer of timers) clearTimeout(timer);
         socket.onopen = socket.onmessage = socket.onclose = null;
         stopped.signal.removeEventListener("abort", leave);
-        probe = () => {};
+        probe = update = writes = () => {};
+        if (welcomedMs !== undefined) news.line(false);
         socket.close();
         resolve({ worked: welcomedMs !== undefined && now() - welcomedMs > LASTING_MS, ...end });
       }
@@ -145,8 +156,17 @@ export function createRealtimeClient(options: Options): RealtimeClient {
             timeline.moveTo({ epoch: frame.epoch!, seq: frame.seq! });
           const everyMs = frame.heartbeatMs ?? 30_000;
           beat(everyMs, everyMs * random());
+          update = () => {
+            const next = wants();
+            for (const change of changes(told, next)) say(change);
+            told = next;
+          };
+          writes = (conversationId) => say({ type: "typing", conversationId });
+          update();
           news.online(true);
-        } else if (frame.type === "entries") {
+          news.line(true);
+        } else if (isLive(frame)) news.live(frame);
+        else if (frame.type === "entries") {
           // What is missing comes with the next connection.
           if (!timeline.take(frame.entries ?? [])) return finish();
           acknowledge();
@@ -155,7 +175,8 @@ export function createRealtimeClient(options: Options): RealtimeClient {
         else if (frame.type === "bye") finish({ reason: frame.reason ?? "", afterMs: frame.retryAfterMs });
       }
 
-      socket.onopen = () => say({ type: "hello", token: access, device: "web", ...timeline.position() });
+      socket.onopen = () =>
+        say({ type: "hello", token: access, device: "web", urls: "paths", ...timeline.position() });
       socket.onmessage = ({ data }: { data: unknown }) => {
         heardMs = now();
         const frame = readFrame(data);
@@ -243,12 +264,17 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       probe();
       endPause();
     },
+    update: () => update(),
+    writes: (conversationId) => writes(conversationId),
     stop() {
       stopped.abort();
       endPause();
     },
   };
 }
+
+const LIVE = new Set(["presence", "typing", "live"]);
+const isLive = (frame: { type: string }): frame is LiveFrame => LIVE.has(frame.type);
 
 function readFrame(data: unknown): Frame | undefined {
   try {

@@ -1,4 +1,5 @@
 import { expect, it, vi } from "vitest";
+import { type LiveFrame, noWants, type Wants } from "./live.ts";
 import { shareRealtime } from "./shared.ts";
 import type { Entry, News, Timeline } from "./timeline.ts";
 
@@ -18,10 +19,20 @@ function browser() {
     },
   } as unknown as LockManager;
   const channels = new Set<Pick<BroadcastChannel, "postMessage" | "onmessage" | "close">>();
-  let leader: { tab: string; timeline: Timeline; news: Pick<News, "online"> } | undefined;
+  let leader:
+    | {
+        tab: string;
+        timeline: Timeline;
+        news: Pick<News, "online" | "live" | "line">;
+        wants: () => Wants;
+        wrote: string[];
+      }
+    | undefined;
 
   function open(tab: string) {
     const heard: string[] = [];
+    const live: LiveFrame[] = [];
+    const lines: boolean[] = [];
     let online: boolean | undefined;
     const channel: Pick<BroadcastChannel, "postMessage" | "onmessage" | "close"> = {
       onmessage: null,
@@ -43,13 +54,16 @@ function browser() {
         online(is) {
           online = is;
         },
+        live: (frame) => void live.push(frame),
+        line: (is) => void lines.push(is),
       },
-      start(timeline, news) {
-        leader = { tab, timeline, news };
-        return { wake() {}, stop() {} };
+      start(timeline, news, wants) {
+        const wrote: string[] = [];
+        leader = { tab, timeline, news, wants, wrote };
+        return { wake() {}, update() {}, writes: (id) => void wrote.push(id), stop() {} };
       },
     });
-    return { heard, channel, online: () => online, ...shared };
+    return { heard, live, lines, channel, online: () => online, ...shared };
   }
   return { open, leader: () => leader!, settled: () => new Promise((resolve) => setTimeout(resolve)) };
 }
@@ -119,4 +133,42 @@ it("a tab that is shown while the one with the connection is frozen has one of i
   } finally {
     vi.useRealTimers();
   }
+});
+
+const here = (userId: string) => ({ userId, online: true, lastSeenAt: null });
+
+it("the connection asks for what all tabs want, and tells each tab what it came too late for", async () => {
+  const { open, leader, settled } = browser();
+  const one = open("one");
+  const two = open("two");
+  await settled();
+  one.want({ ...noWants, people: ["1"] });
+  two.want({ ...noWants, people: ["2"], videos: ["9"] });
+  two.writes("2");
+  expect(leader().wants()).toEqual({ ...noWants, people: ["1", "2"], videos: ["9"] });
+  expect(leader().wrote).toEqual(["2"]);
+  leader().news.line(true);
+  leader().news.live({ type: "presence", people: [here("1"), here("2")] });
+  const three = open("three");
+  three.want({ ...noWants, people: ["2"] });
+  expect(three.lines.at(-1)).toBe(true);
+  expect(three.live).toEqual([{ type: "presence", people: [here("2")] }]);
+  two.stop();
+  expect(leader().wants().people).toEqual(["1", "2"]);
+  three.stop();
+  expect(leader().wants().people).toEqual(["1"]);
+});
+
+it("a tab that takes over asks the others what they want", async () => {
+  const { open, leader, settled } = browser();
+  const one = open("one");
+  const two = open("two");
+  const three = open("three");
+  await settled();
+  two.want({ ...noWants, people: ["2"] });
+  three.want({ ...noWants, videos: ["9"] });
+  one.stop();
+  await settled();
+  expect(leader().tab).toBe("two");
+  expect(leader().wants()).toEqual({ ...noWants, people: ["2"], videos: ["9"] });
 });

@@ -6,6 +6,16 @@ import type { Outbox } from "../messages/outbox.ts";
 import { applyNews } from "./apply-news.ts";
 import { createRealtimeClient } from "./client.ts";
 import { createEndpoints } from "./endpoints.ts";
+import {
+  createInterests,
+  type LiveFrame,
+  type LiveVideo,
+  noWants,
+  type Presence,
+  type Wanted,
+  type Wants,
+} from "./live.ts";
+import { createMoments } from "./moments.ts";
 import { shareRealtime } from "./shared.ts";
 import type { News, Position, Timeline } from "./timeline.ts";
 
@@ -13,6 +23,15 @@ import type { News, Position, Timeline } from "./timeline.ts";
 export interface Realtime {
   /** For some time there has been no line to the server. */
   isOffline(): boolean;
+  /** Whether there is a connection, over which comes what is wanted. */
+  hasLine(): boolean;
+  /** Something is shown that wants to be told, until the answer is called. */
+  want(kind: Wanted, id: string): () => void;
+  presence(userId: string): Presence | undefined;
+  /** Whether somebody is writing there. */
+  isWriting(conversationId: string): boolean;
+  /** The viewer is writing there. */
+  writes(conversationId: string): void;
   subscribe(listener: () => void): () => void;
 }
 
@@ -20,6 +39,11 @@ export interface Realtime {
 const OFFLINE_AFTER_MS = 4_000;
 /** How long the server waits for news before it answers that there are none. */
 const WAIT_SECONDS = 25;
+/** How often to ask how people are where there is no connection, and how soon after it was lost. */
+const LOOK_MS = 30_000;
+const FIRST_LOOK_MS = 5_000;
+/** Who writes says so again; it lasts for twice as long. */
+const WRITING_MS = 3_000;
 
 /** Keeps every list fresh with what reaches the viewer, as long as somebody is logged in. */
 export function createRealtime(services: {
@@ -27,13 +51,46 @@ export function createRealtime(services: {
   session: SessionStore;
   cache: QueryClient;
   outbox: Outbox;
+  /** Something has changed of videos that are watched. */
+  onVideos: (videos: readonly LiveVideo[]) => void;
 }): Realtime {
-  const { api, session, cache, outbox } = services;
+  const { api, session, cache, outbox, onVideos } = services;
   const changes = createListeners();
   let offline = false;
   let followed: string | undefined;
   let shared: ReturnType<typeof shareRealtime> | undefined;
   let losing: ReturnType<typeof setTimeout> | undefined;
+
+  let hasLine = false;
+  let looking: ReturnType<typeof setTimeout> | undefined;
+  const moments = createMoments();
+  moments.subscribe(changes.call);
+  const interests = createInterests((wants) => shared?.want(wants));
+  const wrote = new Map<string, number>();
+
+  function live(frame: LiveFrame) {
+    if (frame.type === "live") onVideos(frame.videos);
+    else moments.hear(frame);
+  }
+  function line(is: boolean) {
+    clearTimeout(looking);
+    looking = is || !followed ? undefined : setTimeout(look, FIRST_LOOK_MS);
+    if (is === hasLine) return;
+    hasLine = is;
+    moments.forget();
+    changes.call();
+  }
+  /** Without a connection nobody tells how people are. */
+  async function look() {
+    looking = setTimeout(look, LOOK_MS);
+    const { people } = interests.get();
+    if (people.length === 0 || document.hidden) return;
+    const userIds = people.slice(0, 100).join(",");
+    const found = await take(api.GET("/api/v1/presence", { params: { query: { userIds } } })).catch(
+      () => undefined,
+    );
+    if (found && !hasLine) moments.hear({ type: "presence", people: found.people });
+  }
 
   function setOffline(is: boolean) {
     clearTimeout(losing);
@@ -53,10 +110,11 @@ export function createRealtime(services: {
     ask: async () => (await take(api.GET("/api/v1/realtime/endpoints"))).endpoints,
     here: `${location.origin.replace(/^http/, "ws")}/api/v1/realtime`,
   });
-  const start = (timeline: Timeline, news: Pick<News, "online">) =>
+  const start = (timeline: Timeline, news: Pick<News, "online" | "live" | "line">, wants: () => Wants) =>
     createRealtimeClient({
       timeline,
       news,
+      wants,
       open: async () => new WebSocket(await endpoints.next(), "douya.1"),
       poll: (position: Position | undefined, signal) =>
         take(
@@ -77,20 +135,39 @@ export function createRealtime(services: {
     shared?.stop();
     shared = undefined;
     setOffline(false);
+    line(false);
     if (!id) return;
-    const { entries, resync } = applyNews(cache, outbox, id);
+    const { entries, resync } = applyNews(cache, outbox, id, moments.wrote);
     shared = shareRealtime({
       name: `douya.realtime ${id}`,
-      news: { entries, resync, online },
+      news: { entries, resync, online, live, line },
       start,
       locks: navigator.locks,
       channel: new BroadcastChannel(`douya.realtime ${id}`),
     });
+    shared.want(interests.get());
   }
   session.subscribe(follow);
   follow();
   // Without a network the line is dead, and nothing would tell so for a while.
   for (const change of ["online", "offline"]) window.addEventListener(change, () => shared?.wake());
   document.addEventListener("visibilitychange", () => document.hidden || shared?.wake());
-  return { isOffline: () => offline, subscribe: changes.add };
+  // A tab that is closed tells the one with the connection nothing more; one that is shown again does.
+  window.addEventListener("pagehide", () => shared?.want(noWants));
+  window.addEventListener("pageshow", () => shared?.want(interests.get()));
+  return {
+    isOffline: () => offline,
+    hasLine: () => hasLine,
+    want: interests.want,
+    presence: moments.presence,
+    isWriting: moments.isWriting,
+    writes(conversationId) {
+      const nowMs = performance.now();
+      if (nowMs - (wrote.get(conversationId) ?? Number.NEGATIVE_INFINITY) < WRITING_MS) return;
+      wrote.clear();
+      wrote.set(conversationId, nowMs);
+      shared?.writes(conversationId);
+    },
+    subscribe: changes.add,
+  };
 }

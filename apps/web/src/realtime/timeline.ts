@@ -1,4 +1,5 @@
 import type { Notice } from "../api/types.ts";
+import type { LiveFrame } from "./live.ts";
 
 /** Where a person's timeline is known up to. Numbers of another epoch mean something else. */
 export interface Position {
@@ -28,6 +29,8 @@ export interface Entry {
   read?: { conversationId: string; readerId: string; upTo: string };
   /** Null: nothing is new, but what was seen, or the settings. */
   notification?: { id: string | null };
+  /** What the viewer has set, on any device. */
+  settings?: { presenceHidden: boolean };
 }
 
 /** What hears of news. */
@@ -38,6 +41,10 @@ export interface News {
   resync(position: Position): void;
   /** Whether news arrive. */
   online(is: boolean): void;
+  /** What is told over a connection, and not kept. */
+  live(frame: LiveFrame): void;
+  /** Whether there is one: requests bring no such thing. */
+  line(is: boolean): void;
 }
 
 export interface Timeline {

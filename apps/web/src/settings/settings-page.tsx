@@ -11,6 +11,7 @@ import { Devices } from "./devices.tsx";
 import { LogOut } from "./log-out.tsx";
 import { NotificationSettings } from "./notification-settings.tsx";
 import { PasswordForm } from "./password-form.tsx";
+import { ShowPresence } from "./show-presence.tsx";
 import { usePreferences } from "./use-preferences.ts";
 import "./settings.css";
 
@@ -81,6 +82,7 @@ export default function SettingsPage() {
             </Link>
           )}
           <NotificationSettings />
+          <ShowPresence />
           <PasswordForm username={user.username} />
           <Devices />
           <BlockedPeople />

@@ -6,6 +6,7 @@ import { useServices } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { explain, explainReason } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { useLiveWork } from "../realtime/use-live.ts";
 import { AlertIcon, CheckIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { Notices } from "../video/notices.tsx";
@@ -22,9 +23,13 @@ export function Pipeline({ id, onAgain }: { id: string; onAgain: () => void }) {
   const { t } = useI18n();
   const { api } = useServices();
   const cache = useQueryClient();
+  const told = useLiveWork(id, true);
   const { data: video, error } = useQuery({
     ...videoQuery(api, id),
-    refetchInterval: ({ state }) => (!state.data || isUnderWay(state.data.state) ? POLL_MS : false),
+    refetchInterval: ({ state }) => {
+      const goesOn = !state.data || isUnderWay(state.data.state);
+      return goesOn && !(told && state.data) && POLL_MS;
+    },
   });
   const done = video?.state === "published" || video?.state === "ready";
   useEffect(() => {

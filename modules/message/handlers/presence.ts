@@ -1,0 +1,81 @@
+import type { MessageService } from "#contracts/gen/message_pb.ts";
+import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { PerCall } from "#platform/db/database.ts";
+import { isId } from "#platform/ids/snowflake.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
+import type { Client, Handlers } from "#platform/rpc/service.ts";
+import type { PresenceStore } from "../presence-store.ts";
+import { maxPairs, maxTyping, maySeePresence, maySeeTyping, type Standing } from "../rules.ts";
+import type { Head } from "../timeline-store.ts";
+
+type Service = Handlers<typeof MessageService>;
+type Call = Parameters<Service["findHidden"]>[1];
+
+const friendship = Relationship.FOLLOWS | Relationship.FOLLOWED_BY;
+const block = Relationship.BLOCKS | Relationship.BLOCKED_BY;
+
+export function presenceHandlers(
+  store: PerCall<PresenceStore>,
+  relation: Client<typeof RelationService, "getStandings">,
+  reached: (heads: Head[]) => void,
+): Pick<Service, "getWatchable" | "getTypingAudiences" | "findHidden" | "hidePresence"> {
+  /** Of each person to each of the others, in their order. */
+  async function standings(
+    people: readonly { userId: string; otherIds: string[] }[],
+    call: Call,
+  ): Promise<Standing[][]> {
+    const pairs = people.flatMap(({ userId, otherIds }) => otherIds.map((peerId) => ({ userId, peerId })));
+    if (pairs.length === 0) return people.map(() => []);
+    const [known, { standings }] = await Promise.all([
+      store.reading(call).standings(pairs),
+      relation.getStandings({ people: [...people] }, call),
+    ]);
+    let next = 0;
+    return people.map(({ otherIds }, i) =>
+      otherIds.map((_, j) => {
+        const flags = standings[i]?.[j] ?? 0;
+        const friends = (flags & friendship) === friendship;
+        return { ...known[next++]!, friends, blocked: (flags & block) > 0 };
+      }),
+    );
+  }
+
+  return {
+    async getWatchable({ people }, call) {
+      const count = people.reduce((sum, { otherIds }) => sum + otherIds.length, 0);
+      checkCount(count, maxPairs);
+      checkIds(people.flatMap(({ userId, otherIds }) => [userId, ...otherIds]));
+      const all = await standings(people, call);
+      return { watchable: all.map((own) => Uint8Array.from(own, (one) => Number(maySeePresence(one)))) };
+    },
+    async getTypingAudiences({ typing }, call) {
+      checkCount(typing.length, maxTyping);
+      checkIds(typing.flatMap(({ userId, conversationId }) => [userId, conversationId]));
+      const people = typing.map(({ userId, conversationId }) => ({ userId, otherIds: [conversationId] }));
+      const all = await standings(people, call);
+      return {
+        audiences: all.map(([standing], i) => ({
+          userIds: standing && maySeeTyping(standing) ? [typing[i]!.conversationId] : [],
+        })),
+      };
+    },
+    async findHidden({ userIds }, call) {
+      checkCount(userIds.length, maxPairs);
+      checkIds(userIds);
+      return { userIds: await store.reading(call).hidden(userIds) };
+    },
+    async hidePresence({ hidden }, call) {
+      reached(await store(call).hide(requireCaller(call), hidden));
+      return {};
+    },
+  };
+}
+
+function checkCount(count: number, max: number): void {
+  if (count > max) throw refusal("INVALID_ARGUMENT", `Ask for ${max} at most.`);
+}
+
+function checkIds(ids: readonly string[]): void {
+  if (!ids.every(isId)) throw refusal("INVALID_ARGUMENT", "People are named by their ids.");
+}

@@ -1,0 +1,57 @@
+import { sql } from "kysely";
+import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
+import type { Kysely } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
+import type { Pair } from "./pairs.ts";
+import type { Standing } from "./rules.ts";
+import type { Tables } from "./tables.ts";
+import { append, type Head } from "./timeline-store.ts";
+
+/** What decides who is shown whose presence, and who hides theirs. */
+export function presenceStore(db: Kysely<Tables>) {
+  return {
+    /** What is known here of each of these pairs. */
+    async standings(pairs: readonly Pair[]): Promise<Pick<Standing, "answered" | "asked" | "hides">[]> {
+      const { rows } = await sql<Pick<Standing, "answered" | "asked" | "hides">>`
+        select coalesce(own.answered, false) as answered, coalesce(other.answered, false) as asked,
+          coalesce(me.hides_presence, false) as hides
+        from unnest(${pairs.map((pair) => pair.userId)}::int8[], ${pairs.map((pair) => pair.peerId)}::int8[])
+          with ordinality as w(user_id, peer_id, n)
+        left join message.conversation own on own.user_id = w.user_id and own.peer_id = w.peer_id
+        left join message.conversation other on other.user_id = w.peer_id and other.peer_id = w.user_id
+        left join message.person me on me.user_id = w.user_id
+        order by w.n`.execute(db);
+      return rows;
+    },
+    async hidden(userIds: readonly string[]): Promise<string[]> {
+      const { rows } = await sql<{ user_id: string }>`
+        select user_id from message.person where user_id = any(${userIds}::int8[]) and hides_presence`.execute(
+        db,
+      );
+      return rows.map(({ user_id }) => user_id);
+    },
+    /** Also told to all devices of the person; returns how far their timeline has got. */
+    async hide(userId: string, hidden: boolean): Promise<Head[]> {
+      try {
+        return await inTransaction(db, async (transaction) => {
+          const { rows } = await sql`
+            insert into message.person as p (user_id, hides_presence)
+            select ${userId}::int8, ${hidden}::boolean
+            where ${hidden}::boolean or exists (select from message.person where user_id = ${userId}::int8)
+            on conflict (user_id) do update set hides_presence = excluded.hides_presence
+            where p.hides_presence <> excluded.hides_presence
+            returning user_id`.execute(transaction);
+          if (rows.length === 0) return [];
+          const what = { kind: "settings", peerId: "0", subjectId: hidden ? "1" : "0" } as const;
+          return append(transaction, [{ ...what, userId, atMs: Date.now(), actorId: userId, unread: 0 }]);
+        });
+      } catch (error) {
+        // Nobody is shown their presence any more.
+        if (error instanceof AccountsDeleted) return [];
+        throw error;
+      }
+    },
+  };
+}
+
+export type PresenceStore = ReturnType<typeof presenceStore>;
