@@ -319,6 +319,17 @@ export const reasons = {
     says: "You can send {max} messages to somebody who is not your friend. Wait until they answer, or follow each other.",
     code: 10903,
   },
+  MESSAGE_NOT_FOUND: { kind: "not-found", says: "This message does not exist, or not any more." },
+  MESSAGE_RECALLED: { kind: "conflict", says: "This message was taken back." },
+  RECALL_TOO_LATE: {
+    kind: "conflict",
+    says: "A message can be taken back within {minutes} minutes. You can still delete it for yourself.",
+  },
+  REACTION_INVALID: { kind: "invalid", says: "A reaction is one emoji." },
+  REACTIONS_TOO_MANY: {
+    kind: "conflict",
+    says: "A message has {kinds} kinds of reactions at most, {own} of them yours.",
+  },
 
   // Commands and settings.
   ARGUMENT_INVALID: {

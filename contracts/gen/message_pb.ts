@@ -12,7 +12,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file message.proto.
  */
 export const file_message: GenFile = /*@__PURE__*/
-  fileDesc("Cg1tZXNzYWdlLnByb3RvEhBkb3V5YS5tZXNzYWdlLnYxImIKB01lc3NhZ2USCgoCaWQYASABKAkSEQoJc2VuZGVyX2lkGAIgASgJEhMKC3JlY2VpdmVyX2lkGAMgASgJEg8KB2NvbnRlbnQYBCABKAkSEgoKc2VudF9hdF9tcxgFIAEoASJMCgtTZW5kUmVxdWVzdBITCgtyZWNlaXZlcl9pZBgBIAEoCRIPCgdjb250ZW50GAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCSJsChNMaXN0TWVzc2FnZXNSZXF1ZXN0Eg8KB3BlZXJfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEhAKCGFmdGVyX2lkGAMgASgJEhAKCGFmdGVyX21zGAQgASgBEg0KBWxpbWl0GAUgASgNIlEKFExpc3RNZXNzYWdlc1Jlc3BvbnNlEisKCG1lc3NhZ2VzGAEgAygLMhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEgwKBG1vcmUYAiABKAgiOQoYTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDSJgChlMaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlEjUKDWNvbnZlcnNhdGlvbnMYASADKAsyHi5kb3V5YS5tZXNzYWdlLnYxLkNvbnZlcnNhdGlvbhIMCgRuZXh0GAIgASgJInEKDENvbnZlcnNhdGlvbhIPCgdwZWVyX2lkGAEgASgJEikKBmxhdGVzdBgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRIOCgZ1bnJlYWQYAyABKA0SFQoNcmVhZF91cF90b19pZBgEIAEoCSI0Cg9NYXJrUmVhZFJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRIQCgh1cF90b19pZBgCIAEoCSISChBNYXJrUmVhZFJlc3BvbnNlIiQKEEdldExhdGVzdFJlcXVlc3QSEAoIcGVlcl9pZHMYASADKAkiPQoRR2V0TGF0ZXN0UmVzcG9uc2USKAoGbGF0ZXN0GAEgAygLMhguZG91eWEubWVzc2FnZS52MS5MYXRlc3QiRQoGTGF0ZXN0Eg8KB3BlZXJfaWQYASABKAkSKgoHbWVzc2FnZRgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZSIUChJDb3VudFVucmVhZFJlcXVlc3QiJQoTQ291bnRVbnJlYWRSZXNwb25zZRIOCgZ1bnJlYWQYASABKAEiPwoQVGltZWxpbmVQb3NpdGlvbhIPCgd1c2VyX2lkGAEgASgJEg0KBWVwb2NoGAIgASgJEgsKA3NlcRgDIAEoCSJJChRSZWFkVGltZWxpbmVzUmVxdWVzdBIxCgVhZnRlchgBIAMoCzIiLmRvdXlhLm1lc3NhZ2UudjEuVGltZWxpbmVQb3NpdGlvbiJGChVSZWFkVGltZWxpbmVzUmVzcG9uc2USLQoJdGltZWxpbmVzGAEgAygLMhouZG91eWEubWVzc2FnZS52MS5UaW1lbGluZSJrCghUaW1lbGluZRINCgVlcG9jaBgBIAEoCRILCgNzZXEYAiABKAkSEQoJcmVjb3ZlcmVkGAMgASgIEjAKB2VudHJpZXMYBCADKAsyHy5kb3V5YS5tZXNzYWdlLnYxLlRpbWVsaW5lRW50cnkipgEKDVRpbWVsaW5lRW50cnkSCwoDc2VxGAEgASgJEg0KBWF0X21zGAIgASgBEiwKB21lc3NhZ2UYAyABKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2VIABIqCgRyZWFkGAQgASgLMhouZG91eWEubWVzc2FnZS52MS5SZWFkTWFya0gAEhcKD2lkZW1wb3RlbmN5X2tleRgFIAEoCUIGCgR3aGF0IkAKCFJlYWRNYXJrEhEKCXJlYWRlcl9pZBgBIAEoCRIPCgdwZWVyX2lkGAIgASgJEhAKCHVwX3RvX2lkGAMgASgJMqQFCg5NZXNzYWdlU2VydmljZRJACgRTZW5kEh0uZG91eWEubWVzc2FnZS52MS5TZW5kUmVxdWVzdBoZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRJiCgxMaXN0TWVzc2FnZXMSJS5kb3V5YS5tZXNzYWdlLnYxLkxpc3RNZXNzYWdlc1JlcXVlc3QaJi5kb3V5YS5tZXNzYWdlLnYxLkxpc3RNZXNzYWdlc1Jlc3BvbnNlIgOQAgEScQoRTGlzdENvbnZlcnNhdGlvbnMSKi5kb3V5YS5tZXNzYWdlLnYxLkxpc3RDb252ZXJzYXRpb25zUmVxdWVzdBorLmRvdXlhLm1lc3NhZ2UudjEuTGlzdENvbnZlcnNhdGlvbnNSZXNwb25zZSIDkAIBElYKCE1hcmtSZWFkEiEuZG91eWEubWVzc2FnZS52MS5NYXJrUmVhZFJlcXVlc3QaIi5kb3V5YS5tZXNzYWdlLnYxLk1hcmtSZWFkUmVzcG9uc2UiA5ACAhJZCglHZXRMYXRlc3QSIi5kb3V5YS5tZXNzYWdlLnYxLkdldExhdGVzdFJlcXVlc3QaIy5kb3V5YS5tZXNzYWdlLnYxLkdldExhdGVzdFJlc3BvbnNlIgOQAgESZQoNUmVhZFRpbWVsaW5lcxImLmRvdXlhLm1lc3NhZ2UudjEuUmVhZFRpbWVsaW5lc1JlcXVlc3QaJy5kb3V5YS5tZXNzYWdlLnYxLlJlYWRUaW1lbGluZXNSZXNwb25zZSIDkAIBEl8KC0NvdW50VW5yZWFkEiQuZG91eWEubWVzc2FnZS52MS5Db3VudFVucmVhZFJlcXVlc3QaJS5kb3V5YS5tZXNzYWdlLnYxLkNvdW50VW5yZWFkUmVzcG9uc2UiA5ACAWIGcHJvdG8z");
+  fileDesc("Cg1tZXNzYWdlLnByb3RvEhBkb3V5YS5tZXNzYWdlLnYxItMBCgdNZXNzYWdlEgoKAmlkGAEgASgJEhEKCXNlbmRlcl9pZBgCIAEoCRITCgtyZWNlaXZlcl9pZBgDIAEoCRIPCgdjb250ZW50GAQgASgJEhIKCnNlbnRfYXRfbXMYBSABKAESEAoIcmVjYWxsZWQYKCABKAgSKQoIcmVwbHlfdG8YKSABKAsyFy5kb3V5YS5tZXNzYWdlLnYxLlF1b3RlEjIKCXJlYWN0aW9ucxgqIAMoCzIfLmRvdXlhLm1lc3NhZ2UudjEuUmVhY3Rpb25Db3VudCJhCgtTZW5kUmVxdWVzdBITCgtyZWNlaXZlcl9pZBgBIAEoCRIPCgdjb250ZW50GAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCRITCgtyZXBseV90b19pZBgoIAEoCSJsChNMaXN0TWVzc2FnZXNSZXF1ZXN0Eg8KB3BlZXJfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEhAKCGFmdGVyX2lkGAMgASgJEhAKCGFmdGVyX21zGAQgASgBEg0KBWxpbWl0GAUgASgNIlEKFExpc3RNZXNzYWdlc1Jlc3BvbnNlEisKCG1lc3NhZ2VzGAEgAygLMhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEgwKBG1vcmUYAiABKAgiOQoYTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDSJgChlMaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlEjUKDWNvbnZlcnNhdGlvbnMYASADKAsyHi5kb3V5YS5tZXNzYWdlLnYxLkNvbnZlcnNhdGlvbhIMCgRuZXh0GAIgASgJInEKDENvbnZlcnNhdGlvbhIPCgdwZWVyX2lkGAEgASgJEikKBmxhdGVzdBgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRIOCgZ1bnJlYWQYAyABKA0SFQoNcmVhZF91cF90b19pZBgEIAEoCSI0Cg9NYXJrUmVhZFJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRIQCgh1cF90b19pZBgCIAEoCSISChBNYXJrUmVhZFJlc3BvbnNlIiQKEEdldExhdGVzdFJlcXVlc3QSEAoIcGVlcl9pZHMYASADKAkiPQoRR2V0TGF0ZXN0UmVzcG9uc2USKAoGbGF0ZXN0GAEgAygLMhguZG91eWEubWVzc2FnZS52MS5MYXRlc3QiRQoGTGF0ZXN0Eg8KB3BlZXJfaWQYASABKAkSKgoHbWVzc2FnZRgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZSIUChJDb3VudFVucmVhZFJlcXVlc3QiJQoTQ291bnRVbnJlYWRSZXNwb25zZRIOCgZ1bnJlYWQYASABKAEiPwoQVGltZWxpbmVQb3NpdGlvbhIPCgd1c2VyX2lkGAEgASgJEg0KBWVwb2NoGAIgASgJEgsKA3NlcRgDIAEoCSJJChRSZWFkVGltZWxpbmVzUmVxdWVzdBIxCgVhZnRlchgBIAMoCzIiLmRvdXlhLm1lc3NhZ2UudjEuVGltZWxpbmVQb3NpdGlvbiJGChVSZWFkVGltZWxpbmVzUmVzcG9uc2USLQoJdGltZWxpbmVzGAEgAygLMhouZG91eWEubWVzc2FnZS52MS5UaW1lbGluZSJrCghUaW1lbGluZRINCgVlcG9jaBgBIAEoCRILCgNzZXEYAiABKAkSEQoJcmVjb3ZlcmVkGAMgASgIEjAKB2VudHJpZXMYBCADKAsyHy5kb3V5YS5tZXNzYWdlLnYxLlRpbWVsaW5lRW50cnkihwIKDVRpbWVsaW5lRW50cnkSCwoDc2VxGAEgASgJEg0KBWF0X21zGAIgASgBEiwKB21lc3NhZ2UYAyABKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2VIABIqCgRyZWFkGAQgASgLMhouZG91eWEubWVzc2FnZS52MS5SZWFkTWFya0gAEiwKB2NoYW5nZWQYKCABKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2VIABIxCgZoaWRkZW4YKSABKAsyHy5kb3V5YS5tZXNzYWdlLnYxLkhpZGRlbk1lc3NhZ2VIABIXCg9pZGVtcG90ZW5jeV9rZXkYBSABKAlCBgoEd2hhdCJACghSZWFkTWFyaxIRCglyZWFkZXJfaWQYASABKAkSDwoHcGVlcl9pZBgCIAEoCRIQCgh1cF90b19pZBgDIAEoCSJJCgVRdW90ZRIKCgJpZBgBIAEoCRIRCglzZW5kZXJfaWQYAiABKAkSDwoHY29udGVudBgDIAEoCRIQCghyZWNhbGxlZBgEIAEoCCI6Cg1SZWFjdGlvbkNvdW50Eg0KBWVtb2ppGAEgASgJEg0KBWNvdW50GAIgASgNEgsKA293bhgDIAEoCCI0Cg1IaWRkZW5NZXNzYWdlEg8KB3BlZXJfaWQYASABKAkSEgoKbWVzc2FnZV9pZBgCIAEoCSJUChJTZXRSZWFjdGlvblJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRISCgptZXNzYWdlX2lkGAIgASgJEg0KBWVtb2ppGAMgASgJEgoKAm9uGAQgASgIIhUKE1NldFJlYWN0aW9uUmVzcG9uc2UiWQoUTGlzdFJlYWN0aW9uc1JlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRISCgptZXNzYWdlX2lkGAIgASgJEg0KBWFmdGVyGAMgASgJEg0KBWxpbWl0GAQgASgNIloKFUxpc3RSZWFjdGlvbnNSZXNwb25zZRIzCglyZWFjdGlvbnMYASADKAsyIC5kb3V5YS5tZXNzYWdlLnYxLlBlcnNvblJlYWN0aW9uEgwKBG5leHQYAiABKAkiMAoOUGVyc29uUmVhY3Rpb24SDwoHdXNlcl9pZBgBIAEoCRINCgVlbW9qaRgCIAEoCSI7ChRSZWNhbGxNZXNzYWdlUmVxdWVzdBIPCgdwZWVyX2lkGAEgASgJEhIKCm1lc3NhZ2VfaWQYAiABKAkiFwoVUmVjYWxsTWVzc2FnZVJlc3BvbnNlIjkKEkhpZGVNZXNzYWdlUmVxdWVzdBIPCgdwZWVyX2lkGAEgASgJEhIKCm1lc3NhZ2VfaWQYAiABKAkiFQoTSGlkZU1lc3NhZ2VSZXNwb25zZTK0CAoOTWVzc2FnZVNlcnZpY2USQAoEU2VuZBIdLmRvdXlhLm1lc3NhZ2UudjEuU2VuZFJlcXVlc3QaGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2USYgoMTGlzdE1lc3NhZ2VzEiUuZG91eWEubWVzc2FnZS52MS5MaXN0TWVzc2FnZXNSZXF1ZXN0GiYuZG91eWEubWVzc2FnZS52MS5MaXN0TWVzc2FnZXNSZXNwb25zZSIDkAIBEnEKEUxpc3RDb252ZXJzYXRpb25zEiouZG91eWEubWVzc2FnZS52MS5MaXN0Q29udmVyc2F0aW9uc1JlcXVlc3QaKy5kb3V5YS5tZXNzYWdlLnYxLkxpc3RDb252ZXJzYXRpb25zUmVzcG9uc2UiA5ACARJWCghNYXJrUmVhZBIhLmRvdXlhLm1lc3NhZ2UudjEuTWFya1JlYWRSZXF1ZXN0GiIuZG91eWEubWVzc2FnZS52MS5NYXJrUmVhZFJlc3BvbnNlIgOQAgISWQoJR2V0TGF0ZXN0EiIuZG91eWEubWVzc2FnZS52MS5HZXRMYXRlc3RSZXF1ZXN0GiMuZG91eWEubWVzc2FnZS52MS5HZXRMYXRlc3RSZXNwb25zZSIDkAIBEmUKDVJlYWRUaW1lbGluZXMSJi5kb3V5YS5tZXNzYWdlLnYxLlJlYWRUaW1lbGluZXNSZXF1ZXN0GicuZG91eWEubWVzc2FnZS52MS5SZWFkVGltZWxpbmVzUmVzcG9uc2UiA5ACARJfCgtDb3VudFVucmVhZBIkLmRvdXlhLm1lc3NhZ2UudjEuQ291bnRVbnJlYWRSZXF1ZXN0GiUuZG91eWEubWVzc2FnZS52MS5Db3VudFVucmVhZFJlc3BvbnNlIgOQAgESXwoLU2V0UmVhY3Rpb24SJC5kb3V5YS5tZXNzYWdlLnYxLlNldFJlYWN0aW9uUmVxdWVzdBolLmRvdXlhLm1lc3NhZ2UudjEuU2V0UmVhY3Rpb25SZXNwb25zZSIDkAICEmUKDUxpc3RSZWFjdGlvbnMSJi5kb3V5YS5tZXNzYWdlLnYxLkxpc3RSZWFjdGlvbnNSZXF1ZXN0GicuZG91eWEubWVzc2FnZS52MS5MaXN0UmVhY3Rpb25zUmVzcG9uc2UiA5ACARJlCg1SZWNhbGxNZXNzYWdlEiYuZG91eWEubWVzc2FnZS52MS5SZWNhbGxNZXNzYWdlUmVxdWVzdBonLmRvdXlhLm1lc3NhZ2UudjEuUmVjYWxsTWVzc2FnZVJlc3BvbnNlIgOQAgISXwoLSGlkZU1lc3NhZ2USJC5kb3V5YS5tZXNzYWdlLnYxLkhpZGVNZXNzYWdlUmVxdWVzdBolLmRvdXlhLm1lc3NhZ2UudjEuSGlkZU1lc3NhZ2VSZXNwb25zZSIDkAICYgZwcm90bzM");
 
 /**
  * @generated from message douya.message.v1.Message
@@ -44,6 +44,27 @@ export type Message = Message$1<"douya.message.v1.Message"> & {
    * @generated from field: double sent_at_ms = 5;
    */
   sentAtMs: number;
+
+  /**
+   * Its sender has taken it back: nothing of it is left.
+   *
+   * @generated from field: bool recalled = 40;
+   */
+  recalled: boolean;
+
+  /**
+   * What it answers; absent: nothing.
+   *
+   * @generated from field: douya.message.v1.Quote reply_to = 41;
+   */
+  replyTo?: Quote | undefined;
+
+  /**
+   * The first one first.
+   *
+   * @generated from field: repeated douya.message.v1.ReactionCount reactions = 42;
+   */
+  reactions: ReactionCount[];
 };
 
 /**
@@ -76,6 +97,13 @@ export type SendRequest = Message$1<"douya.message.v1.SendRequest"> & {
    * @generated from field: string idempotency_key = 3;
    */
   idempotencyKey: string;
+
+  /**
+   * The message of the same conversation that this one answers; empty: none.
+   *
+   * @generated from field: string reply_to_id = 40;
+   */
+  replyToId: string;
 };
 
 /**
@@ -488,6 +516,22 @@ export type TimelineEntry = Message$1<"douya.message.v1.TimelineEntry"> & {
      */
     value: ReadMark;
     case: "read";
+  } | {
+    /**
+     * A message that was there has changed, and is this now.
+     *
+     * @generated from field: douya.message.v1.Message changed = 40;
+     */
+    value: Message;
+    case: "changed";
+  } | {
+    /**
+     * The person has removed a message for themselves.
+     *
+     * @generated from field: douya.message.v1.HiddenMessage hidden = 41;
+     */
+    value: HiddenMessage;
+    case: "hidden";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -535,13 +579,299 @@ export const ReadMarkSchema: GenMessage<ReadMark> = /*@__PURE__*/
   messageDesc(file_message, 19);
 
 /**
+ * A message that another one answers, as far as the one who asks may see it.
+ *
+ * @generated from message douya.message.v1.Quote
+ */
+export type Quote = Message$1<"douya.message.v1.Quote"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Empty: it is gone, for them at least.
+   *
+   * @generated from field: string sender_id = 2;
+   */
+  senderId: string;
+
+  /**
+   * Its beginning.
+   *
+   * @generated from field: string content = 3;
+   */
+  content: string;
+
+  /**
+   * @generated from field: bool recalled = 4;
+   */
+  recalled: boolean;
+};
+
+/**
+ * Describes the message douya.message.v1.Quote.
+ * Use `create(QuoteSchema)` to create a new message.
+ */
+export const QuoteSchema: GenMessage<Quote> = /*@__PURE__*/
+  messageDesc(file_message, 20);
+
+/**
+ * @generated from message douya.message.v1.ReactionCount
+ */
+export type ReactionCount = Message$1<"douya.message.v1.ReactionCount"> & {
+  /**
+   * @generated from field: string emoji = 1;
+   */
+  emoji: string;
+
+  /**
+   * @generated from field: uint32 count = 2;
+   */
+  count: number;
+
+  /**
+   * Whether the caller is one of them.
+   *
+   * @generated from field: bool own = 3;
+   */
+  own: boolean;
+};
+
+/**
+ * Describes the message douya.message.v1.ReactionCount.
+ * Use `create(ReactionCountSchema)` to create a new message.
+ */
+export const ReactionCountSchema: GenMessage<ReactionCount> = /*@__PURE__*/
+  messageDesc(file_message, 21);
+
+/**
+ * @generated from message douya.message.v1.HiddenMessage
+ */
+export type HiddenMessage = Message$1<"douya.message.v1.HiddenMessage"> & {
+  /**
+   * @generated from field: string peer_id = 1;
+   */
+  peerId: string;
+
+  /**
+   * @generated from field: string message_id = 2;
+   */
+  messageId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.HiddenMessage.
+ * Use `create(HiddenMessageSchema)` to create a new message.
+ */
+export const HiddenMessageSchema: GenMessage<HiddenMessage> = /*@__PURE__*/
+  messageDesc(file_message, 22);
+
+/**
+ * @generated from message douya.message.v1.SetReactionRequest
+ */
+export type SetReactionRequest = Message$1<"douya.message.v1.SetReactionRequest"> & {
+  /**
+   * @generated from field: string peer_id = 1;
+   */
+  peerId: string;
+
+  /**
+   * @generated from field: string message_id = 2;
+   */
+  messageId: string;
+
+  /**
+   * @generated from field: string emoji = 3;
+   */
+  emoji: string;
+
+  /**
+   * False: it is taken away.
+   *
+   * @generated from field: bool on = 4;
+   */
+  on: boolean;
+};
+
+/**
+ * Describes the message douya.message.v1.SetReactionRequest.
+ * Use `create(SetReactionRequestSchema)` to create a new message.
+ */
+export const SetReactionRequestSchema: GenMessage<SetReactionRequest> = /*@__PURE__*/
+  messageDesc(file_message, 23);
+
+/**
+ * @generated from message douya.message.v1.SetReactionResponse
+ */
+export type SetReactionResponse = Message$1<"douya.message.v1.SetReactionResponse"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.SetReactionResponse.
+ * Use `create(SetReactionResponseSchema)` to create a new message.
+ */
+export const SetReactionResponseSchema: GenMessage<SetReactionResponse> = /*@__PURE__*/
+  messageDesc(file_message, 24);
+
+/**
+ * @generated from message douya.message.v1.ListReactionsRequest
+ */
+export type ListReactionsRequest = Message$1<"douya.message.v1.ListReactionsRequest"> & {
+  /**
+   * @generated from field: string peer_id = 1;
+   */
+  peerId: string;
+
+  /**
+   * @generated from field: string message_id = 2;
+   */
+  messageId: string;
+
+  /**
+   * `next` of the page before; empty: from the first.
+   *
+   * @generated from field: string after = 3;
+   */
+  after: string;
+
+  /**
+   * @generated from field: uint32 limit = 4;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.message.v1.ListReactionsRequest.
+ * Use `create(ListReactionsRequestSchema)` to create a new message.
+ */
+export const ListReactionsRequestSchema: GenMessage<ListReactionsRequest> = /*@__PURE__*/
+  messageDesc(file_message, 25);
+
+/**
+ * @generated from message douya.message.v1.ListReactionsResponse
+ */
+export type ListReactionsResponse = Message$1<"douya.message.v1.ListReactionsResponse"> & {
+  /**
+   * @generated from field: repeated douya.message.v1.PersonReaction reactions = 1;
+   */
+  reactions: PersonReaction[];
+
+  /**
+   * Empty at the end.
+   *
+   * @generated from field: string next = 2;
+   */
+  next: string;
+};
+
+/**
+ * Describes the message douya.message.v1.ListReactionsResponse.
+ * Use `create(ListReactionsResponseSchema)` to create a new message.
+ */
+export const ListReactionsResponseSchema: GenMessage<ListReactionsResponse> = /*@__PURE__*/
+  messageDesc(file_message, 26);
+
+/**
+ * @generated from message douya.message.v1.PersonReaction
+ */
+export type PersonReaction = Message$1<"douya.message.v1.PersonReaction"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: string emoji = 2;
+   */
+  emoji: string;
+};
+
+/**
+ * Describes the message douya.message.v1.PersonReaction.
+ * Use `create(PersonReactionSchema)` to create a new message.
+ */
+export const PersonReactionSchema: GenMessage<PersonReaction> = /*@__PURE__*/
+  messageDesc(file_message, 27);
+
+/**
+ * @generated from message douya.message.v1.RecallMessageRequest
+ */
+export type RecallMessageRequest = Message$1<"douya.message.v1.RecallMessageRequest"> & {
+  /**
+   * @generated from field: string peer_id = 1;
+   */
+  peerId: string;
+
+  /**
+   * @generated from field: string message_id = 2;
+   */
+  messageId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.RecallMessageRequest.
+ * Use `create(RecallMessageRequestSchema)` to create a new message.
+ */
+export const RecallMessageRequestSchema: GenMessage<RecallMessageRequest> = /*@__PURE__*/
+  messageDesc(file_message, 28);
+
+/**
+ * @generated from message douya.message.v1.RecallMessageResponse
+ */
+export type RecallMessageResponse = Message$1<"douya.message.v1.RecallMessageResponse"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.RecallMessageResponse.
+ * Use `create(RecallMessageResponseSchema)` to create a new message.
+ */
+export const RecallMessageResponseSchema: GenMessage<RecallMessageResponse> = /*@__PURE__*/
+  messageDesc(file_message, 29);
+
+/**
+ * @generated from message douya.message.v1.HideMessageRequest
+ */
+export type HideMessageRequest = Message$1<"douya.message.v1.HideMessageRequest"> & {
+  /**
+   * @generated from field: string peer_id = 1;
+   */
+  peerId: string;
+
+  /**
+   * @generated from field: string message_id = 2;
+   */
+  messageId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.HideMessageRequest.
+ * Use `create(HideMessageRequestSchema)` to create a new message.
+ */
+export const HideMessageRequestSchema: GenMessage<HideMessageRequest> = /*@__PURE__*/
+  messageDesc(file_message, 30);
+
+/**
+ * @generated from message douya.message.v1.HideMessageResponse
+ */
+export type HideMessageResponse = Message$1<"douya.message.v1.HideMessageResponse"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.HideMessageResponse.
+ * Use `create(HideMessageResponseSchema)` to create a new message.
+ */
+export const HideMessageResponseSchema: GenMessage<HideMessageResponse> = /*@__PURE__*/
+  messageDesc(file_message, 31);
+
+/**
  * @generated from service douya.message.v1.MessageService
  */
 export const MessageService: GenService<{
   /**
    * The caller writes to a person. Within a conversation each message has a later millisecond than the one before it,
    * and messages become readable in this order. Errors: MESSAGE_INVALID, WRITES_TO_SELF, USER_NOT_FOUND,
-   * STRANGER_LIMIT, IDEMPOTENCY_KEY_INVALID.
+   * STRANGER_LIMIT, IDEMPOTENCY_KEY_INVALID; MESSAGE_NOT_FOUND and MESSAGE_RECALLED, of what it answers.
    *
    * @generated from rpc douya.message.v1.MessageService.Send
    */
@@ -609,6 +939,47 @@ export const MessageService: GenService<{
     methodKind: "unary";
     input: typeof CountUnreadRequestSchema;
     output: typeof CountUnreadResponseSchema;
+  },
+  /**
+   * Puts an emoji under a message, or takes it away. Errors: REACTION_INVALID, REACTIONS_TOO_MANY, MESSAGE_RECALLED,
+   * USER_BLOCKED, BLOCKED_BY_USER.
+   *
+   * @generated from rpc douya.message.v1.MessageService.SetReaction
+   */
+  setReaction: {
+    methodKind: "unary";
+    input: typeof SetReactionRequestSchema;
+    output: typeof SetReactionResponseSchema;
+  },
+  /**
+   * Who has put which emojis under a message, the first one first.
+   *
+   * @generated from rpc douya.message.v1.MessageService.ListReactions
+   */
+  listReactions: {
+    methodKind: "unary";
+    input: typeof ListReactionsRequestSchema;
+    output: typeof ListReactionsResponseSchema;
+  },
+  /**
+   * Takes a message of the caller back, for everybody: what it said is removed. Errors: NOT_YOURS, RECALL_TOO_LATE.
+   *
+   * @generated from rpc douya.message.v1.MessageService.RecallMessage
+   */
+  recallMessage: {
+    methodKind: "unary";
+    input: typeof RecallMessageRequestSchema;
+    output: typeof RecallMessageResponseSchema;
+  },
+  /**
+   * Removes a message for the caller alone.
+   *
+   * @generated from rpc douya.message.v1.MessageService.HideMessage
+   */
+  hideMessage: {
+    methodKind: "unary";
+    input: typeof HideMessageRequestSchema;
+    output: typeof HideMessageResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_message, 0);

@@ -1,6 +1,8 @@
 import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import { countLess } from "./act-store.ts";
+import { isShown } from "./message-row.ts";
 import { lock } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
 import { entryKinds } from "./timeline-store.ts";
@@ -49,11 +51,20 @@ export function accountErasureStore(db: Kysely<Tables>) {
                   and high_id = greatest(${userId}::int8, ${peerId}::int8)
                 order by id limit ${chunk}
               ))
-            returning id, sender_id
+            returning low_id, high_id, id, sender_id
+          ), reactions as (
+            delete from message.reaction r using gone g
+            where r.low_id = g.low_id and r.high_id = g.high_id and r.message_id = g.id
+          ), reaction_counts as (
+            delete from message.reaction_count r using gone g
+            where r.low_id = g.low_id and r.high_id = g.high_id and r.message_id = g.id
+          ), hidden as (
+            delete from message.hidden h using gone g
+            where h.low_id = g.low_id and h.high_id = g.high_id and h.message_id = g.id
           ), unread as (
             select c.user_id, c.peer_id, count(*)::int4 as count
             from message.conversation c join gone g on g.sender_id = c.peer_id and g.id > c.read_id
-            where (c.user_id, c.peer_id) in ((${userId}::int8, ${peerId}::int8), (${peerId}::int8, ${userId}::int8))
+            where ${isShown(sql`g`, sql`c.user_id`)} and (c.user_id, c.peer_id) in ((${userId}::int8, ${peerId}::int8), (${peerId}::int8, ${userId}::int8))
             group by 1, 2
           ), conversations as (
             update message.conversation c set unread = c.unread - u.count
@@ -79,6 +90,23 @@ export function accountErasureStore(db: Kysely<Tables>) {
             where user_id = ${peerId} and peer_id = ${userId}`.execute(transaction);
         }
         return more;
+      });
+    },
+    /**
+     * Removes some of what is left of them in conversations that stay: reactions, and what they had removed for themselves.
+     * Returns whether there may be more. Nobody is told, since it may be a million.
+     */
+    async removeActs(userId: string): Promise<boolean> {
+      return inTransaction(db, async (transaction) => {
+        const { rows: reactions } = await sql<Omit<Tables["reaction"], "user_id" | "at_ms">>`
+          delete from message.reaction where ctid = any (array(
+            select ctid from message.reaction where user_id = ${userId} limit ${chunk}))
+          returning low_id, high_id, message_id, emoji`.execute(transaction);
+        await countLess(transaction, reactions);
+        const { numAffectedRows } = await sql`
+          delete from message.hidden where ctid = any (array(
+            select ctid from message.hidden where user_id = ${userId} limit ${chunk}))`.execute(transaction);
+        return reactions.length === chunk || Number(numAffectedRows) === chunk;
       });
     },
   };

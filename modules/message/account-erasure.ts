@@ -24,6 +24,7 @@ export function consumeErasures(
           checkTimeSlice();
         }
       }
+      while (await store.removeActs(userId)) checkTimeSlice();
     }),
   });
 }

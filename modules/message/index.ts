@@ -9,6 +9,8 @@ import { repeatEvery } from "#platform/module/repeat.ts";
 import { only } from "#platform/rpc/service.ts";
 import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
+import { actStore } from "./act-store.ts";
+import { actHandlers } from "./handlers/acts.ts";
 import { markRead } from "./handlers/mark-read.ts";
 import { readHandlers } from "./handlers/read.ts";
 import { readTimelines } from "./handlers/read-timelines.ts";
@@ -32,6 +34,9 @@ export const messageModule = defineModule<object, Tables>()({
     send: ({ receiverId }, { callerId }) => conversation(callerId, receiverId),
     markRead: ({ peerId }, { callerId }) => conversation(callerId, peerId),
     listMessages: ({ peerId }, { callerId }) => conversation(callerId, peerId),
+    setReaction: ({ peerId }, { callerId }) => conversation(callerId, peerId),
+    recallMessage: ({ peerId }, { callerId }) => conversation(callerId, peerId),
+    hideMessage: ({ peerId }, { callerId }) => conversation(callerId, peerId),
   },
   migrations,
   recount: counts,
@@ -58,6 +63,7 @@ export const messageModule = defineModule<object, Tables>()({
           clients.relation,
         ),
         markRead: markRead(store, reached),
+        ...actHandlers(perCall(db, actStore), clients.relation, reached),
         readTimelines: readTimelines(timelines),
         ...readHandlers(store.reading),
       },

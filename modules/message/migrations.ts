@@ -68,4 +68,42 @@ export const migrations: Migrations = {
     insert into message.epoch (epoch) values (substr(md5(gen_random_uuid()::text), 1, 12));
     ${wholeJobTable("message")}
   `,
+  "0005-acts+": `
+    -- Its sender has taken it back then; its content is empty.
+    alter table message.message add column recalled_at_ms int8;
+    -- The message of the same conversation that it answers.
+    alter table message.message add column reply_to_id int8;
+    -- Where the person has removed the latest message for themselves: shown_id is the latest that they see, 0: none, as
+    -- long as last_id is shown_for.
+    alter table message.conversation add column shown_for int8 not null default 0;
+    alter table message.conversation add column shown_id int8 not null default 0;
+    create table message.reaction (
+      low_id int8 not null,
+      high_id int8 not null,
+      message_id int8 not null,
+      user_id int8 not null,
+      emoji text not null,
+      at_ms int8 not null,
+      primary key (low_id, high_id, message_id, user_id, emoji)
+    );
+    create index reaction_of_person on message.reaction (user_id);
+    create table message.reaction_count (
+      low_id int8 not null,
+      high_id int8 not null,
+      message_id int8 not null,
+      emoji text not null,
+      first_ms int8 not null,
+      count int4 not null,
+      primary key (low_id, high_id, message_id, emoji)
+    ) with (fillfactor = 70);
+    -- Messages that a person has removed for themselves.
+    create table message.hidden (
+      user_id int8 not null,
+      low_id int8 not null,
+      high_id int8 not null,
+      message_id int8 not null,
+      primary key (user_id, low_id, high_id, message_id)
+    );
+    create index hidden_message on message.hidden (low_id, high_id, message_id);
+  `,
 };

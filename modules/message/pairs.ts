@@ -8,16 +8,6 @@ export interface Pair {
   peerId: string;
 }
 
-export interface MessageRow {
-  id: string;
-  sender_id: string;
-  receiver_id: string;
-  content: string;
-}
-
-/** A message `m` as a MessageRow. */
-export const messageColumns = sql`m.id, m.sender_id, m.low_id + (m.high_id - m.sender_id) as receiver_id, m.content`;
-
 export function pairKey(userId: string, peerId: string): string {
   return `${userId} ${peerId}`;
 }
@@ -34,7 +24,9 @@ export function unnest(pairs: Pair[]) {
 
 /** Locks rows in the order of ids, so that two transactions never deadlock. */
 export async function lock(on: Queryable<Tables>, pairs: Pair[]) {
-  const { rows } = await sql<Omit<Tables["conversation"], "unread" | "read_id">>`
+  const { rows } = await sql<
+    Pick<Tables["conversation"], "user_id" | "peer_id" | "last_id" | "to_stranger" | "answered">
+  >`
     select c.user_id, c.peer_id, c.last_id, c.to_stranger, c.answered
     from ${unnest(pairs)} join message.conversation c on c.user_id = p.user_id and c.peer_id = p.peer_id
     order by c.user_id, c.peer_id for update of c`.execute(on);

@@ -1,11 +1,20 @@
 import { sql } from "kysely";
 import { withoutDeleted } from "#contracts/deleted-accounts.ts";
 import { messageSent } from "#contracts/events.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import { type Ids, timeOfId } from "#platform/ids/snowflake.ts";
-import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
+import {
+  fresh,
+  isShown,
+  type MessageRow,
+  messageColumns,
+  type QuoteRow,
+  quotedCharacters,
+} from "./message-row.ts";
+import { lock, type Pair, pairKey, unnest } from "./pairs.ts";
 import { refusalOf, type SendContext } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 import { append, type Head } from "./timeline-store.ts";
@@ -16,6 +25,8 @@ export interface SendCommand {
   receiverId: string;
   content: string;
   key: string | undefined;
+  /** The message of the same conversation that it answers. */
+  replyToId?: string | undefined;
   friends: boolean;
   blocked?: boolean;
   blockedBy?: boolean;
@@ -40,18 +51,23 @@ export function sendStore(
     const outcomes = await events.transaction(db, async (transaction, emit) => {
       const locked = await lockConversations(transaction, commands);
       const earlier = await findByKey(transaction, commands);
+      const quoted = await findQuoted(transaction, commands);
       const added: (SendCommand & { id: string })[] = [];
       const outcomes = commands.map((command) => {
         const pair = pairKey(command.senderId, command.receiverId);
         const known = command.key === undefined ? undefined : earlier.get(pair);
         if (known) return known;
         const own = locked.get(pair);
-        const refusal = refusalOf(sendContextOf(command, own));
-        if (refusal) return refusal;
+        const refused = refusalOf(sendContextOf(command, own));
+        if (refused) return refused;
+        const quote = command.replyToId === undefined ? null : quoted.get(pair);
+        if (quote === undefined) return refusal("MESSAGE_NOT_FOUND");
+        if (quote?.recalled) return refusal("MESSAGE_RECALLED");
         const id = nextId(ids, own!.last_id);
         if (id instanceof DomainError) return id;
         added.push({ ...command, id });
-        return { id, sender_id: command.senderId, receiver_id: command.receiverId, content: command.content };
+        const { senderId, receiverId, content } = command;
+        return { id, sender_id: senderId, receiver_id: receiverId, content, reply_to: quote, ...fresh };
       });
       heads = added.length > 0 ? await add(transaction, added) : [];
       for (const { id, senderId, receiverId, traceId } of added)
@@ -109,13 +125,27 @@ async function findByKey(on: Queryable<Tables>, commands: SendCommand[]): Promis
   const keyed = commands.filter((command) => command.key !== undefined);
   if (keyed.length === 0) return new Map();
   const { rows } = await sql<MessageRow>`
-    select ${messageColumns}
+    select ${messageColumns(sql`w.sender_id`)}
     from unnest(${keyed.map((command) => command.senderId)}::int8[], ${keyed.map((command) => command.receiverId)}::int8[],
       ${keyed.map((command) => command.key)}::text[]) as w(sender_id, receiver_id, key)
     join message.message m
       on m.low_id = least(w.sender_id, w.receiver_id) and m.high_id = greatest(w.sender_id, w.receiver_id)
         and m.sender_id = w.sender_id and m.idempotency_key = w.key`.execute(on);
   return new Map(rows.map((row) => [pairKey(row.sender_id, row.receiver_id), row]));
+}
+
+/** The messages that these answer, by sender and receiver. */
+async function findQuoted(on: Queryable<Tables>, commands: SendCommand[]): Promise<Map<string, QuoteRow>> {
+  const answers = commands.filter((command) => command.replyToId !== undefined);
+  if (answers.length === 0) return new Map();
+  const { rows } = await sql<QuoteRow & { from_id: string; to_id: string }>`
+    select w.from_id, w.to_id, m.id, m.sender_id, left(m.content, ${quotedCharacters}) as content,
+      m.recalled_at_ms is not null as recalled
+    from unnest(${answers.map((command) => command.senderId)}::int8[], ${answers.map((command) => command.receiverId)}::int8[],
+      ${answers.map((command) => command.replyToId)}::int8[]) as w(from_id, to_id, id)
+    join message.message m on m.low_id = least(w.from_id, w.to_id) and m.high_id = greatest(w.from_id, w.to_id)
+      and m.id = w.id and ${isShown(sql`m`, sql`w.from_id`)}`.execute(on);
+  return new Map(rows.map(({ from_id, to_id, ...quote }) => [pairKey(from_id, to_id), quote]));
 }
 
 /**
@@ -127,11 +157,13 @@ async function add(on: Queryable<Tables>, added: (SendCommand & { id: string })[
     with sent as materialized (
       select * from unnest(${added.map((one) => one.senderId)}::int8[], ${added.map((one) => one.receiverId)}::int8[],
         ${added.map((one) => one.id)}::int8[], ${added.map((one) => one.content)}::text[],
-        ${added.map((one) => one.key ?? null)}::text[], ${added.map((one) => one.friends)}::boolean[])
-        as s(sender_id, receiver_id, id, content, key, friends)
+        ${added.map((one) => one.key ?? null)}::text[], ${added.map((one) => one.friends)}::boolean[],
+        ${added.map((one) => one.replyToId ?? null)}::int8[])
+        as s(sender_id, receiver_id, id, content, key, friends, reply_to_id)
     ), messages as (
-      insert into message.message (low_id, high_id, id, sender_id, content, idempotency_key)
-      select least(sender_id, receiver_id), greatest(sender_id, receiver_id), id, sender_id, content, key from sent
+      insert into message.message (low_id, high_id, id, sender_id, content, idempotency_key, reply_to_id)
+      select least(sender_id, receiver_id), greatest(sender_id, receiver_id), id, sender_id, content, key, reply_to_id
+      from sent
     ), senders as (
       update message.conversation c
       set last_id = s.id, to_stranger = c.to_stranger + (not s.friends and not c.answered)::int4

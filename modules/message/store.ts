@@ -2,7 +2,8 @@ import { sql } from "kysely";
 import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
-import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
+import { isShown, type MessageRow, messageColumns, shownLatest } from "./message-row.ts";
+import { lock, type Pair, pairKey, unnest } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
 import { append, type Head } from "./timeline-store.ts";
 
@@ -48,16 +49,19 @@ export function messageStore(db: Kysely<Tables>) {
     async messages({ userId, peerId }: Pair, range: Range, limit: number): Promise<MessageRow[]> {
       const back = "beforeId" in range;
       const { rows } = await sql<MessageRow>`
-        select ${messageColumns} from message.message m
+        select ${messageColumns(sql`${userId}::int8`)} from message.message m
         where low_id = least(${userId}::int8, ${peerId}::int8) and high_id = greatest(${userId}::int8, ${peerId}::int8)
           and ${back ? sql`id < ${range.beforeId}::int8` : sql`id > ${range.afterId}::int8`}
-        order by id ${back ? sql`desc` : sql`asc`} limit ${limit}`.execute(db);
+          and ${isShown(sql`m`, sql`${userId}::int8`)}
+        order by m.id ${back ? sql`desc` : sql`asc`} limit ${limit}`.execute(db);
       return back ? rows.reverse() : rows;
     },
     /** A person's conversations whose latest message is before this one, latest first. */
     async conversations(userId: string, beforeId: string, limit: number) {
-      const { rows } = await sql<MessageRow & { peer_id: string; unread: number; read_id: string }>`
-        select c.peer_id, c.unread, c.read_id, ${messageColumns}
+      const { rows } = await sql<
+        MessageRow & { peer_id: string; unread: number; read_id: string; last_id: string }
+      >`
+        select c.peer_id, c.unread, c.read_id, c.last_id, ${messageColumns(sql`c.user_id`)}
         from message.conversation c ${withLatest}
         where c.user_id = ${userId}::int8 and c.last_id < ${beforeId}::int8
         order by c.last_id desc limit ${limit}`.execute(db);
@@ -66,7 +70,7 @@ export function messageStore(db: Kysely<Tables>) {
     /** The latest message of each of these pairs. */
     async latest(pairs: Pair[]): Promise<(MessageRow | undefined)[]> {
       const { rows } = await sql<MessageRow & { user_id: string; peer_id: string }>`
-        select c.user_id, c.peer_id, ${messageColumns}
+        select c.user_id, c.peer_id, ${messageColumns(sql`c.user_id`)}
         from ${unnest(pairs)} join message.conversation c on c.user_id = p.user_id and c.peer_id = p.peer_id
           ${withLatest}`.execute(db);
       const found = new Map(rows.map((row) => [pairKey(row.user_id, row.peer_id), row]));
@@ -88,7 +92,7 @@ export function messageStore(db: Kysely<Tables>) {
 export type MessageStore = ReturnType<typeof messageStore>;
 
 const withLatest = sql`join message.message m
-  on m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id) and m.id = c.last_id`;
+  on m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id) and m.id = ${shownLatest}`;
 
 /** The rows are locked. A position never goes back, and never beyond the last message. Returns those that moved. */
 async function moveReadPositions(on: Queryable<Tables>, commands: ReadCommand[]) {
@@ -101,7 +105,7 @@ async function moveReadPositions(on: Queryable<Tables>, commands: ReadCommand[])
       cross join lateral (
         select count(*)::int4 as unread from message.message m
         where m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id)
-          and m.id > w.up_to_id and m.sender_id = c.peer_id
+          and m.id > w.up_to_id and m.sender_id = c.peer_id and ${isShown(sql`m`, sql`c.user_id`)}
       ) rest
       where least(w.up_to_id, c.last_id) > c.read_id
     )

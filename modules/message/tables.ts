@@ -9,6 +9,8 @@ export interface Tables {
     read_id: string;
     to_stranger: number;
     answered: boolean;
+    shown_for: Generated<string>;
+    shown_id: Generated<string>;
   };
   message: {
     low_id: string;
@@ -17,7 +19,26 @@ export interface Tables {
     sender_id: string;
     content: string;
     idempotency_key: string | null;
+    recalled_at_ms: string | null;
+    reply_to_id: string | null;
   };
+  reaction: {
+    low_id: string;
+    high_id: string;
+    message_id: string;
+    user_id: string;
+    emoji: string;
+    at_ms: string;
+  };
+  reaction_count: {
+    low_id: string;
+    high_id: string;
+    message_id: string;
+    emoji: string;
+    first_ms: string;
+    count: number;
+  };
+  hidden: { user_id: string; low_id: string; high_id: string; message_id: string };
   person: { user_id: string; unread: Generated<string>; gone: Generated<boolean>; seq: Generated<string> };
   timeline: {
     user_id: string;

@@ -2,12 +2,12 @@ import { sql } from "kysely";
 import { refuseDeleted } from "#contracts/deleted-accounts.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { gapsLeft } from "#platform/events/log/restored.ts";
-import type { MessageRow } from "./pairs.ts";
+import { isShown, type MessageRow, messageColumns } from "./message-row.ts";
 import { maxReplayed } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** Numbers in the table never change. What is void was removed with its account; its place stays, so there is no gap. */
-export const entryKinds = { void: 0, message: 1, read: 2 } as const;
+export const entryKinds = { void: 0, message: 1, read: 2, changed: 3 } as const;
 
 /** How many entries a person has at least, if they are not too old. */
 const maxKept = 10_000;
@@ -23,9 +23,9 @@ export interface NewEntry {
   atMs: number;
   /** The conversation, as the person sees it. */
   peerId: string;
-  /** Of a message: its id. Of a read mark: the message up to which it was read. */
+  /** Of a message, and of a change of one: its id. Of a read mark: the message up to which it was read. */
   subjectId: string;
-  /** Of a read mark: who has read. */
+  /** Who has done it. */
   actorId: string;
   /** By how much it changes the number of unread messages. */
   unread: number;
@@ -49,7 +49,7 @@ export interface EntryRow {
   peerId: string;
   subjectId: string;
   actorId: string;
-  /** Null once it is removed. */
+  /** As it is now for the person; null once it is removed. */
   message: MessageRow | null;
   /** Of the person's own message. */
   key: string | null;
@@ -64,8 +64,8 @@ export interface TimelineRows {
 
 /**
  * Appends entries in their order, each with the next number of its person, within the transaction of their fact. It
- * locks the rows of all people, so this is the transaction's last lock. Read marks are not told to deleted accounts. Error:
- * AccountsDeleted.
+ * locks the rows of all people, so this is the transaction's last lock. Deleted accounts are told of new messages only.
+ * Error: AccountsDeleted.
  */
 export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]): Promise<Head[]> {
   const { rows } = await sql<{ user_id: string; seq: string; gone: boolean }>`
@@ -75,8 +75,8 @@ export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]
         ${entries.map((one) => one.peerId)}::int8[], ${entries.map((one) => one.subjectId)}::int8[],
         ${entries.map((one) => one.actorId)}::int8[], ${entries.map((one) => one.unread)}::int4[])
         with ordinality as a(user_id, kind, at_ms, peer_id, subject_id, actor_id, unread, n)
-      -- That somebody has read what is being erased concerns nobody else.
-      where a.kind <> ${entryKinds.read} or a.actor_id = a.user_id or not exists (
+      -- What others do with what is being erased concerns its person no more.
+      where a.kind = ${entryKinds.message} or a.actor_id = a.user_id or not exists (
         select from message.person p where p.user_id = a.user_id and p.gone)
     ), heads as (
       insert into message.person as p (user_id, unread, seq)
@@ -141,16 +141,15 @@ export function timelineStore(db: Kysely<Tables>) {
         left join lateral (
           select json_agg(json_build_object('seq', t.seq::text, 'kind', t.kind, 'atMs', t.at_ms::text,
             'peerId', t.peer_id::text, 'subjectId', t.subject_id::text, 'actorId', t.actor_id::text,
-            'message', case when m.id is not null then json_build_object('id', m.id::text,
-              'sender_id', m.sender_id::text, 'receiver_id', (m.low_id + (m.high_id - m.sender_id))::text,
-              'content', m.content) end,
+            'message', case when m.id is not null and ${isShown(sql`m`, sql`t.user_id`)} then (
+              select row_to_json(r) from (select ${messageColumns(sql`t.user_id`)}) r) end,
             'key', case when m.sender_id = t.user_id then m.idempotency_key end) order by t.seq) as entries
           from (
             select * from message.timeline t
             where w.known and t.user_id = w.user_id and t.seq > w.after and p.seq - w.after between 1 and ${maxReplayed}
             order by t.seq limit ${limit}
           ) t
-          left join message.message m on t.kind = ${entryKinds.message}
+          left join message.message m on t.kind in (${entryKinds.message}, ${entryKinds.changed})
             and m.low_id = least(t.user_id, t.peer_id) and m.high_id = greatest(t.user_id, t.peer_id)
             and m.id = t.subject_id
         ) t on true

@@ -130,6 +130,8 @@ export interface paths {
                         content: string;
                         /** @description One's own name for the message: sent again with the same key, it is the same. */
                         idempotencyKey?: string;
+                        /** @description A 64-bit id as a decimal string. */
+                        replyTo?: string;
                     };
                 };
             };
@@ -154,6 +156,246 @@ export interface paths {
                 };
             };
         };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{userId}/messages/{messageId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a message for oneself; others see it as before */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    messageId: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{userId}/messages/{messageId}/reactions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who has put which emojis under a message, the first one first */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    messageId: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["MessageReaction"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{userId}/messages/{messageId}/reactions/{emoji}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put an emoji under a message: 3 of one's own at most, 20 kinds of all */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description One emoji. */
+                    emoji: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    messageId: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Take one's emoji away */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description One emoji. */
+                    emoji: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    messageId: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{userId}/messages/{messageId}/recalled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Take a message of one's own back, for everybody, within 2 minutes
+         * @description Everybody sees that it was taken back; what it said is removed.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    messageId: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1150,15 +1392,39 @@ export interface paths {
                             entries: {
                                 /** Format: date-time */
                                 at: string;
+                                hidden?: {
+                                    /** @description A 64-bit id as a decimal string. */
+                                    conversationId: string;
+                                    /** @description A 64-bit id as a decimal string. */
+                                    messageId: string;
+                                };
                                 /** @description Of a message of one's own: the key it was sent with. */
                                 idempotencyKey?: string;
-                                /** @description message, read, or removed: what was there went with an account. */
+                                /** @description message; changed: a message that was there is this now; hidden: the person has removed one for themselves; read; removed: what was there is gone. */
                                 kind: string;
                                 message?: {
                                     /** @description A 64-bit id as a decimal string. */
                                     conversationId: string;
                                     /** @description A 64-bit id as a decimal string. */
                                     id: string;
+                                    reactions?: {
+                                        count: number;
+                                        emoji: string;
+                                        /** @description Whether one of them is the caller's. */
+                                        own: boolean;
+                                    }[];
+                                    /** @description Its sender has taken it back; nothing of it is left. */
+                                    recalled?: boolean;
+                                    /** @description The message that it answers. Without `senderId` that is gone. */
+                                    replyTo?: {
+                                        /** @description A 64-bit id as a decimal string. */
+                                        id: string;
+                                        recalled?: boolean;
+                                        /** @description A 64-bit id as a decimal string. */
+                                        senderId?: string;
+                                        /** @description Its beginning: 200 characters at most. */
+                                        text: string;
+                                    };
                                     /** @description A 64-bit id as a decimal string. */
                                     senderId: string;
                                     /** Format: date-time */
@@ -3945,8 +4211,26 @@ export interface components {
             content: string;
             /** @description A 64-bit id as a decimal string. */
             id: string;
+            reactions?: {
+                count: number;
+                emoji: string;
+                /** @description Whether one of them is the caller's. */
+                own: boolean;
+            }[];
+            /** @description Its sender has taken it back; nothing of it is left. */
+            recalled?: boolean;
             /** @description A 64-bit id as a decimal string. */
             receiverId: string;
+            /** @description The message that it answers. Without `senderId` that is gone. */
+            replyTo?: {
+                /** @description A 64-bit id as a decimal string. */
+                id: string;
+                recalled?: boolean;
+                /** @description A 64-bit id as a decimal string. */
+                senderId?: string;
+                /** @description Its beginning: 200 characters at most. */
+                text: string;
+            };
             /** @description A 64-bit id as a decimal string. */
             senderId: string;
             /**
@@ -3954,6 +4238,10 @@ export interface components {
              * @description Different for every message of a conversation, and in their order.
              */
             sentAt: string;
+        };
+        MessageReaction: {
+            emoji: string;
+            user: components["schemas"]["User"];
         };
         Problem: {
             /** @description A sentence for people. */

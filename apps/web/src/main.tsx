@@ -91,11 +91,11 @@ const messages = createMessageCache(cache);
 const outbox = createOutbox({
   storage: local,
   session,
-  send: ({ peerId, content, key }) =>
+  send: ({ peerId, content, key, replyTo }) =>
     take(
       api.POST("/api/v1/conversations/{userId}/messages", {
         params: { path: { userId: peerId } },
-        body: { content, idempotencyKey: key },
+        body: { content, idempotencyKey: key, ...(replyTo && { replyTo: replyTo.id }) },
       }),
     ),
   onSent: messages.add,

@@ -20,6 +20,7 @@ import { acceptFiles } from "./file-body.ts";
 import { followRoutes } from "./follows.ts";
 import { hotUserRoutes } from "./hot-users.ts";
 import { knownFileRoutes } from "./known-files.ts";
+import { messageActRoutes } from "./message-acts.ts";
 import { messageRoutes } from "./messages.ts";
 import { profileRoutes } from "./profiles.ts";
 import { rankingRoutes } from "./rankings.ts";
@@ -97,6 +98,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(directUploadRoutes(context));
     await routes.register(resumableUploadRoutes(context));
     await routes.register(messageRoutes(context));
+    await routes.register(messageActRoutes(context));
     await routes.register(endpointsRoute(context));
     await routes.register(entriesRoute(context));
     await routes.register(reactionRoutes(context));

@@ -4,6 +4,7 @@ import type { Message } from "#contracts/gen/message_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
+import { toMessageParts } from "./message-parts.ts";
 import { toApiUser, toTime } from "./present.ts";
 import { answers, Id, NoContent, PageQuery, pageOf } from "./schemas.ts";
 
@@ -82,6 +83,7 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
               maxLength: 16_000,
               description: "1 to 2,000 characters, line breaks among them.",
             }),
+            replyTo: Type.Optional(Id),
             idempotencyKey: Type.Optional(
               Type.String({
                 maxLength: 64,
@@ -93,9 +95,9 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
         },
       },
       async (request, reply) => {
-        const { content, idempotencyKey = "" } = request.body;
+        const { content, replyTo = "", idempotencyKey = "" } = request.body;
         const sent = await message.send(
-          { receiverId: request.params.userId, content, idempotencyKey },
+          { receiverId: request.params.userId, content, replyToId: replyTo, idempotencyKey },
           callOf(request),
         );
         return reply.code(201).send(toApiMessage(sent));
@@ -132,6 +134,7 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
   };
 }
 
-function toApiMessage({ id, senderId, receiverId, content, sentAtMs }: Message) {
-  return { id, senderId, receiverId, content, sentAt: toTime(sentAtMs) };
+function toApiMessage(message: Message) {
+  const { id, senderId, receiverId, content, sentAtMs } = message;
+  return { id, senderId, receiverId, content, sentAt: toTime(sentAtMs), ...toMessageParts(message) };
 }

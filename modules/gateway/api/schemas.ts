@@ -340,6 +340,33 @@ const ReportedComment = Type.Object(
   { $id: "ReportedComment" },
 );
 
+/** What a message has besides its text; what it has not is absent. The same in lists and in what is told. */
+export const messageParts = {
+  recalled: Type.Optional(
+    Type.Boolean({ description: "Its sender has taken it back; nothing of it is left." }),
+  ),
+  replyTo: Type.Optional(
+    Type.Object(
+      {
+        id: Id,
+        senderId: Type.Optional(Id),
+        text: Type.String({ description: "Its beginning: 200 characters at most." }),
+        recalled: Type.Optional(Type.Boolean()),
+      },
+      { description: "The message that it answers. Without `senderId` that is gone." },
+    ),
+  ),
+  reactions: Type.Optional(
+    Type.Array(
+      Type.Object({
+        emoji: Type.String(),
+        count: Type.Integer(),
+        own: Type.Boolean({ description: "Whether one of them is the caller's." }),
+      }),
+    ),
+  ),
+};
+
 const Message = Type.Object(
   {
     id: Id,
@@ -350,8 +377,14 @@ const Message = Type.Object(
       format: "date-time",
       description: "Different for every message of a conversation, and in their order.",
     }),
+    ...messageParts,
   },
   { $id: "Message" },
+);
+
+const MessageReaction = Type.Object(
+  { user: Type.Ref("User"), emoji: Type.String() },
+  { $id: "MessageReaction" },
 );
 
 const Conversation = Type.Object(
@@ -398,6 +431,7 @@ export const sharedSchemas = [
   Comment,
   ReportedComment,
   Message,
+  MessageReaction,
   Conversation,
   Problem,
 ];

@@ -49,6 +49,8 @@ export const limitTable: Row[] = [
       "DELETE /api/v1/videos/:id/bookmark",
       "PUT /api/v1/videos/:id/repost",
       "DELETE /api/v1/videos/:id/repost",
+      "PUT /api/v1/conversations/:userId/messages/:messageId/reactions/:emoji",
+      "DELETE /api/v1/conversations/:userId/messages/:messageId/reactions/:emoji",
       "POST /douyin/favorite/action",
     ],
   },
@@ -145,6 +147,8 @@ export const limitTable: Row[] = [
     perMinute: 120,
     routes: [
       "DELETE /api/v1/videos/:id",
+      "DELETE /api/v1/conversations/:userId/messages/:messageId",
+      "PUT /api/v1/conversations/:userId/messages/:messageId/recalled",
       "DELETE /api/v1/videos/:id/comments/:commentId",
       "DELETE /api/v1/videos/:id/comments/:commentId/reports",
       "PUT /api/v1/videos/:id/hold",

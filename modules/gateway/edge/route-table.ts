@@ -210,6 +210,20 @@ const routeTable: Record<string, RoutePolicy> = {
   "GET /api/v1/conversations": row(person, "message user", { switch: "messages", ...aPerson }),
   "GET /api/v1/conversations/:userId/messages": row(person, "message", { switch: "messages" }),
   "POST /api/v1/conversations/:userId/messages": row(person, "message", { switch: "messages" }),
+  "DELETE /api/v1/conversations/:userId/messages/:messageId": row(person, "message", { switch: "messages" }),
+  "PUT /api/v1/conversations/:userId/messages/:messageId/recalled": row(person, "message", {
+    switch: "messages",
+  }),
+  "PUT /api/v1/conversations/:userId/messages/:messageId/reactions/:emoji": row(person, "message", {
+    switch: "messages",
+  }),
+  "DELETE /api/v1/conversations/:userId/messages/:messageId/reactions/:emoji": row(person, "message", {
+    switch: "messages",
+  }),
+  "GET /api/v1/conversations/:userId/messages/:messageId/reactions": row(person, "message user", {
+    switch: "messages",
+    ...aPerson,
+  }),
   "PUT /api/v1/conversations/:userId/read": row(person, "message", { switch: "messages" }),
 
   // The classic API.

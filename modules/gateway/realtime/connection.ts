@@ -170,11 +170,11 @@ export function serveConnection(
     frame: Extract<ClientFrame, { type: "send" }>,
     { userId, moderator }: Identity,
   ): Promise<void> {
-    const { idempotencyKey, conversationId, text } = frame;
+    const { idempotencyKey, conversationId, text, replyTo = "" } = frame;
     try {
       await realtime.limits.takeFor("messages", userId);
       const sent = await realtime.message.send(
-        { receiverId: conversationId, content: text, idempotencyKey },
+        { receiverId: conversationId, content: text, idempotencyKey, replyToId: replyTo },
         { ...newCall(), callerId: userId, moderator },
       );
       tell({ type: "sent", idempotencyKey, message: toApiMessage(sent, userId) });

@@ -1,8 +1,9 @@
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import type { Message, TimelineEntry } from "#contracts/gen/message_pb.ts";
+import { toMessageParts } from "../api/message-parts.ts";
 import { toTime } from "../api/present.ts";
-import { Id } from "../api/schemas.ts";
+import { Id, messageParts } from "../api/schemas.ts";
 
 /** What frames mean: the name by which a WebSocket agrees on it. */
 export const subprotocol = "douya.1";
@@ -27,13 +28,19 @@ const ApiMessage = Type.Object({
   senderId: Id,
   text: Type.String(),
   sentAt: Time,
+  ...messageParts,
 });
 /** A kind that a client does not know is one of a later server: it has its place, and nothing to show. */
 export const Entry = Type.Object({
   seq: Seq,
   at: Time,
-  kind: Type.String({ description: "message, read, or removed: what was there went with an account." }),
+  kind: Type.String({
+    description:
+      "message; changed: a message that was there is this now; hidden: the person has removed one for themselves; read; " +
+      "removed: what was there is gone.",
+  }),
   message: Type.Optional(ApiMessage),
+  hidden: Type.Optional(Type.Object({ conversationId: Id, messageId: Id })),
   idempotencyKey: Type.Optional(
     Type.String({ description: "Of a message of one's own: the key it was sent with." }),
   ),
@@ -53,6 +60,7 @@ export const clientFrames = {
     idempotencyKey: Type.String({ minLength: 1, maxLength: 64 }),
     conversationId: Id,
     text: Type.String({ maxLength: 16_000 }),
+    replyTo: Type.Optional(Id),
   }),
   token: frame("token", { token: Type.String({ maxLength: 4_096 }) }),
   ping: frame("ping", {}),
@@ -102,17 +110,25 @@ export function readFrame(text: string): ClientFrame | undefined {
 }
 
 /** A message as the person `ownId` sees it. */
-export function toApiMessage({ id, senderId, receiverId, content, sentAtMs }: Message, ownId: string) {
+export function toApiMessage(message: Message, ownId: string) {
+  const { id, senderId, receiverId, content, sentAtMs } = message;
   const conversationId = senderId === ownId ? receiverId : senderId;
-  return { id, conversationId, senderId, text: content, sentAt: toTime(sentAtMs) };
+  const sentAt = toTime(sentAtMs);
+  return { id, conversationId, senderId, text: content, sentAt, ...toMessageParts(message) };
 }
 
-/** An entry of that person's timeline. `removed`: its place stays, what was there went with somebody's account. */
+/** An entry of that person's timeline. `removed`: its place stays, what was there is gone. */
 export function toApiEntry({ seq, atMs, what, idempotencyKey }: TimelineEntry, ownId: string) {
   const entry = { seq, at: toTime(atMs), ...(idempotencyKey && { idempotencyKey }) };
   switch (what.case) {
     case "message":
       return { ...entry, kind: "message", message: toApiMessage(what.value, ownId) };
+    case "changed":
+      return { ...entry, kind: "changed", message: toApiMessage(what.value, ownId) };
+    case "hidden": {
+      const { peerId, messageId } = what.value;
+      return { ...entry, kind: "hidden", hidden: { conversationId: peerId, messageId } };
+    }
     case "read": {
       const { readerId, peerId, upToId } = what.value;
       return { ...entry, kind: "read", read: { conversationId: peerId, readerId, upTo: upToId } };

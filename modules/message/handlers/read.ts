@@ -5,7 +5,8 @@ import { takePage } from "#platform/db/take-page.ts";
 import { idAtTime, isId, maxId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import type { MessageRow, Pair } from "../pairs.ts";
+import type { MessageRow } from "../message-row.ts";
+import type { Pair } from "../pairs.ts";
 import { toMessage } from "../present.ts";
 import { maxConversations, maxMessages } from "../rules.ts";
 import type { MessageStore, Range } from "../store.ts";
@@ -40,7 +41,7 @@ export function readHandlers(
         unread: row.unread,
         readUpToId: row.read_id === "0" ? "" : row.read_id,
       }));
-      return { conversations, next: after?.id ?? "" };
+      return { conversations, next: after?.last_id ?? "" };
     },
     async getLatest({ peerIds }, call) {
       const userId = requireCaller(call);

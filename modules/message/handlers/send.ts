@@ -28,6 +28,8 @@ export function send(
     const content = checkContent(request.content);
     const key = checkIdempotencyKey(request.idempotencyKey);
     if (!isId(receiverId)) throw refusal("USER_NOT_FOUND");
+    const replyToId = request.replyToId || undefined;
+    if (replyToId && !isId(replyToId)) throw refusal("MESSAGE_NOT_FOUND");
     checkNotSelf(senderId, receiverId);
     // Best effort: follows and blocks belong to relation, so a change within these milliseconds does not count for
     // this message. The limit for strangers is counted here and is exact.
@@ -43,6 +45,7 @@ export function send(
         receiverId,
         content,
         key,
+        replyToId,
         friends: (relationOf?.followed && relationOf.followsCaller) ?? false,
         blocked: relationOf?.blocked ?? false,
         blockedBy: relationOf?.blocksCaller ?? false,

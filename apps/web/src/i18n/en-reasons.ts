@@ -50,6 +50,12 @@ export const reasons = {
   FOLLOWS_SELF: "You cannot follow yourself.",
   FOLLOWS_TOO_MANY: "One can follow {limit} people at most. Unfollow somebody first.",
   MESSAGE_INVALID: "A message has 1 to 2,000 characters.",
+  MESSAGE_NOT_FOUND: "This message is gone.",
+  MESSAGE_RECALLED: "This message was taken back.",
+  RECALL_TOO_LATE:
+    "A message can be taken back within {limit} minutes. You can still delete it for yourself.",
+  REACTION_INVALID: "A reaction is one emoji.",
+  REACTIONS_TOO_MANY: "A message has {limit} kinds of reactions at most, {second} of them yours.",
   STRANGER_LIMIT: "You can send {limit} messages until they answer, or until you follow each other.",
   WRITES_TO_SELF: "You cannot write to yourself.",
   UPLOAD_NOT_FOUND: "The upload is no longer there. Please upload the file again.",

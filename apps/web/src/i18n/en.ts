@@ -1,4 +1,5 @@
 import { account, settings } from "./en-account.ts";
+import { acts } from "./en-acts.ts";
 import { moderation } from "./en-moderation.ts";
 import { pictures } from "./en-pictures.ts";
 import { reasons } from "./en-reasons.ts";
@@ -87,6 +88,7 @@ export const en = {
   ...social,
   ...comments,
   ...messages,
+  ...acts,
   ...moderation,
   ...pictures,
   reasons,

@@ -1,6 +1,7 @@
 import type { Dictionary } from "./dictionary.ts";
 import { spanIn } from "./format.ts";
 import { account, settings } from "./zh-account.ts";
+import { acts } from "./zh-acts.ts";
 import { moderation } from "./zh-moderation.ts";
 import { pictures } from "./zh-pictures.ts";
 import { reasons } from "./zh-reasons.ts";
@@ -80,6 +81,7 @@ export const zh: Dictionary = {
   ...social,
   ...comments,
   ...messages,
+  ...acts,
   ...moderation,
   ...pictures,
   reasons,

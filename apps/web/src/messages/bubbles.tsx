@@ -3,11 +3,16 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { AlertIcon } from "../ui/icons.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
+import { MessageBubble } from "./message-bubble.tsx";
 import { MessageContent } from "./message-content.tsx";
 import type { Outgoing } from "./outbox.ts";
+import { Quote } from "./quote.tsx";
+import { useMessageActs } from "./use-message-acts.ts";
 
 /** After a pause of this length the time is shown. */
 const PAUSE_MS = 5 * 60_000;
+
+export const rowId = (messageId: string) => `message-${messageId}`;
 
 interface Props {
   peer: User;
@@ -17,11 +22,17 @@ interface Props {
   onOlder: () => unknown;
   onAgain: () => void;
   onDrop: (key: string) => void;
+  onReply: (message: Message) => void;
+  onGoTo: (messageId: string) => void;
+  /** The message that was gone to. */
+  sought: string | undefined;
 }
 
 /** The messages, the newest at the lower edge; older ones load when one scrolls up to them. */
-export function Bubbles({ peer, messages, outbox, hasOlder, onOlder, onAgain, onDrop }: Props) {
+export function Bubbles({ peer, messages, outbox, hasOlder, onOlder, onAgain, onDrop, ...go }: Props) {
   const { t, format } = useI18n();
+  const acts = useMessageActs(peer.id);
+  const nameOf = (userId: string) => (userId === peer.id ? peer.name : t.you);
   const top = useNearEnd<HTMLLIElement>(hasOlder, onOlder);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys.
@@ -34,25 +45,43 @@ export function Bubbles({ peer, messages, outbox, hasOlder, onOlder, onAgain, on
           const theirs = message.senderId === peer.id;
           const paused = !before || Date.parse(message.sentAt) - Date.parse(before.sentAt) > PAUSE_MS;
           return (
-            <li key={message.id} className="bubble-row" data-theirs={theirs}>
+            <li
+              key={message.id}
+              id={rowId(message.id)}
+              className="bubble-row"
+              data-theirs={theirs}
+              data-sought={message.id === go.sought}
+            >
               {paused && (
                 <time className="bubble-time" dateTime={message.sentAt}>
                   {format.moment(message.sentAt)}
                 </time>
               )}
               {theirs &&
+                !message.recalled &&
                 (next?.senderId === peer.id ? (
                   <i className="bubble-space" />
                 ) : (
                   <Avatar user={peer} size={30} />
                 ))}
-              <MessageContent content={message.content} by={theirs ? peer.name : t.you} />
+              <MessageBubble
+                conversationId={peer.id}
+                message={message}
+                own={!theirs}
+                nameOf={nameOf}
+                acts={acts}
+                onReply={go.onReply}
+                onGoTo={go.onGoTo}
+              />
             </li>
           );
         })}
         {outbox.map((outgoing) => (
           <li key={outgoing.key} className="bubble-row" data-failed={outgoing.failed}>
-            <MessageContent content={outgoing.content} />
+            <MessageContent
+              content={outgoing.content}
+              quote={outgoing.replyTo && <Quote quote={outgoing.replyTo} nameOf={nameOf} />}
+            />
             {outgoing.failed && (
               <div className="bubble-failed" role="alert">
                 <AlertIcon size={16} />

@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState, useSyncExternalStore } from "react";
+import { useRef, useState, useSyncExternalStore } from "react";
 import { Link } from "wouter";
 import { asProblem } from "../api/problem.ts";
 import { userQuery } from "../api/queries.ts";
 import { useServices, useUser } from "../api/services.tsx";
-import type { User } from "../api/types.ts";
+import type { Message, User } from "../api/types.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
@@ -12,12 +12,16 @@ import { usePageTitle } from "../shell/use-page-title.ts";
 import { FollowButton } from "../social/follow-button.tsx";
 import { useBlock } from "../social/use-block.ts";
 import { Avatar } from "../ui/avatar.tsx";
+import { CloseIcon } from "../ui/icons.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { RetryButton } from "../ui/retry-button.tsx";
-import { Bubbles } from "./bubbles.tsx";
+import { Bubbles, rowId } from "./bubbles.tsx";
+import { quoteOf } from "./message-cache.ts";
 import { MessageComposer } from "./message-composer.tsx";
 import { messageDraft } from "./outbox.ts";
+import { Quote } from "./quote.tsx";
 import { useConversation } from "./use-conversation.ts";
+import { useGoTo } from "./use-go-to.ts";
 import { useSend } from "./use-send.ts";
 
 interface Props {
@@ -77,6 +81,16 @@ function Talk({ peer }: { peer: User }) {
   };
   const { messages, data, error, refetch, ...older } = useConversation(peer.id);
   const { waiting, send, again, drop, refused } = useSend(peer.id, () => setText(drafts.get(where)));
+  const hasOlder = older.hasNextPage && !older.isFetching && !error;
+  const { sought, goTo } = useGoTo({
+    has: (id) => messages.some((message) => message.id === id),
+    hasOlder: older.hasNextPage && !error,
+    isFetching: older.isFetching,
+    onOlder: older.fetchNextPage,
+    rowId,
+  });
+  const field = useRef<HTMLTextAreaElement>(null);
+  const [replyTo, setReplyTo] = useState<Message>();
   if (!data)
     return error ? (
       <Notice title={t.conversationFailed} body={explain(t, error)}>
@@ -94,10 +108,17 @@ function Talk({ peer }: { peer: User }) {
         peer={peer}
         messages={messages}
         outbox={waiting}
-        hasOlder={older.hasNextPage && !older.isFetching && !error}
+        hasOlder={hasOlder}
         onOlder={older.fetchNextPage}
         onAgain={again}
         onDrop={drop}
+        onReply={(message) => {
+          setReplyTo(message);
+          // After the menu has given the focus back.
+          setTimeout(() => field.current?.focus());
+        }}
+        onGoTo={goTo}
+        sought={sought}
       />
       {peer.blocked ? (
         <Blocked peer={peer} />
@@ -116,13 +137,24 @@ function Talk({ peer }: { peer: User }) {
       )}
       {!peer.blocked && (
         <MessageComposer
+          fieldRef={field}
           text={text}
           onText={write}
           onSend={(content) => {
-            send(content);
+            send(content, replyTo ? { replyTo: quoteOf(replyTo) } : {});
+            setReplyTo(undefined);
             write("");
           }}
-        />
+        >
+          {replyTo && (
+            <div className="composer-to">
+              <Quote quote={quoteOf(replyTo)} nameOf={(userId) => (userId === peer.id ? peer.name : t.you)} />
+              <button type="button" aria-label={t.cancelReply} onClick={() => setReplyTo(undefined)}>
+                <CloseIcon size={16} />
+              </button>
+            </div>
+          )}
+        </MessageComposer>
       )}
     </>
   );

@@ -9,9 +9,9 @@ import { Avatar } from "../ui/avatar.tsx";
 import { Failure } from "../ui/failure.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
-import { isVideoLink } from "./message-content.tsx";
 import { conversationsQuery } from "./message-queries.ts";
 import { UnreadMark } from "./unread-mark.tsx";
+import { useSummary } from "./use-summary.ts";
 
 /** Friends without a conversation, then all conversations, the one with the latest message first. */
 export function Inbox({ me, openId }: { me: User; openId: string | undefined }) {
@@ -60,7 +60,8 @@ function Row({
 }) {
   const { t, format } = useI18n();
   const own = latest.senderId !== peer.id;
-  const said = isVideoLink(latest.content) ? t.sentVideo : latest.content;
+  const summary = useSummary();
+  const said = summary(latest);
   return (
     <li>
       <Link
@@ -72,7 +73,7 @@ function Row({
         <Avatar user={peer} size={52} />
         <span className="person-text">
           <strong dir="auto">{peer.name}</strong>
-          <span dir="auto">{own ? t.youSaid(said) : said}</span>
+          <span dir="auto">{own && !latest.recalled ? t.youSaid(said) : said}</span>
         </span>
         <span className="conversation-side">
           <time dateTime={latest.sentAt}>{format.ago(latest.sentAt)}</time>

@@ -1,4 +1,4 @@
-import type { FormEvent } from "react";
+import type { FormEvent, ReactNode, Ref } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import { GrowingText } from "../ui/growing-text.tsx";
 import { SendIcon } from "../ui/icons.tsx";
@@ -10,10 +10,13 @@ interface Props {
   text: string;
   onText: (text: string) => void;
   onSend: (text: string) => void;
+  fieldRef?: Ref<HTMLTextAreaElement>;
+  /** What is written is about, above the field. */
+  children?: ReactNode;
 }
 
 /** The field for a message. */
-export function MessageComposer({ text, onText, onSend }: Props) {
+export function MessageComposer({ text, onText, onSend, fieldRef, children }: Props) {
   const { t } = useI18n();
   function onSubmit(event: FormEvent) {
     event.preventDefault();
@@ -22,8 +25,10 @@ export function MessageComposer({ text, onText, onSend }: Props) {
   const used = [...text].length;
   return (
     <form className="composer" onSubmit={onSubmit}>
+      {children}
       <div className="composer-row">
         <GrowingText
+          {...(fieldRef && { fieldRef })}
           value={text}
           maxCharacters={MAX_CHARACTERS}
           placeholder={t.writeMessage}

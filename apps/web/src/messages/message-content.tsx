@@ -1,20 +1,24 @@
+import type { ReactNode } from "react";
 import { LinkedText } from "../links/linked-text.tsx";
 import { linkify, videoIdOf } from "../links/linkify.ts";
 import { VideoCard } from "../links/video-card.tsx";
 
-/** The text of a message, and a card for the first linked video of this server. */
-export function MessageContent({ content, by }: { content: string; by?: string }) {
+/** The text of a message below what it answers, and a card for the first linked video of this server. */
+export function MessageContent({ content, by, quote }: { content: string; by?: string; quote?: ReactNode }) {
   const videoId = videoIn(content);
   return (
     <div className="bubble-stack">
-      <p className={by ? "bubble" : "bubble bubble-waiting"} dir="auto">
+      <div className={by ? "bubble" : "bubble bubble-waiting"}>
         {by && (
           <span className="unseen">
             <bdi>{by}</bdi>:{" "}
           </span>
         )}
-        <LinkedText text={content} />
-      </p>
+        {quote}
+        <p dir="auto">
+          <LinkedText text={content} />
+        </p>
+      </div>
       {videoId && <VideoCard id={videoId} />}
     </div>
   );

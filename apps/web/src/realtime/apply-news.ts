@@ -1,12 +1,11 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { createMessageCache } from "../messages/message-cache.ts";
-import type { Outbox } from "../messages/outbox.ts";
 import type { Entry } from "./timeline.ts";
 
 const COUNT_MS = 300;
 
 /** Writes what has reached the viewer into every list that shows it. */
-export function applyNews(cache: QueryClient, outbox: Pick<Outbox, "arrived">, ownId: string) {
+export function applyNews(cache: QueryClient, outbox: { arrived(key: string): void }, ownId: string) {
   const known = createMessageCache(cache);
   let counting: ReturnType<typeof setTimeout> | undefined;
   /** Once for all that come together. */
@@ -19,16 +18,19 @@ export function applyNews(cache: QueryClient, outbox: Pick<Outbox, "arrived">, o
   }
   return {
     entries(entries: readonly Entry[]) {
-      for (const { message, read, idempotencyKey } of entries) {
+      for (const { kind, message, hidden, read, idempotencyKey } of entries) {
         if (message) {
-          const { id, conversationId, senderId, text, sentAt } = message;
-          const receiverId = senderId === ownId ? conversationId : ownId;
-          known.add(conversationId, { id, senderId, receiverId, content: text, sentAt });
-          if (idempotencyKey) outbox.arrived(idempotencyKey);
+          const { conversationId, text, ...rest } = message;
+          const receiverId = message.senderId === ownId ? conversationId : ownId;
+          const is = { ...rest, receiverId, content: text };
+          if (kind === "changed") known.change(conversationId, is);
+          else known.add(conversationId, is);
         }
+        if (hidden) known.hide(hidden.conversationId, hidden.messageId);
+        if (idempotencyKey) outbox.arrived(idempotencyKey);
         if (read?.readerId === ownId) known.read(read.conversationId, read.upTo);
       }
-      if (entries.some(({ message, read }) => message || read?.readerId === ownId)) countUnread();
+      if (entries.some(({ kind, read }) => kind === "message" || read?.readerId === ownId)) countUnread();
     },
     resync() {
       for (const queryKey of [["unread"], ["conversations"], ["messages"]])

@@ -1,3 +1,5 @@
+import type { Message } from "../api/types.ts";
+
 /** Where a person's timeline is known up to. Numbers of another epoch mean something else. */
 export interface Position {
   epoch: string;
@@ -9,7 +11,8 @@ export interface Entry {
   at: string;
   /** One that is not known has its place, and nothing to show. */
   kind: string;
-  message?: { id: string; conversationId: string; senderId: string; text: string; sentAt: string };
+  message?: Omit<Message, "receiverId" | "content"> & { conversationId: string; text: string };
+  hidden?: { conversationId: string; messageId: string };
   /** Of a message that the viewer sent from any device: its key. */
   idempotencyKey?: string;
   read?: { conversationId: string; readerId: string; upTo: string };

@@ -1,0 +1,17 @@
+export const acts = {
+  messageActions: "消息操作",
+  react: "回应",
+  reactions: (emoji: string, count: string) => `${emoji} ${count}`,
+  whoReacted: "谁回应了",
+  recall: "撤回",
+  recalledBy: (name: string) => `${name} 撤回了一条消息`,
+  youRecalled: "你撤回了一条消息",
+  wasRecalled: "消息已撤回",
+  messageGone: "消息已不存在",
+  deleteForMe: "仅为我删除",
+  copyText: "复制",
+  textCopied: "已复制",
+  textNotCopied: "复制失败。",
+  inReplyTo: "回复",
+  messageTooFar: "这条消息太久远了。",
+};

@@ -1,0 +1,210 @@
+import { sql } from "kysely";
+import { AccountsDeleted, accountDeleted } from "#contracts/deleted-accounts.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
+import { timeOfId } from "#platform/ids/snowflake.ts";
+import { audienceOf, conversationOf } from "./audience.ts";
+import { isOf, isShown, shownLatest } from "./message-row.ts";
+import { lock, type Pair } from "./pairs.ts";
+import { maxOwnReactions, maxReactions, recallMs } from "./rules.ts";
+import type { Tables } from "./tables.ts";
+import { append, type Head } from "./timeline-store.ts";
+
+/** A message of a conversation, and who acts on it. */
+export interface Act extends Pair {
+  messageId: string;
+}
+
+type On = Transaction<Tables>;
+type Place = Pick<Tables["message"], "low_id" | "high_id">;
+
+/**
+ * What one can do with a message. Each returns whose timelines have got how far; nobody's, if all is as it was. Errors:
+ * MESSAGE_NOT_FOUND, SESSION_ENDED.
+ */
+export function actStore(db: Kysely<Tables>, nowMs: () => number = Date.now) {
+  /** Again without those who were deleted meanwhile, as they are told nothing. */
+  async function acting(userId: string, act: (on: On) => Promise<Head[]>): Promise<Head[]> {
+    for (;;) {
+      try {
+        return await inTransaction(db, act);
+      } catch (error) {
+        if (!(error instanceof AccountsDeleted)) throw error;
+        if (error.ids.has(userId)) throw accountDeleted();
+      }
+    }
+  }
+
+  /** Tells everybody of the conversation that a message has changed. */
+  async function tell(on: On, { userId, messageId }: Act, audience: readonly string[], place: Place) {
+    const change = {
+      kind: "changed",
+      atMs: nowMs(),
+      subjectId: messageId,
+      actorId: userId,
+      unread: 0,
+    } as const;
+    const entries = audience.map((id) => ({
+      ...change,
+      userId: id,
+      peerId: conversationOf(id, place.low_id, place.high_id),
+    }));
+    return append(on, entries);
+  }
+
+  return {
+    /** Errors besides: MESSAGE_RECALLED, REACTIONS_TOO_MANY. */
+    setReaction: (act: Act, emoji: string, on: boolean) =>
+      acting(act.userId, async (transaction) => {
+        const { audience, ...message } = await lockMessage(transaction, act);
+        const place = { low_id: message.low_id, high_id: message.high_id };
+        if (message.recalled) throw refusal("MESSAGE_RECALLED");
+        const reaction = { ...place, message_id: act.messageId, user_id: act.userId, emoji };
+        const changed = on
+          ? await addReaction(transaction, reaction, nowMs())
+          : await removeReaction(transaction, reaction);
+        return changed ? tell(transaction, act, audience, place) : [];
+      }),
+    /** Errors besides: NOT_YOURS, RECALL_TOO_LATE. */
+    recall: (act: Act) =>
+      acting(act.userId, async (transaction) => {
+        const { audience, ...message } = await lockMessage(transaction, act);
+        if (message.sender_id !== act.userId) throw refusal("NOT_YOURS");
+        if (message.recalled) return [];
+        if (nowMs() - timeOfId(act.messageId) > recallMs)
+          throw refusal("RECALL_TOO_LATE", { minutes: recallMs / 60_000 });
+        const of = sql`low_id = ${message.low_id} and high_id = ${message.high_id}`;
+        await sql`
+          with reactions as (
+            delete from message.reaction where ${of} and message_id = ${act.messageId}
+          ), counts as (
+            delete from message.reaction_count where ${of} and message_id = ${act.messageId}
+          )
+          update message.message set content = '', reply_to_id = null, recalled_at_ms = ${nowMs()}
+          where ${of} and id = ${act.messageId}`.execute(transaction);
+        return tell(transaction, act, audience, message);
+      }),
+    hide: (act: Act) =>
+      acting(act.userId, async (transaction) => {
+        const { userId, peerId, messageId } = act;
+        // Waits for who is sending, and they for this.
+        const [own] = await lock(transaction, [act]);
+        if (!own) throw refusal("MESSAGE_NOT_FOUND");
+        const { rows } = await sql<Place & { sender_id: string; added: boolean }>`
+          with found as (
+            select m.low_id, m.high_id, m.sender_id from message.message m
+            where ${isOf(userId, peerId)} and m.id = ${messageId}
+          ), added as (
+            insert into message.hidden (user_id, low_id, high_id, message_id)
+            select ${userId}, low_id, high_id, ${messageId} from found
+            on conflict do nothing returning 1
+          )
+          select found.*, exists (select from added) as added from found`.execute(transaction);
+        const [message] = rows;
+        if (!message) throw refusal("MESSAGE_NOT_FOUND");
+        if (!message.added) return [];
+        const unread = await showLess(transaction, act, message);
+        return append(transaction, [
+          {
+            ...{ kind: "changed", userId, peerId, atMs: nowMs() },
+            ...{ subjectId: messageId, actorId: userId, unread },
+          },
+        ]);
+      }),
+    /** Who has reacted to a message, and how: in the order of time, after this one. */
+    async reactions({ userId, peerId, messageId }: Act, after: ReactionPosition | undefined, limit: number) {
+      const { rows } = await sql<ReactionPosition>`
+        select r.at_ms, r.user_id, r.emoji from message.message m
+        join message.reaction r on r.low_id = m.low_id and r.high_id = m.high_id and r.message_id = m.id
+        where ${isOf(userId, peerId)} and m.id = ${messageId} and ${isShown(sql`m`, sql`${userId}::int8`)}
+          and exists (select from message.conversation c where c.user_id = ${userId} and c.peer_id = ${peerId})
+          ${after ? sql`and (r.at_ms, r.user_id, r.emoji) > (${after.at_ms}, ${after.user_id}, ${after.emoji})` : sql``}
+        order by r.at_ms, r.user_id, r.emoji limit ${limit}`.execute(db);
+      return rows;
+    },
+  };
+}
+
+export type ActStore = ReturnType<typeof actStore>;
+export type ReactionPosition = Pick<Tables["reaction"], "at_ms" | "user_id" | "emoji">;
+
+/** Nobody else acts on the message until the transaction ends. Error: MESSAGE_NOT_FOUND. */
+async function lockMessage(on: On, { userId, peerId, messageId }: Act) {
+  const { rows } = await sql<Place & { sender_id: string; recalled: boolean }>`
+    select m.low_id, m.high_id, m.sender_id, m.recalled_at_ms is not null as recalled from message.message m
+    where ${isOf(userId, peerId)} and m.id = ${messageId} and ${isShown(sql`m`, sql`${userId}::int8`)}
+    for no key update of m`.execute(on);
+  const [message] = rows;
+  const audience = message ? await audienceOf(on, message.low_id, message.high_id) : [];
+  if (!message || !audience.includes(userId)) throw refusal("MESSAGE_NOT_FOUND");
+  return { ...message, audience };
+}
+
+type Reaction = Omit<Tables["reaction"], "at_ms">;
+
+/** Returns whether it is new. The message is locked. Error: REACTIONS_TOO_MANY. */
+async function addReaction(on: On, reaction: Reaction, atMs: number): Promise<boolean> {
+  const { low_id, high_id, message_id, user_id, emoji } = reaction;
+  const { rows } = await sql<{ emoji: string; own: boolean }>`
+    select c.emoji, r.user_id is not null as own from message.reaction_count c
+    left join message.reaction r on r.low_id = c.low_id and r.high_id = c.high_id and r.message_id = c.message_id
+      and r.user_id = ${user_id} and r.emoji = c.emoji
+    where c.low_id = ${low_id} and c.high_id = ${high_id} and c.message_id = ${message_id}`.execute(on);
+  const known = rows.find((row) => row.emoji === emoji);
+  if (known?.own) return false;
+  if (rows.filter(({ own }) => own).length >= maxOwnReactions || (!known && rows.length >= maxReactions))
+    throw refusal("REACTIONS_TOO_MANY", { kinds: maxReactions, own: maxOwnReactions });
+  await on
+    .insertInto("reaction")
+    .values({ ...reaction, at_ms: String(atMs) })
+    .execute();
+  await sql`
+    insert into message.reaction_count as c (low_id, high_id, message_id, emoji, first_ms, count)
+    values (${low_id}, ${high_id}, ${message_id}, ${emoji}, ${atMs}, 1)
+    on conflict (low_id, high_id, message_id, emoji) do update set count = c.count + 1`.execute(on);
+  return true;
+}
+
+/** Returns whether it was there. The message is locked. */
+async function removeReaction(on: On, { low_id, high_id, message_id, user_id, emoji }: Reaction) {
+  const { numAffectedRows } = await sql`
+    delete from message.reaction
+    where low_id = ${low_id} and high_id = ${high_id} and message_id = ${message_id} and user_id = ${user_id}
+      and emoji = ${emoji}`.execute(on);
+  if (Number(numAffectedRows) === 0) return false;
+  await countLess(on, [{ low_id, high_id, message_id, emoji }]);
+  return true;
+}
+
+/** Takes removed reactions from their counts. */
+export async function countLess(
+  on: Queryable<Tables>,
+  reactions: readonly Omit<Reaction, "user_id">[],
+): Promise<void> {
+  const removed = sql`unnest(${reactions.map((one) => one.low_id)}::int8[], ${reactions.map((one) => one.high_id)}::int8[],
+    ${reactions.map((one) => one.message_id)}::int8[], ${reactions.map((one) => one.emoji)}::text[])
+    as r(low_id, high_id, message_id, emoji)`;
+  const same = sql`(c.low_id, c.high_id, c.message_id, c.emoji) = (r.low_id, r.high_id, r.message_id, r.emoji)`;
+  await sql`update message.reaction_count c set count = c.count - 1 from ${removed} where ${same}`.execute(
+    on,
+  );
+  await sql`delete from message.reaction_count c using ${removed} where ${same} and c.count = 0`.execute(on);
+}
+
+/** A message was removed by the person for themselves; returns by how much it changes the number of unread ones. */
+async function showLess(on: On, { userId, peerId, messageId }: Act, message: Place & { sender_id: string }) {
+  const { rows } = await sql<{ change: number }>`
+    update message.conversation c set
+      unread = c.unread - (c.read_id < ${messageId} and ${message.sender_id} <> c.user_id)::int4,
+      shown_for = c.last_id,
+      shown_id = case when ${shownLatest} <> ${messageId} then ${shownLatest} else coalesce((
+        select m.id from message.message m
+        where m.low_id = ${message.low_id} and m.high_id = ${message.high_id} and m.id < ${messageId}
+          and ${isShown(sql`m`, sql`c.user_id`)}
+        order by m.id desc limit 1
+      ), 0) end
+    where c.user_id = ${userId} and c.peer_id = ${peerId}
+    returning -(c.read_id < ${messageId} and ${message.sender_id} <> c.user_id)::int4 as change`.execute(on);
+  return rows[0]!.change;
+}

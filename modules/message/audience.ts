@@ -1,0 +1,16 @@
+import type { Queryable } from "#platform/db/database.ts";
+import type { Tables } from "./tables.ts";
+
+/** Whom the entries of a conversation go to. */
+export async function audienceOf(
+  _on: Queryable<Tables>,
+  lowId: string,
+  highId: string,
+): Promise<readonly string[]> {
+  return [lowId, highId];
+}
+
+/** What a person calls the conversation. */
+export function conversationOf(userId: string, lowId: string, highId: string): string {
+  return userId === highId ? lowId : highId;
+}

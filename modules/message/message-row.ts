@@ -1,0 +1,62 @@
+import { type RawBuilder, sql } from "kysely";
+
+/** A message as one person sees it. */
+export interface MessageRow {
+  id: string;
+  sender_id: string;
+  receiver_id: string;
+  content: string;
+  recalled: boolean;
+  reply_to: QuoteRow | null;
+  reactions: ReactionRow[] | null;
+}
+export interface QuoteRow {
+  id: string;
+  /** Null: it is gone, for this person at least. */
+  sender_id: string | null;
+  content: string | null;
+  recalled: boolean;
+}
+export interface ReactionRow {
+  emoji: string;
+  count: number;
+  own: boolean;
+}
+
+/** How much of a message is shown where another one answers it. */
+export const quotedCharacters = 200;
+
+/** A message `m` as a MessageRow. Ids are texts, so that they also survive as JSON. */
+export const messageColumns = (viewer: RawBuilder<unknown>) => sql`
+  m.id::text, m.sender_id::text, (m.low_id + (m.high_id - m.sender_id))::text as receiver_id, m.content,
+  m.recalled_at_ms is not null as recalled,
+  case when m.reply_to_id is not null then (
+    select json_build_object('id', m.reply_to_id::text, 'sender_id', q.sender_id::text,
+      'content', left(q.content, ${sql.lit(quotedCharacters)}), 'recalled', q.recalled_at_ms is not null)
+    from (select) one left join message.message q
+      on q.low_id = m.low_id and q.high_id = m.high_id and q.id = m.reply_to_id and ${isShown(sql`q`, viewer)}
+  ) end as reply_to,
+  (
+    select json_agg(json_build_object('emoji', r.emoji, 'count', r.count, 'own', exists (
+      select from message.reaction o
+      where o.low_id = r.low_id and o.high_id = r.high_id and o.message_id = r.message_id
+        and o.user_id = ${viewer} and o.emoji = r.emoji)) order by r.first_ms, r.emoji)
+    from message.reaction_count r
+    where r.low_id = m.low_id and r.high_id = m.high_id and r.message_id = m.id
+  ) as reactions`;
+
+/** Whether the person has not removed a message for themselves. */
+export const isShown = (message: RawBuilder<unknown>, viewer: RawBuilder<unknown>) => sql`not exists (
+  select from message.hidden h
+  where h.user_id = ${viewer} and h.low_id = ${message}.low_id and h.high_id = ${message}.high_id
+    and h.message_id = ${message}.id)`;
+
+/** The latest message of a conversation `c` that its person sees; 0: there is none. */
+export const shownLatest = sql`case when c.shown_for = c.last_id then c.shown_id else c.last_id end`;
+
+/** Whether a message `m` is of the conversation that the person names so: with a person, or of a group. */
+export const isOf = (userId: string, peerId: string) => sql`(m.low_id, m.high_id) in (
+  (least(${userId}::int8, ${peerId}::int8), greatest(${userId}::int8, ${peerId}::int8)), (0, ${peerId}::int8))`;
+
+/** As a person sees a message that was sent just now. */
+export const fresh = { recalled: false, reactions: null } as const;
