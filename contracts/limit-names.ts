@@ -4,6 +4,7 @@ export const limitNames = [
   "follows",
   "reactions",
   "messages",
+  "searches of messages",
   "realtime",
   "reading",
   "blocks",

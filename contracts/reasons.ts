@@ -325,6 +325,7 @@ export const reasons = {
     kind: "conflict",
     says: "A message can be taken back within {minutes} minutes. You can still delete it for yourself.",
   },
+  SEARCH_INVALID: { kind: "invalid", says: "Search for 2 to 64 characters." },
   REACTION_INVALID: { kind: "invalid", says: "A reaction is one emoji." },
   REACTIONS_TOO_MANY: {
     kind: "conflict",

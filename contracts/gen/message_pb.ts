@@ -12,7 +12,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file message.proto.
  */
 export const file_message: GenFile = /*@__PURE__*/
-  fileDesc("Cg1tZXNzYWdlLnByb3RvEhBkb3V5YS5tZXNzYWdlLnYxItMBCgdNZXNzYWdlEgoKAmlkGAEgASgJEhEKCXNlbmRlcl9pZBgCIAEoCRITCgtyZWNlaXZlcl9pZBgDIAEoCRIPCgdjb250ZW50GAQgASgJEhIKCnNlbnRfYXRfbXMYBSABKAESEAoIcmVjYWxsZWQYKCABKAgSKQoIcmVwbHlfdG8YKSABKAsyFy5kb3V5YS5tZXNzYWdlLnYxLlF1b3RlEjIKCXJlYWN0aW9ucxgqIAMoCzIfLmRvdXlhLm1lc3NhZ2UudjEuUmVhY3Rpb25Db3VudCJhCgtTZW5kUmVxdWVzdBITCgtyZWNlaXZlcl9pZBgBIAEoCRIPCgdjb250ZW50GAIgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCRITCgtyZXBseV90b19pZBgoIAEoCSJsChNMaXN0TWVzc2FnZXNSZXF1ZXN0Eg8KB3BlZXJfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEhAKCGFmdGVyX2lkGAMgASgJEhAKCGFmdGVyX21zGAQgASgBEg0KBWxpbWl0GAUgASgNIlEKFExpc3RNZXNzYWdlc1Jlc3BvbnNlEisKCG1lc3NhZ2VzGAEgAygLMhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEgwKBG1vcmUYAiABKAgiOQoYTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDSJgChlMaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlEjUKDWNvbnZlcnNhdGlvbnMYASADKAsyHi5kb3V5YS5tZXNzYWdlLnYxLkNvbnZlcnNhdGlvbhIMCgRuZXh0GAIgASgJInEKDENvbnZlcnNhdGlvbhIPCgdwZWVyX2lkGAEgASgJEikKBmxhdGVzdBgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRIOCgZ1bnJlYWQYAyABKA0SFQoNcmVhZF91cF90b19pZBgEIAEoCSI0Cg9NYXJrUmVhZFJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRIQCgh1cF90b19pZBgCIAEoCSISChBNYXJrUmVhZFJlc3BvbnNlIiQKEEdldExhdGVzdFJlcXVlc3QSEAoIcGVlcl9pZHMYASADKAkiPQoRR2V0TGF0ZXN0UmVzcG9uc2USKAoGbGF0ZXN0GAEgAygLMhguZG91eWEubWVzc2FnZS52MS5MYXRlc3QiRQoGTGF0ZXN0Eg8KB3BlZXJfaWQYASABKAkSKgoHbWVzc2FnZRgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZSIUChJDb3VudFVucmVhZFJlcXVlc3QiJQoTQ291bnRVbnJlYWRSZXNwb25zZRIOCgZ1bnJlYWQYASABKAEiPwoQVGltZWxpbmVQb3NpdGlvbhIPCgd1c2VyX2lkGAEgASgJEg0KBWVwb2NoGAIgASgJEgsKA3NlcRgDIAEoCSJJChRSZWFkVGltZWxpbmVzUmVxdWVzdBIxCgVhZnRlchgBIAMoCzIiLmRvdXlhLm1lc3NhZ2UudjEuVGltZWxpbmVQb3NpdGlvbiJGChVSZWFkVGltZWxpbmVzUmVzcG9uc2USLQoJdGltZWxpbmVzGAEgAygLMhouZG91eWEubWVzc2FnZS52MS5UaW1lbGluZSJrCghUaW1lbGluZRINCgVlcG9jaBgBIAEoCRILCgNzZXEYAiABKAkSEQoJcmVjb3ZlcmVkGAMgASgIEjAKB2VudHJpZXMYBCADKAsyHy5kb3V5YS5tZXNzYWdlLnYxLlRpbWVsaW5lRW50cnkihwIKDVRpbWVsaW5lRW50cnkSCwoDc2VxGAEgASgJEg0KBWF0X21zGAIgASgBEiwKB21lc3NhZ2UYAyABKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2VIABIqCgRyZWFkGAQgASgLMhouZG91eWEubWVzc2FnZS52MS5SZWFkTWFya0gAEiwKB2NoYW5nZWQYKCABKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2VIABIxCgZoaWRkZW4YKSABKAsyHy5kb3V5YS5tZXNzYWdlLnYxLkhpZGRlbk1lc3NhZ2VIABIXCg9pZGVtcG90ZW5jeV9rZXkYBSABKAlCBgoEd2hhdCJACghSZWFkTWFyaxIRCglyZWFkZXJfaWQYASABKAkSDwoHcGVlcl9pZBgCIAEoCRIQCgh1cF90b19pZBgDIAEoCSJJCgVRdW90ZRIKCgJpZBgBIAEoCRIRCglzZW5kZXJfaWQYAiABKAkSDwoHY29udGVudBgDIAEoCRIQCghyZWNhbGxlZBgEIAEoCCI6Cg1SZWFjdGlvbkNvdW50Eg0KBWVtb2ppGAEgASgJEg0KBWNvdW50GAIgASgNEgsKA293bhgDIAEoCCI0Cg1IaWRkZW5NZXNzYWdlEg8KB3BlZXJfaWQYASABKAkSEgoKbWVzc2FnZV9pZBgCIAEoCSJUChJTZXRSZWFjdGlvblJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRISCgptZXNzYWdlX2lkGAIgASgJEg0KBWVtb2ppGAMgASgJEgoKAm9uGAQgASgIIhUKE1NldFJlYWN0aW9uUmVzcG9uc2UiWQoUTGlzdFJlYWN0aW9uc1JlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRISCgptZXNzYWdlX2lkGAIgASgJEg0KBWFmdGVyGAMgASgJEg0KBWxpbWl0GAQgASgNIloKFUxpc3RSZWFjdGlvbnNSZXNwb25zZRIzCglyZWFjdGlvbnMYASADKAsyIC5kb3V5YS5tZXNzYWdlLnYxLlBlcnNvblJlYWN0aW9uEgwKBG5leHQYAiABKAkiMAoOUGVyc29uUmVhY3Rpb24SDwoHdXNlcl9pZBgBIAEoCRINCgVlbW9qaRgCIAEoCSI7ChRSZWNhbGxNZXNzYWdlUmVxdWVzdBIPCgdwZWVyX2lkGAEgASgJEhIKCm1lc3NhZ2VfaWQYAiABKAkiFwoVUmVjYWxsTWVzc2FnZVJlc3BvbnNlIjkKEkhpZGVNZXNzYWdlUmVxdWVzdBIPCgdwZWVyX2lkGAEgASgJEhIKCm1lc3NhZ2VfaWQYAiABKAkiFQoTSGlkZU1lc3NhZ2VSZXNwb25zZTK0CAoOTWVzc2FnZVNlcnZpY2USQAoEU2VuZBIdLmRvdXlhLm1lc3NhZ2UudjEuU2VuZFJlcXVlc3QaGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2USYgoMTGlzdE1lc3NhZ2VzEiUuZG91eWEubWVzc2FnZS52MS5MaXN0TWVzc2FnZXNSZXF1ZXN0GiYuZG91eWEubWVzc2FnZS52MS5MaXN0TWVzc2FnZXNSZXNwb25zZSIDkAIBEnEKEUxpc3RDb252ZXJzYXRpb25zEiouZG91eWEubWVzc2FnZS52MS5MaXN0Q29udmVyc2F0aW9uc1JlcXVlc3QaKy5kb3V5YS5tZXNzYWdlLnYxLkxpc3RDb252ZXJzYXRpb25zUmVzcG9uc2UiA5ACARJWCghNYXJrUmVhZBIhLmRvdXlhLm1lc3NhZ2UudjEuTWFya1JlYWRSZXF1ZXN0GiIuZG91eWEubWVzc2FnZS52MS5NYXJrUmVhZFJlc3BvbnNlIgOQAgISWQoJR2V0TGF0ZXN0EiIuZG91eWEubWVzc2FnZS52MS5HZXRMYXRlc3RSZXF1ZXN0GiMuZG91eWEubWVzc2FnZS52MS5HZXRMYXRlc3RSZXNwb25zZSIDkAIBEmUKDVJlYWRUaW1lbGluZXMSJi5kb3V5YS5tZXNzYWdlLnYxLlJlYWRUaW1lbGluZXNSZXF1ZXN0GicuZG91eWEubWVzc2FnZS52MS5SZWFkVGltZWxpbmVzUmVzcG9uc2UiA5ACARJfCgtDb3VudFVucmVhZBIkLmRvdXlhLm1lc3NhZ2UudjEuQ291bnRVbnJlYWRSZXF1ZXN0GiUuZG91eWEubWVzc2FnZS52MS5Db3VudFVucmVhZFJlc3BvbnNlIgOQAgESXwoLU2V0UmVhY3Rpb24SJC5kb3V5YS5tZXNzYWdlLnYxLlNldFJlYWN0aW9uUmVxdWVzdBolLmRvdXlhLm1lc3NhZ2UudjEuU2V0UmVhY3Rpb25SZXNwb25zZSIDkAICEmUKDUxpc3RSZWFjdGlvbnMSJi5kb3V5YS5tZXNzYWdlLnYxLkxpc3RSZWFjdGlvbnNSZXF1ZXN0GicuZG91eWEubWVzc2FnZS52MS5MaXN0UmVhY3Rpb25zUmVzcG9uc2UiA5ACARJlCg1SZWNhbGxNZXNzYWdlEiYuZG91eWEubWVzc2FnZS52MS5SZWNhbGxNZXNzYWdlUmVxdWVzdBonLmRvdXlhLm1lc3NhZ2UudjEuUmVjYWxsTWVzc2FnZVJlc3BvbnNlIgOQAgISXwoLSGlkZU1lc3NhZ2USJC5kb3V5YS5tZXNzYWdlLnYxLkhpZGVNZXNzYWdlUmVxdWVzdBolLmRvdXlhLm1lc3NhZ2UudjEuSGlkZU1lc3NhZ2VSZXNwb25zZSIDkAICYgZwcm90bzM");
+  fileDesc("Cg1tZXNzYWdlLnByb3RvEhBkb3V5YS5tZXNzYWdlLnYxIr8CCgdNZXNzYWdlEgoKAmlkGAEgASgJEhEKCXNlbmRlcl9pZBgCIAEoCRITCgtyZWNlaXZlcl9pZBgDIAEoCRIPCgdjb250ZW50GAQgASgJEhIKCnNlbnRfYXRfbXMYBSABKAESEAoIcmVjYWxsZWQYKCABKAgSKQoIcmVwbHlfdG8YKSABKAsyFy5kb3V5YS5tZXNzYWdlLnYxLlF1b3RlEjIKCXJlYWN0aW9ucxgqIAMoCzIfLmRvdXlhLm1lc3NhZ2UudjEuUmVhY3Rpb25Db3VudBIRCglmb3J3YXJkZWQYKyABKAgSMQoHcGljdHVyZRgsIAEoCzIgLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZVBpY3R1cmUSEAoIdmlkZW9faWQYLSABKAkSEgoKcHJvZmlsZV9pZBguIAEoCSLOAQoLU2VuZFJlcXVlc3QSEwoLcmVjZWl2ZXJfaWQYASABKAkSDwoHY29udGVudBgCIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkSEwoLcmVwbHlfdG9faWQYKCABKAkSFgoOc3RhZ2VkX3BpY3R1cmUYKSABKAkSEAoIdmlkZW9faWQYKiABKAkSEgoKcHJvZmlsZV9pZBgrIAEoCRItCgdmb3J3YXJkGCwgASgLMhwuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlUmVmImwKE0xpc3RNZXNzYWdlc1JlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRIRCgliZWZvcmVfaWQYAiABKAkSEAoIYWZ0ZXJfaWQYAyABKAkSEAoIYWZ0ZXJfbXMYBCABKAESDQoFbGltaXQYBSABKA0iUQoUTGlzdE1lc3NhZ2VzUmVzcG9uc2USKwoIbWVzc2FnZXMYASADKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2USDAoEbW9yZRgCIAEoCCI5ChhMaXN0Q29udmVyc2F0aW9uc1JlcXVlc3QSDgoGYmVmb3JlGAEgASgJEg0KBWxpbWl0GAIgASgNImAKGUxpc3RDb252ZXJzYXRpb25zUmVzcG9uc2USNQoNY29udmVyc2F0aW9ucxgBIAMoCzIeLmRvdXlhLm1lc3NhZ2UudjEuQ29udmVyc2F0aW9uEgwKBG5leHQYAiABKAkicQoMQ29udmVyc2F0aW9uEg8KB3BlZXJfaWQYASABKAkSKQoGbGF0ZXN0GAIgASgLMhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEg4KBnVucmVhZBgDIAEoDRIVCg1yZWFkX3VwX3RvX2lkGAQgASgJIjQKD01hcmtSZWFkUmVxdWVzdBIPCgdwZWVyX2lkGAEgASgJEhAKCHVwX3RvX2lkGAIgASgJIhIKEE1hcmtSZWFkUmVzcG9uc2UiJAoQR2V0TGF0ZXN0UmVxdWVzdBIQCghwZWVyX2lkcxgBIAMoCSI9ChFHZXRMYXRlc3RSZXNwb25zZRIoCgZsYXRlc3QYASADKAsyGC5kb3V5YS5tZXNzYWdlLnYxLkxhdGVzdCJFCgZMYXRlc3QSDwoHcGVlcl9pZBgBIAEoCRIqCgdtZXNzYWdlGAIgASgLMhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlIhQKEkNvdW50VW5yZWFkUmVxdWVzdCIlChNDb3VudFVucmVhZFJlc3BvbnNlEg4KBnVucmVhZBgBIAEoASI/ChBUaW1lbGluZVBvc2l0aW9uEg8KB3VzZXJfaWQYASABKAkSDQoFZXBvY2gYAiABKAkSCwoDc2VxGAMgASgJIkkKFFJlYWRUaW1lbGluZXNSZXF1ZXN0EjEKBWFmdGVyGAEgAygLMiIuZG91eWEubWVzc2FnZS52MS5UaW1lbGluZVBvc2l0aW9uIkYKFVJlYWRUaW1lbGluZXNSZXNwb25zZRItCgl0aW1lbGluZXMYASADKAsyGi5kb3V5YS5tZXNzYWdlLnYxLlRpbWVsaW5lImsKCFRpbWVsaW5lEg0KBWVwb2NoGAEgASgJEgsKA3NlcRgCIAEoCRIRCglyZWNvdmVyZWQYAyABKAgSMAoHZW50cmllcxgEIAMoCzIfLmRvdXlhLm1lc3NhZ2UudjEuVGltZWxpbmVFbnRyeSKHAgoNVGltZWxpbmVFbnRyeRILCgNzZXEYASABKAkSDQoFYXRfbXMYAiABKAESLAoHbWVzc2FnZRgDIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZUgAEioKBHJlYWQYBCABKAsyGi5kb3V5YS5tZXNzYWdlLnYxLlJlYWRNYXJrSAASLAoHY2hhbmdlZBgoIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZUgAEjEKBmhpZGRlbhgpIAEoCzIfLmRvdXlhLm1lc3NhZ2UudjEuSGlkZGVuTWVzc2FnZUgAEhcKD2lkZW1wb3RlbmN5X2tleRgFIAEoCUIGCgR3aGF0IkAKCFJlYWRNYXJrEhEKCXJlYWRlcl9pZBgBIAEoCRIPCgdwZWVyX2lkGAIgASgJEhAKCHVwX3RvX2lkGAMgASgJInoKBVF1b3RlEgoKAmlkGAEgASgJEhEKCXNlbmRlcl9pZBgCIAEoCRIPCgdjb250ZW50GAMgASgJEhAKCHJlY2FsbGVkGAQgASgIEg8KB3BpY3R1cmUYBSABKAgSDQoFdmlkZW8YBiABKAgSDwoHcHJvZmlsZRgHIAEoCCJPCg5NZXNzYWdlUGljdHVyZRILCgNrZXkYASABKAkSEQoJc21hbGxfa2V5GAIgASgJEg0KBXdpZHRoGAMgASgNEg4KBmhlaWdodBgEIAEoDSIxCgpNZXNzYWdlUmVmEg8KB3BlZXJfaWQYASABKAkSEgoKbWVzc2FnZV9pZBgCIAEoCSJEChVTZWFyY2hNZXNzYWdlc1JlcXVlc3QSDAoEdGV4dBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iUwoWU2VhcmNoTWVzc2FnZXNSZXNwb25zZRIrCghtZXNzYWdlcxgBIAMoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRIMCgRuZXh0GAIgASgJIjsKF0ZpbmRNZXNzYWdlQmxvYnNSZXF1ZXN0EhIKCm1lc3NhZ2VfaWQYASABKAkSDAoEa2V5cxgCIAMoCSIoChhGaW5kTWVzc2FnZUJsb2JzUmVzcG9uc2USDAoEa2V5cxgBIAMoCSI6Cg1SZWFjdGlvbkNvdW50Eg0KBWVtb2ppGAEgASgJEg0KBWNvdW50GAIgASgNEgsKA293bhgDIAEoCCI0Cg1IaWRkZW5NZXNzYWdlEg8KB3BlZXJfaWQYASABKAkSEgoKbWVzc2FnZV9pZBgCIAEoCSJUChJTZXRSZWFjdGlvblJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRISCgptZXNzYWdlX2lkGAIgASgJEg0KBWVtb2ppGAMgASgJEgoKAm9uGAQgASgIIhUKE1NldFJlYWN0aW9uUmVzcG9uc2UiWQoUTGlzdFJlYWN0aW9uc1JlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRISCgptZXNzYWdlX2lkGAIgASgJEg0KBWFmdGVyGAMgASgJEg0KBWxpbWl0GAQgASgNIloKFUxpc3RSZWFjdGlvbnNSZXNwb25zZRIzCglyZWFjdGlvbnMYASADKAsyIC5kb3V5YS5tZXNzYWdlLnYxLlBlcnNvblJlYWN0aW9uEgwKBG5leHQYAiABKAkiMAoOUGVyc29uUmVhY3Rpb24SDwoHdXNlcl9pZBgBIAEoCRINCgVlbW9qaRgCIAEoCSI7ChRSZWNhbGxNZXNzYWdlUmVxdWVzdBIPCgdwZWVyX2lkGAEgASgJEhIKCm1lc3NhZ2VfaWQYAiABKAkiFwoVUmVjYWxsTWVzc2FnZVJlc3BvbnNlIjkKEkhpZGVNZXNzYWdlUmVxdWVzdBIPCgdwZWVyX2lkGAEgASgJEhIKCm1lc3NhZ2VfaWQYAiABKAkiFQoTSGlkZU1lc3NhZ2VSZXNwb25zZTLXCgoOTWVzc2FnZVNlcnZpY2USQAoEU2VuZBIdLmRvdXlhLm1lc3NhZ2UudjEuU2VuZFJlcXVlc3QaGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2USYgoMTGlzdE1lc3NhZ2VzEiUuZG91eWEubWVzc2FnZS52MS5MaXN0TWVzc2FnZXNSZXF1ZXN0GiYuZG91eWEubWVzc2FnZS52MS5MaXN0TWVzc2FnZXNSZXNwb25zZSIDkAIBEnEKEUxpc3RDb252ZXJzYXRpb25zEiouZG91eWEubWVzc2FnZS52MS5MaXN0Q29udmVyc2F0aW9uc1JlcXVlc3QaKy5kb3V5YS5tZXNzYWdlLnYxLkxpc3RDb252ZXJzYXRpb25zUmVzcG9uc2UiA5ACARJWCghNYXJrUmVhZBIhLmRvdXlhLm1lc3NhZ2UudjEuTWFya1JlYWRSZXF1ZXN0GiIuZG91eWEubWVzc2FnZS52MS5NYXJrUmVhZFJlc3BvbnNlIgOQAgISWQoJR2V0TGF0ZXN0EiIuZG91eWEubWVzc2FnZS52MS5HZXRMYXRlc3RSZXF1ZXN0GiMuZG91eWEubWVzc2FnZS52MS5HZXRMYXRlc3RSZXNwb25zZSIDkAIBEmUKDVJlYWRUaW1lbGluZXMSJi5kb3V5YS5tZXNzYWdlLnYxLlJlYWRUaW1lbGluZXNSZXF1ZXN0GicuZG91eWEubWVzc2FnZS52MS5SZWFkVGltZWxpbmVzUmVzcG9uc2UiA5ACARJfCgtDb3VudFVucmVhZBIkLmRvdXlhLm1lc3NhZ2UudjEuQ291bnRVbnJlYWRSZXF1ZXN0GiUuZG91eWEubWVzc2FnZS52MS5Db3VudFVucmVhZFJlc3BvbnNlIgOQAgESRwoLU2VuZFBpY3R1cmUSHS5kb3V5YS5tZXNzYWdlLnYxLlNlbmRSZXF1ZXN0GhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEmgKDlNlYXJjaE1lc3NhZ2VzEicuZG91eWEubWVzc2FnZS52MS5TZWFyY2hNZXNzYWdlc1JlcXVlc3QaKC5kb3V5YS5tZXNzYWdlLnYxLlNlYXJjaE1lc3NhZ2VzUmVzcG9uc2UiA5ACARJuChBGaW5kTWVzc2FnZUJsb2JzEikuZG91eWEubWVzc2FnZS52MS5GaW5kTWVzc2FnZUJsb2JzUmVxdWVzdBoqLmRvdXlhLm1lc3NhZ2UudjEuRmluZE1lc3NhZ2VCbG9ic1Jlc3BvbnNlIgOQAgESXwoLU2V0UmVhY3Rpb24SJC5kb3V5YS5tZXNzYWdlLnYxLlNldFJlYWN0aW9uUmVxdWVzdBolLmRvdXlhLm1lc3NhZ2UudjEuU2V0UmVhY3Rpb25SZXNwb25zZSIDkAICEmUKDUxpc3RSZWFjdGlvbnMSJi5kb3V5YS5tZXNzYWdlLnYxLkxpc3RSZWFjdGlvbnNSZXF1ZXN0GicuZG91eWEubWVzc2FnZS52MS5MaXN0UmVhY3Rpb25zUmVzcG9uc2UiA5ACARJlCg1SZWNhbGxNZXNzYWdlEiYuZG91eWEubWVzc2FnZS52MS5SZWNhbGxNZXNzYWdlUmVxdWVzdBonLmRvdXlhLm1lc3NhZ2UudjEuUmVjYWxsTWVzc2FnZVJlc3BvbnNlIgOQAgISXwoLSGlkZU1lc3NhZ2USJC5kb3V5YS5tZXNzYWdlLnYxLkhpZGVNZXNzYWdlUmVxdWVzdBolLmRvdXlhLm1lc3NhZ2UudjEuSGlkZU1lc3NhZ2VSZXNwb25zZSIDkAICYgZwcm90bzM");
 
 /**
  * @generated from message douya.message.v1.Message
@@ -65,6 +65,30 @@ export type Message = Message$1<"douya.message.v1.Message"> & {
    * @generated from field: repeated douya.message.v1.ReactionCount reactions = 42;
    */
   reactions: ReactionCount[];
+
+  /**
+   * Sent on from another conversation.
+   *
+   * @generated from field: bool forwarded = 43;
+   */
+  forwarded: boolean;
+
+  /**
+   * @generated from field: douya.message.v1.MessagePicture picture = 44;
+   */
+  picture?: MessagePicture | undefined;
+
+  /**
+   * What it shows as a card, by its id; whether one may see that is asked where it is kept. Empty: none.
+   *
+   * @generated from field: string video_id = 45;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: string profile_id = 46;
+   */
+  profileId: string;
 };
 
 /**
@@ -104,6 +128,30 @@ export type SendRequest = Message$1<"douya.message.v1.SendRequest"> & {
    * @generated from field: string reply_to_id = 40;
    */
   replyToId: string;
+
+  /**
+   * At most one of these. With one of them the text may be empty. A picture: a staged file, of SendPicture only.
+   *
+   * @generated from field: string staged_picture = 41;
+   */
+  stagedPicture: string;
+
+  /**
+   * @generated from field: string video_id = 42;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: string profile_id = 43;
+   */
+  profileId: string;
+
+  /**
+   * A message of any conversation of the caller, which is sent on: its text, and what it shows.
+   *
+   * @generated from field: douya.message.v1.MessageRef forward = 44;
+   */
+  forward?: MessageRef | undefined;
 };
 
 /**
@@ -607,6 +655,21 @@ export type Quote = Message$1<"douya.message.v1.Quote"> & {
    * @generated from field: bool recalled = 4;
    */
   recalled: boolean;
+
+  /**
+   * @generated from field: bool picture = 5;
+   */
+  picture: boolean;
+
+  /**
+   * @generated from field: bool video = 6;
+   */
+  video: boolean;
+
+  /**
+   * @generated from field: bool profile = 7;
+   */
+  profile: boolean;
 };
 
 /**
@@ -615,6 +678,158 @@ export type Quote = Message$1<"douya.message.v1.Quote"> & {
  */
 export const QuoteSchema: GenMessage<Quote> = /*@__PURE__*/
   messageDesc(file_message, 20);
+
+/**
+ * @generated from message douya.message.v1.MessagePicture
+ */
+export type MessagePicture = Message$1<"douya.message.v1.MessagePicture"> & {
+  /**
+   * Blob keys of JPEGs.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: string small_key = 2;
+   */
+  smallKey: string;
+
+  /**
+   * Of the large one.
+   *
+   * @generated from field: uint32 width = 3;
+   */
+  width: number;
+
+  /**
+   * @generated from field: uint32 height = 4;
+   */
+  height: number;
+};
+
+/**
+ * Describes the message douya.message.v1.MessagePicture.
+ * Use `create(MessagePictureSchema)` to create a new message.
+ */
+export const MessagePictureSchema: GenMessage<MessagePicture> = /*@__PURE__*/
+  messageDesc(file_message, 21);
+
+/**
+ * @generated from message douya.message.v1.MessageRef
+ */
+export type MessageRef = Message$1<"douya.message.v1.MessageRef"> & {
+  /**
+   * @generated from field: string peer_id = 1;
+   */
+  peerId: string;
+
+  /**
+   * @generated from field: string message_id = 2;
+   */
+  messageId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.MessageRef.
+ * Use `create(MessageRefSchema)` to create a new message.
+ */
+export const MessageRefSchema: GenMessage<MessageRef> = /*@__PURE__*/
+  messageDesc(file_message, 22);
+
+/**
+ * @generated from message douya.message.v1.SearchMessagesRequest
+ */
+export type SearchMessagesRequest = Message$1<"douya.message.v1.SearchMessagesRequest"> & {
+  /**
+   * 2 to 64 characters.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * `next` of the page before; empty: from the newest.
+   *
+   * @generated from field: string before = 2;
+   */
+  before: string;
+
+  /**
+   * @generated from field: uint32 limit = 3;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.message.v1.SearchMessagesRequest.
+ * Use `create(SearchMessagesRequestSchema)` to create a new message.
+ */
+export const SearchMessagesRequestSchema: GenMessage<SearchMessagesRequest> = /*@__PURE__*/
+  messageDesc(file_message, 23);
+
+/**
+ * @generated from message douya.message.v1.SearchMessagesResponse
+ */
+export type SearchMessagesResponse = Message$1<"douya.message.v1.SearchMessagesResponse"> & {
+  /**
+   * @generated from field: repeated douya.message.v1.Message messages = 1;
+   */
+  messages: Message[];
+
+  /**
+   * Empty at the end.
+   *
+   * @generated from field: string next = 2;
+   */
+  next: string;
+};
+
+/**
+ * Describes the message douya.message.v1.SearchMessagesResponse.
+ * Use `create(SearchMessagesResponseSchema)` to create a new message.
+ */
+export const SearchMessagesResponseSchema: GenMessage<SearchMessagesResponse> = /*@__PURE__*/
+  messageDesc(file_message, 24);
+
+/**
+ * @generated from message douya.message.v1.FindMessageBlobsRequest
+ */
+export type FindMessageBlobsRequest = Message$1<"douya.message.v1.FindMessageBlobsRequest"> & {
+  /**
+   * @generated from field: string message_id = 1;
+   */
+  messageId: string;
+
+  /**
+   * @generated from field: repeated string keys = 2;
+   */
+  keys: string[];
+};
+
+/**
+ * Describes the message douya.message.v1.FindMessageBlobsRequest.
+ * Use `create(FindMessageBlobsRequestSchema)` to create a new message.
+ */
+export const FindMessageBlobsRequestSchema: GenMessage<FindMessageBlobsRequest> = /*@__PURE__*/
+  messageDesc(file_message, 25);
+
+/**
+ * @generated from message douya.message.v1.FindMessageBlobsResponse
+ */
+export type FindMessageBlobsResponse = Message$1<"douya.message.v1.FindMessageBlobsResponse"> & {
+  /**
+   * @generated from field: repeated string keys = 1;
+   */
+  keys: string[];
+};
+
+/**
+ * Describes the message douya.message.v1.FindMessageBlobsResponse.
+ * Use `create(FindMessageBlobsResponseSchema)` to create a new message.
+ */
+export const FindMessageBlobsResponseSchema: GenMessage<FindMessageBlobsResponse> = /*@__PURE__*/
+  messageDesc(file_message, 26);
 
 /**
  * @generated from message douya.message.v1.ReactionCount
@@ -643,7 +858,7 @@ export type ReactionCount = Message$1<"douya.message.v1.ReactionCount"> & {
  * Use `create(ReactionCountSchema)` to create a new message.
  */
 export const ReactionCountSchema: GenMessage<ReactionCount> = /*@__PURE__*/
-  messageDesc(file_message, 21);
+  messageDesc(file_message, 27);
 
 /**
  * @generated from message douya.message.v1.HiddenMessage
@@ -665,7 +880,7 @@ export type HiddenMessage = Message$1<"douya.message.v1.HiddenMessage"> & {
  * Use `create(HiddenMessageSchema)` to create a new message.
  */
 export const HiddenMessageSchema: GenMessage<HiddenMessage> = /*@__PURE__*/
-  messageDesc(file_message, 22);
+  messageDesc(file_message, 28);
 
 /**
  * @generated from message douya.message.v1.SetReactionRequest
@@ -699,7 +914,7 @@ export type SetReactionRequest = Message$1<"douya.message.v1.SetReactionRequest"
  * Use `create(SetReactionRequestSchema)` to create a new message.
  */
 export const SetReactionRequestSchema: GenMessage<SetReactionRequest> = /*@__PURE__*/
-  messageDesc(file_message, 23);
+  messageDesc(file_message, 29);
 
 /**
  * @generated from message douya.message.v1.SetReactionResponse
@@ -712,7 +927,7 @@ export type SetReactionResponse = Message$1<"douya.message.v1.SetReactionRespons
  * Use `create(SetReactionResponseSchema)` to create a new message.
  */
 export const SetReactionResponseSchema: GenMessage<SetReactionResponse> = /*@__PURE__*/
-  messageDesc(file_message, 24);
+  messageDesc(file_message, 30);
 
 /**
  * @generated from message douya.message.v1.ListReactionsRequest
@@ -746,7 +961,7 @@ export type ListReactionsRequest = Message$1<"douya.message.v1.ListReactionsRequ
  * Use `create(ListReactionsRequestSchema)` to create a new message.
  */
 export const ListReactionsRequestSchema: GenMessage<ListReactionsRequest> = /*@__PURE__*/
-  messageDesc(file_message, 25);
+  messageDesc(file_message, 31);
 
 /**
  * @generated from message douya.message.v1.ListReactionsResponse
@@ -770,7 +985,7 @@ export type ListReactionsResponse = Message$1<"douya.message.v1.ListReactionsRes
  * Use `create(ListReactionsResponseSchema)` to create a new message.
  */
 export const ListReactionsResponseSchema: GenMessage<ListReactionsResponse> = /*@__PURE__*/
-  messageDesc(file_message, 26);
+  messageDesc(file_message, 32);
 
 /**
  * @generated from message douya.message.v1.PersonReaction
@@ -792,7 +1007,7 @@ export type PersonReaction = Message$1<"douya.message.v1.PersonReaction"> & {
  * Use `create(PersonReactionSchema)` to create a new message.
  */
 export const PersonReactionSchema: GenMessage<PersonReaction> = /*@__PURE__*/
-  messageDesc(file_message, 27);
+  messageDesc(file_message, 33);
 
 /**
  * @generated from message douya.message.v1.RecallMessageRequest
@@ -814,7 +1029,7 @@ export type RecallMessageRequest = Message$1<"douya.message.v1.RecallMessageRequ
  * Use `create(RecallMessageRequestSchema)` to create a new message.
  */
 export const RecallMessageRequestSchema: GenMessage<RecallMessageRequest> = /*@__PURE__*/
-  messageDesc(file_message, 28);
+  messageDesc(file_message, 34);
 
 /**
  * @generated from message douya.message.v1.RecallMessageResponse
@@ -827,7 +1042,7 @@ export type RecallMessageResponse = Message$1<"douya.message.v1.RecallMessageRes
  * Use `create(RecallMessageResponseSchema)` to create a new message.
  */
 export const RecallMessageResponseSchema: GenMessage<RecallMessageResponse> = /*@__PURE__*/
-  messageDesc(file_message, 29);
+  messageDesc(file_message, 35);
 
 /**
  * @generated from message douya.message.v1.HideMessageRequest
@@ -849,7 +1064,7 @@ export type HideMessageRequest = Message$1<"douya.message.v1.HideMessageRequest"
  * Use `create(HideMessageRequestSchema)` to create a new message.
  */
 export const HideMessageRequestSchema: GenMessage<HideMessageRequest> = /*@__PURE__*/
-  messageDesc(file_message, 30);
+  messageDesc(file_message, 36);
 
 /**
  * @generated from message douya.message.v1.HideMessageResponse
@@ -862,7 +1077,7 @@ export type HideMessageResponse = Message$1<"douya.message.v1.HideMessageRespons
  * Use `create(HideMessageResponseSchema)` to create a new message.
  */
 export const HideMessageResponseSchema: GenMessage<HideMessageResponse> = /*@__PURE__*/
-  messageDesc(file_message, 31);
+  messageDesc(file_message, 37);
 
 /**
  * @generated from service douya.message.v1.MessageService
@@ -939,6 +1154,37 @@ export const MessageService: GenService<{
     methodKind: "unary";
     input: typeof CountUnreadRequestSchema;
     output: typeof CountUnreadResponseSchema;
+  },
+  /**
+   * Send with a picture: a staged file, which is gone afterwards. Errors besides: NOT_A_PICTURE, PICTURE_DAMAGED,
+   * PICTURE_TOO_LARGE.
+   *
+   * @generated from rpc douya.message.v1.MessageService.SendPicture
+   */
+  sendPicture: {
+    methodKind: "unary";
+    input: typeof SendRequestSchema;
+    output: typeof MessageSchema;
+  },
+  /**
+   * The caller's messages with a text in them, newest first. Error: SEARCH_INVALID.
+   *
+   * @generated from rpc douya.message.v1.MessageService.SearchMessages
+   */
+  searchMessages: {
+    methodKind: "unary";
+    input: typeof SearchMessagesRequestSchema;
+    output: typeof SearchMessagesResponseSchema;
+  },
+  /**
+   * Those of these blobs that a message shows, if the caller may see it.
+   *
+   * @generated from rpc douya.message.v1.MessageService.FindMessageBlobs
+   */
+  findMessageBlobs: {
+    methodKind: "unary";
+    input: typeof FindMessageBlobsRequestSchema;
+    output: typeof FindMessageBlobsResponseSchema;
   },
   /**
    * Puts an emoji under a message, or takes it away. Errors: REACTION_INVALID, REACTIONS_TOO_MANY, MESSAGE_RECALLED,

@@ -1,18 +1,21 @@
 import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import { countLess } from "./act-store.ts";
 import { isShown } from "./message-row.ts";
 import { lock } from "./pairs.ts";
+import { dropPictures } from "./picture-store.ts";
 import type { Tables } from "./tables.ts";
 import { entryKinds } from "./timeline-store.ts";
 
 /** Messages removed in one transaction. */
 const chunk = 2_000;
+const pictureChunk = 200;
 const page = 100;
 
 /** The steps of erasing a person. Each is idempotent; messages and counts agree after it. */
-export function accountErasureStore(db: Kysely<Tables>) {
+export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
   return {
     /** Sending locks this row, so no message from or to them is added after this. */
     async markDeleted(userId: string): Promise<void> {
@@ -41,6 +44,16 @@ export function accountErasureStore(db: Kysely<Tables>) {
           { userId, peerId },
           { userId: peerId, peerId: userId },
         ]);
+        const pictures = await dropPictures(
+          transaction,
+          jobs,
+          sql`p.ctid = any (array(
+            select ctid from message.picture
+            where low_id = least(${userId}::int8, ${peerId}::int8) and high_id = greatest(${userId}::int8, ${peerId}::int8)
+            order by message_id limit ${pictureChunk}))`,
+        );
+        // A few at a time, each with jobs; then their messages.
+        if (pictures === pictureChunk) return true;
         const { rows } = await sql<{ count: string }>`
           with gone as (
             delete from message.message

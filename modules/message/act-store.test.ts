@@ -32,11 +32,14 @@ async function empty() {
 
 const [ada, ben] = ["1", "2"];
 const newest = { beforeId: maxId.toString() };
-const acts = (nowMs?: () => number) => actStore(own.db, nowMs);
+const acts = (nowMs?: () => number) => actStore(own.db, own.jobs, nowMs);
 const store = () => messageStore(own.db);
 async function trySend(senderId: string, receiverId: string, content: string, replyToId?: string) {
   const [sent] = await sendStore(own.db, ids, own.events, () => {})([
-    { senderId, receiverId, content, replyToId, key: undefined, friends: true, traceId: "" },
+    {
+      ...{ senderId, receiverId, content, key: undefined, friends: true, traceId: "" },
+      parts: replyToId ? { replyToId } : {},
+    },
   ]);
   return sent!;
 }
@@ -92,7 +95,7 @@ describe("a random history", () => {
           const target = all.find((one) => one.id === id && !one.hiddenBy.has(who));
           return {
             ...{ id, sender_id: target?.senderId ?? null, content: target?.content ?? null },
-            recalled: target?.recalled ?? false,
+            ...{ recalled: target?.recalled ?? false, picture: false, video: false, profile: false },
           };
         };
         const rowOf = (who: string, one: Known): MessageRow => {
@@ -106,6 +109,7 @@ describe("a random history", () => {
             receiver_id: peerOf(one.senderId),
             content: one.content,
             recalled: one.recalled,
+            ...{ forwarded: false, picture: null, video_id: null, profile_id: null },
             reply_to: one.replyTo === undefined ? null : quote(who, one.replyTo),
             reactions: kinds.length > 0 ? kinds : null,
           };
@@ -268,7 +272,7 @@ test("a conversation of which one has removed everything is not listed, until so
 
 describe("an account that is deleted", () => {
   const eve = "500";
-  const erasure = () => accountErasureStore(own.db);
+  const erasure = () => accountErasureStore(own.db, own.jobs);
   async function erase() {
     await erasure().markDeleted(eve);
     for (const peer of await erasure().peers(eve)) while (await erasure().removeMessages(eve, peer));

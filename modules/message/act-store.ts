@@ -4,9 +4,11 @@ import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import { audienceOf, conversationOf } from "./audience.ts";
 import { isOf, isShown, shownLatest } from "./message-row.ts";
 import { lock, type Pair } from "./pairs.ts";
+import { dropPictures } from "./picture-store.ts";
 import { maxOwnReactions, maxReactions, recallMs } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 import { append, type Head } from "./timeline-store.ts";
@@ -23,7 +25,7 @@ type Place = Pick<Tables["message"], "low_id" | "high_id">;
  * What one can do with a message. Each returns whose timelines have got how far; nobody's, if all is as it was. Errors:
  * MESSAGE_NOT_FOUND, SESSION_ENDED.
  */
-export function actStore(db: Kysely<Tables>, nowMs: () => number = Date.now) {
+export function actStore(db: Kysely<Tables>, jobs: Jobs, nowMs: () => number = Date.now) {
   /** Again without those who were deleted meanwhile, as they are told nothing. */
   async function acting(userId: string, act: (on: On) => Promise<Head[]>): Promise<Head[]> {
     for (;;) {
@@ -74,6 +76,11 @@ export function actStore(db: Kysely<Tables>, nowMs: () => number = Date.now) {
         if (message.recalled) return [];
         if (nowMs() - timeOfId(act.messageId) > recallMs)
           throw refusal("RECALL_TOO_LATE", { minutes: recallMs / 60_000 });
+        await dropPictures(
+          transaction,
+          jobs,
+          sql`p.low_id = ${message.low_id} and p.high_id = ${message.high_id} and p.message_id = ${act.messageId}`,
+        );
         const of = sql`low_id = ${message.low_id} and high_id = ${message.high_id}`;
         await sql`
           with reactions as (
@@ -81,7 +88,8 @@ export function actStore(db: Kysely<Tables>, nowMs: () => number = Date.now) {
           ), counts as (
             delete from message.reaction_count where ${of} and message_id = ${act.messageId}
           )
-          update message.message set content = '', reply_to_id = null, recalled_at_ms = ${nowMs()}
+          update message.message set content = '', reply_to_id = null, video_id = null, profile_id = null,
+            recalled_at_ms = ${nowMs()}
           where ${of} and id = ${act.messageId}`.execute(transaction);
         return tell(transaction, act, audience, message);
       }),

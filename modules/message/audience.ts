@@ -14,3 +14,8 @@ export async function audienceOf(
 export function conversationOf(userId: string, lowId: string, highId: string): string {
   return userId === highId ? lowId : highId;
 }
+
+/** For whom the messages that a person sees are indexed: themselves, and their groups. */
+export async function ownersOf(_on: Queryable<Tables>, userId: string): Promise<readonly string[]> {
+  return [userId];
+}

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
+import type { Picture } from "./picture-store.ts";
 
 /** A message as one person sees it. */
 export interface MessageRow {
@@ -7,6 +8,10 @@ export interface MessageRow {
   receiver_id: string;
   content: string;
   recalled: boolean;
+  forwarded: boolean;
+  picture: Picture | null;
+  video_id: string | null;
+  profile_id: string | null;
   reply_to: QuoteRow | null;
   reactions: ReactionRow[] | null;
 }
@@ -16,6 +21,9 @@ export interface QuoteRow {
   sender_id: string | null;
   content: string | null;
   recalled: boolean;
+  picture: boolean;
+  video: boolean;
+  profile: boolean;
 }
 export interface ReactionRow {
   emoji: string;
@@ -29,10 +37,14 @@ export const quotedCharacters = 200;
 /** A message `m` as a MessageRow. Ids are texts, so that they also survive as JSON. */
 export const messageColumns = (viewer: RawBuilder<unknown>) => sql`
   m.id::text, m.sender_id::text, (m.low_id + (m.high_id - m.sender_id))::text as receiver_id, m.content,
-  m.recalled_at_ms is not null as recalled,
+  m.recalled_at_ms is not null as recalled, m.forwarded, m.video_id::text, m.profile_id::text,
+  (
+    select json_build_object('key', p.key, 'small_key', p.small_key, 'width', p.width, 'height', p.height)
+    from message.picture p where p.low_id = m.low_id and p.high_id = m.high_id and p.message_id = m.id
+  ) as picture,
   case when m.reply_to_id is not null then (
     select json_build_object('id', m.reply_to_id::text, 'sender_id', q.sender_id::text,
-      'content', left(q.content, ${sql.lit(quotedCharacters)}), 'recalled', q.recalled_at_ms is not null)
+      'content', left(q.content, ${sql.lit(quotedCharacters)}), ${quotedParts(sql`q`)})
     from (select) one left join message.message q
       on q.low_id = m.low_id and q.high_id = m.high_id and q.id = m.reply_to_id and ${isShown(sql`q`, viewer)}
   ) end as reply_to,
@@ -44,6 +56,13 @@ export const messageColumns = (viewer: RawBuilder<unknown>) => sql`
     from message.reaction_count r
     where r.low_id = m.low_id and r.high_id = m.high_id and r.message_id = m.id
   ) as reactions`;
+
+/** Whether a message was taken back, and what it shows: names and values. */
+export const quotedParts = (message: RawBuilder<unknown>) => sql`
+  'recalled', ${message}.recalled_at_ms is not null, 'video', ${message}.video_id is not null,
+  'profile', ${message}.profile_id is not null, 'picture', exists (
+    select from message.picture p where p.low_id = ${message}.low_id and p.high_id = ${message}.high_id
+      and p.message_id = ${message}.id)`;
 
 /** Whether the person has not removed a message for themselves. */
 export const isShown = (message: RawBuilder<unknown>, viewer: RawBuilder<unknown>) => sql`not exists (
@@ -57,6 +76,3 @@ export const shownLatest = sql`case when c.shown_for = c.last_id then c.shown_id
 /** Whether a message `m` is of the conversation that the person names so: with a person, or of a group. */
 export const isOf = (userId: string, peerId: string) => sql`(m.low_id, m.high_id) in (
   (least(${userId}::int8, ${peerId}::int8), greatest(${userId}::int8, ${peerId}::int8)), (0, ${peerId}::int8))`;
-
-/** As a person sees a message that was sent just now. */
-export const fresh = { recalled: false, reactions: null } as const;

@@ -12,9 +12,14 @@ export function pairKey(userId: string, peerId: string): string {
   return `${userId} ${peerId}`;
 }
 
+/** The ids of a conversation, as messages have them. */
+export function inOrder(userId: string, peerId: string): [lowId: string, highId: string] {
+  return BigInt(userId) < BigInt(peerId) ? [userId, peerId] : [peerId, userId];
+}
+
 /** The same key for both directions. */
 export function conversationKey(userId: string, peerId: string): string {
-  return BigInt(userId) < BigInt(peerId) ? pairKey(userId, peerId) : pairKey(peerId, userId);
+  return pairKey(...inOrder(userId, peerId));
 }
 
 /** Rows `p(user_id, peer_id)`. */

@@ -1,5 +1,6 @@
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import type { MessageRow, QuoteRow } from "./message-row.ts";
+import type { Picture } from "./picture-store.ts";
 import { type EntryRow, entryKinds } from "./timeline-store.ts";
 
 export function toMessage(row: MessageRow) {
@@ -12,11 +13,19 @@ export function toMessage(row: MessageRow) {
     recalled: row.recalled,
     ...(row.reply_to && { replyTo: toQuote(row.reply_to) }),
     reactions: row.reactions ?? [],
+    forwarded: row.forwarded,
+    ...(row.picture && { picture: toPicture(row.picture) }),
+    videoId: row.video_id ?? "",
+    profileId: row.profile_id ?? "",
   };
 }
 
-function toQuote({ id, sender_id, content, recalled }: QuoteRow) {
-  return { id, senderId: sender_id ?? "", content: content ?? "", recalled };
+function toQuote({ sender_id, content, ...quote }: QuoteRow) {
+  return { ...quote, senderId: sender_id ?? "", content: content ?? "" };
+}
+
+function toPicture({ key, small_key, width, height }: Picture) {
+  return { key, smallKey: small_key, width, height };
 }
 
 export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, message, key }: EntryRow) {

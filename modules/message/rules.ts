@@ -12,16 +12,18 @@ export const recallMs = 2 * 60_000;
 export const maxReactions = 20;
 export const maxOwnReactions = 3;
 export const maxReactionsListed = 100;
+export const maxFound = 50;
 /** Who has missed more entries of their timeline than this begins anew with lists. */
 export const maxReplayed = 300;
 /** Positions in one question, so that each gets some entries. */
 export const maxPositions = 100;
 
-export function checkContent(content: string): string {
+/** `isShown`: the message shows something besides, so that there may be no text. */
+export function checkContent(content: string, isShown = false): string {
   return checkText(content, {
     label: "A message",
     reason: "MESSAGE_INVALID",
-    min: 1,
+    min: isShown ? 0 : 1,
     max: 2000,
     maxLineBreaks: 2000,
   });
@@ -31,6 +33,11 @@ export function checkContent(content: string): string {
 const emojiParts =
   /^[\p{Extended_Pictographic}\p{Regional_Indicator}](?:[\p{Extended_Pictographic}\p{Regional_Indicator}\p{Emoji_Modifier}]|\u{200d}|\u{fe0f}|[\u{e0020}-\u{e007f}]){0,11}$/u;
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+
+/** What is searched for. With one character every message would be looked at. */
+export function checkSearch(text: string): string {
+  return checkText(text, { label: "A search", reason: "SEARCH_INVALID", min: 2, max: 64 });
+}
 
 /** One emoji, in the form in which it is shown in colours. */
 export function checkEmoji(emoji: string): string {

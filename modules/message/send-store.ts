@@ -7,17 +7,29 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import { type Ids, timeOfId } from "#platform/ids/snowflake.ts";
 import {
-  fresh,
   isShown,
   type MessageRow,
   messageColumns,
   type QuoteRow,
   quotedCharacters,
+  quotedParts,
 } from "./message-row.ts";
-import { lock, type Pair, pairKey, unnest } from "./pairs.ts";
+import { inOrder, lock, type Pair, pairKey, unnest } from "./pairs.ts";
+import { lockBlobs, type Picture } from "./picture-store.ts";
 import { refusalOf, type SendContext } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 import { append, type Head } from "./timeline-store.ts";
+
+/** What a message has besides its text. */
+export interface MessageParts {
+  /** The message of the same conversation that it answers. */
+  replyToId?: string;
+  /** Its blobs are in their place. */
+  picture?: Picture;
+  videoId?: string;
+  profileId?: string;
+  forwarded?: boolean;
+}
 
 /** A message to send, with the relationship of the two people as the relation module has it. */
 export interface SendCommand {
@@ -25,8 +37,7 @@ export interface SendCommand {
   receiverId: string;
   content: string;
   key: string | undefined;
-  /** The message of the same conversation that it answers. */
-  replyToId?: string | undefined;
+  parts?: MessageParts;
   friends: boolean;
   blocked?: boolean;
   blockedBy?: boolean;
@@ -45,6 +56,7 @@ export function sendStore(
   ids: Ids,
   events: EventWriter<Tables>,
   reached: (heads: Head[]) => void,
+  isThere: (blobKey: string) => Promise<boolean> = async () => true,
 ): Send {
   async function sendAll(commands: SendCommand[]): Promise<(MessageRow | DomainError)[]> {
     let heads: Head[] = [];
@@ -52,6 +64,7 @@ export function sendStore(
       const locked = await lockConversations(transaction, commands);
       const earlier = await findByKey(transaction, commands);
       const quoted = await findQuoted(transaction, commands);
+      const gone = await findGoneBlobs(transaction, commands, isThere);
       const added: (SendCommand & { id: string })[] = [];
       const outcomes = commands.map((command) => {
         const pair = pairKey(command.senderId, command.receiverId);
@@ -60,14 +73,20 @@ export function sendStore(
         const own = locked.get(pair);
         const refused = refusalOf(sendContextOf(command, own));
         if (refused) return refused;
-        const quote = command.replyToId === undefined ? null : quoted.get(pair);
+        const { replyToId, picture, videoId, profileId, forwarded } = command.parts ?? {};
+        const quote = replyToId === undefined ? null : quoted.get(pair);
         if (quote === undefined) return refusal("MESSAGE_NOT_FOUND");
         if (quote?.recalled) return refusal("MESSAGE_RECALLED");
+        if (picture && (gone.has(picture.key) || gone.has(picture.small_key))) return refusal("BUSY");
         const id = nextId(ids, own!.last_id);
         if (id instanceof DomainError) return id;
         added.push({ ...command, id });
         const { senderId, receiverId, content } = command;
-        return { id, sender_id: senderId, receiver_id: receiverId, content, reply_to: quote, ...fresh };
+        return {
+          ...{ id, sender_id: senderId, receiver_id: receiverId, content, recalled: false },
+          ...{ forwarded: forwarded ?? false, picture: picture ?? null, video_id: videoId ?? null },
+          ...{ profile_id: profileId ?? null, reply_to: quote, reactions: null },
+        };
       });
       heads = added.length > 0 ? await add(transaction, added) : [];
       for (const { id, senderId, receiverId, traceId } of added)
@@ -136,16 +155,16 @@ async function findByKey(on: Queryable<Tables>, commands: SendCommand[]): Promis
 
 /** The messages that these answer, by sender and receiver. */
 async function findQuoted(on: Queryable<Tables>, commands: SendCommand[]): Promise<Map<string, QuoteRow>> {
-  const answers = commands.filter((command) => command.replyToId !== undefined);
+  const answers = commands.filter((command) => command.parts?.replyToId !== undefined);
   if (answers.length === 0) return new Map();
-  const { rows } = await sql<QuoteRow & { from_id: string; to_id: string }>`
-    select w.from_id, w.to_id, m.id, m.sender_id, left(m.content, ${quotedCharacters}) as content,
-      m.recalled_at_ms is not null as recalled
+  const { rows } = await sql<{ from_id: string; to_id: string; quote: QuoteRow }>`
+    select w.from_id, w.to_id, json_build_object('id', m.id::text, 'sender_id', m.sender_id::text,
+      'content', left(m.content, ${sql.lit(quotedCharacters)}), ${quotedParts(sql`m`)}) as quote
     from unnest(${answers.map((command) => command.senderId)}::int8[], ${answers.map((command) => command.receiverId)}::int8[],
-      ${answers.map((command) => command.replyToId)}::int8[]) as w(from_id, to_id, id)
+      ${answers.map((command) => command.parts!.replyToId)}::int8[]) as w(from_id, to_id, id)
     join message.message m on m.low_id = least(w.from_id, w.to_id) and m.high_id = greatest(w.from_id, w.to_id)
       and m.id = w.id and ${isShown(sql`m`, sql`w.from_id`)}`.execute(on);
-  return new Map(rows.map(({ from_id, to_id, ...quote }) => [pairKey(from_id, to_id), quote]));
+  return new Map(rows.map(({ from_id, to_id, quote }) => [pairKey(from_id, to_id), quote]));
 }
 
 /**
@@ -158,11 +177,16 @@ async function add(on: Queryable<Tables>, added: (SendCommand & { id: string })[
       select * from unnest(${added.map((one) => one.senderId)}::int8[], ${added.map((one) => one.receiverId)}::int8[],
         ${added.map((one) => one.id)}::int8[], ${added.map((one) => one.content)}::text[],
         ${added.map((one) => one.key ?? null)}::text[], ${added.map((one) => one.friends)}::boolean[],
-        ${added.map((one) => one.replyToId ?? null)}::int8[])
-        as s(sender_id, receiver_id, id, content, key, friends, reply_to_id)
+        ${added.map((one) => one.parts?.replyToId ?? null)}::int8[],
+        ${added.map((one) => one.parts?.videoId ?? null)}::int8[],
+        ${added.map((one) => one.parts?.profileId ?? null)}::int8[],
+        ${added.map((one) => one.parts?.forwarded ?? false)}::boolean[])
+        as s(sender_id, receiver_id, id, content, key, friends, reply_to_id, video_id, profile_id, forwarded)
     ), messages as (
-      insert into message.message (low_id, high_id, id, sender_id, content, idempotency_key, reply_to_id)
-      select least(sender_id, receiver_id), greatest(sender_id, receiver_id), id, sender_id, content, key, reply_to_id
+      insert into message.message (low_id, high_id, id, sender_id, content, idempotency_key, reply_to_id,
+        video_id, profile_id, forwarded)
+      select least(sender_id, receiver_id), greatest(sender_id, receiver_id), id, sender_id, content, key, reply_to_id,
+        video_id, profile_id, forwarded
       from sent
     ), senders as (
       update message.conversation c
@@ -171,6 +195,7 @@ async function add(on: Queryable<Tables>, added: (SendCommand & { id: string })[
     )
     update message.conversation c set last_id = s.id, unread = c.unread + 1, answered = true
     from sent s where c.user_id = s.receiver_id and c.peer_id = s.sender_id`.execute(on);
+  await addPictures(on, added);
   return append(
     on,
     added.flatMap(({ id, senderId, receiverId }) => {
@@ -181,4 +206,27 @@ async function add(on: Queryable<Tables>, added: (SendCommand & { id: string })[
       ];
     }),
   );
+}
+
+async function addPictures(on: Queryable<Tables>, added: (SendCommand & { id: string })[]): Promise<void> {
+  const rows = added.flatMap(({ id, senderId, receiverId, parts }) => {
+    const [low_id, high_id] = inOrder(senderId, receiverId);
+    return parts?.picture ? [{ low_id, high_id, message_id: id, ...parts.picture }] : [];
+  });
+  if (rows.length > 0) await on.insertInto("picture").values(rows).execute();
+}
+
+/** The blobs of these pictures that are not there any more; the others stay until the transaction ends. */
+async function findGoneBlobs(
+  on: Queryable<Tables>,
+  commands: SendCommand[],
+  isThere: (blobKey: string) => Promise<boolean>,
+): Promise<Set<string>> {
+  const keys = commands.flatMap(({ parts }) =>
+    parts?.picture ? [parts.picture.key, parts.picture.small_key] : [],
+  );
+  if (keys.length === 0) return new Set();
+  await lockBlobs(on, keys);
+  const gone = await Promise.all(keys.map(async (key) => ((await isThere(key)) ? [] : [key])));
+  return new Set(gone.flat());
 }

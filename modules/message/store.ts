@@ -2,8 +2,10 @@ import { sql } from "kysely";
 import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
-import { isShown, type MessageRow, messageColumns, shownLatest } from "./message-row.ts";
+import { audienceOf } from "./audience.ts";
+import { isOf, isShown, type MessageRow, messageColumns, shownLatest } from "./message-row.ts";
 import { lock, type Pair, pairKey, unnest } from "./pairs.ts";
+import { shownBlobs } from "./picture-store.ts";
 import type { Tables } from "./tables.ts";
 import { append, type Head } from "./timeline-store.ts";
 
@@ -56,6 +58,18 @@ export function messageStore(db: Kysely<Tables>) {
         order by m.id ${back ? sql`desc` : sql`asc`} limit ${limit}`.execute(db);
       return back ? rows.reverse() : rows;
     },
+    /** A message of a conversation, if the person sees it. */
+    async message({ userId, peerId }: Pair, messageId: string): Promise<MessageRow | undefined> {
+      const { rows } = await sql<MessageRow & { low_id: string; high_id: string }>`
+        select ${messageColumns(sql`${userId}::int8`)}, m.low_id, m.high_id from message.message m
+        where ${isOf(userId, peerId)} and m.id = ${messageId} and ${isShown(sql`m`, sql`${userId}::int8`)}`.execute(
+        db,
+      );
+      const [found] = rows;
+      return found && (await audienceOf(db, found.low_id, found.high_id)).includes(userId)
+        ? found
+        : undefined;
+    },
     /** A person's conversations whose latest message is before this one, latest first. */
     async conversations(userId: string, beforeId: string, limit: number) {
       const { rows } = await sql<
@@ -76,6 +90,8 @@ export function messageStore(db: Kysely<Tables>) {
       const found = new Map(rows.map((row) => [pairKey(row.user_id, row.peer_id), row]));
       return pairs.map(({ userId, peerId }) => found.get(pairKey(userId, peerId)));
     },
+    shownBlobs: (userId: string, messageId: string, keys: readonly string[]) =>
+      shownBlobs(db, userId, messageId, keys),
     /** How many unread messages each of these people has. */
     async unread(userIds: string[]): Promise<number[]> {
       const rows = await db

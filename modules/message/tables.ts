@@ -21,6 +21,18 @@ export interface Tables {
     idempotency_key: string | null;
     recalled_at_ms: string | null;
     reply_to_id: string | null;
+    forwarded: Generated<boolean>;
+    video_id: string | null;
+    profile_id: string | null;
+  };
+  picture: {
+    low_id: string;
+    high_id: string;
+    message_id: string;
+    key: string;
+    small_key: string;
+    width: number;
+    height: number;
   };
   reaction: {
     low_id: string;

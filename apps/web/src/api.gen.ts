@@ -126,12 +126,23 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        /** @description 1 to 2,000 characters, line breaks among them. */
+                        /** @description 1 to 2,000 characters, line breaks among them. With something that is shown or sent on it may be empty. */
                         content: string;
+                        /** @description A message that the caller can read, to be sent on as it is; `content` is ignored. */
+                        forward?: {
+                            /** @description A 64-bit id as a decimal string. */
+                            conversationId: string;
+                            /** @description A 64-bit id as a decimal string. */
+                            messageId: string;
+                        };
                         /** @description One's own name for the message: sent again with the same key, it is the same. */
                         idempotencyKey?: string;
                         /** @description A 64-bit id as a decimal string. */
+                        profileId?: string;
+                        /** @description A 64-bit id as a decimal string. */
                         replyTo?: string;
+                        /** @description A 64-bit id as a decimal string. */
+                        videoId?: string;
                     };
                 };
             };
@@ -396,6 +407,61 @@ export interface paths {
             };
         };
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{userId}/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a picture: a JPEG, PNG, WebP, GIF, HEIC or AVIF of at most 8 MB
+         * @description What is kept are JPEGs without anything else that is in the file. Only who may read the message can load them.
+         */
+        post: {
+            parameters: {
+                query?: {
+                    idempotencyKey?: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    replyTo?: string;
+                };
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Message"];
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -990,6 +1056,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's messages with a text in them, newest first */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                    /** @description 2 to 64 characters. */
+                    q: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["FoundMessage"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/password": {
         parameters: {
             query?: never;
@@ -1405,8 +1525,19 @@ export interface paths {
                                 message?: {
                                     /** @description A 64-bit id as a decimal string. */
                                     conversationId: string;
+                                    /** @description Sent on from another conversation. */
+                                    forwarded?: boolean;
                                     /** @description A 64-bit id as a decimal string. */
                                     id: string;
+                                    /** @description JPEGs, at addresses for the caller alone that expire; the size is that of the large one. */
+                                    picture?: {
+                                        height: number;
+                                        smallUrl: string;
+                                        url: string;
+                                        width: number;
+                                    };
+                                    /** @description The person that it shows as a card. */
+                                    profileId?: string;
                                     reactions?: {
                                         count: number;
                                         emoji: string;
@@ -1422,6 +1553,8 @@ export interface paths {
                                         recalled?: boolean;
                                         /** @description A 64-bit id as a decimal string. */
                                         senderId?: string;
+                                        /** @enum {string} */
+                                        shows?: "picture" | "video" | "profile";
                                         /** @description Its beginning: 200 characters at most. */
                                         text: string;
                                     };
@@ -1430,6 +1563,8 @@ export interface paths {
                                     /** Format: date-time */
                                     sentAt: string;
                                     text: string;
+                                    /** @description The video that it shows as a card, if `GET /videos/{id}` lets the caller see it. */
+                                    videoId?: string;
                                 };
                                 read?: {
                                     /** @description A 64-bit id as a decimal string. */
@@ -4175,6 +4310,10 @@ export interface components {
                 url: string;
             }[];
         };
+        FoundMessage: {
+            message: components["schemas"]["Message"];
+            peer: components["schemas"]["User"];
+        };
         Me: {
             /** @description Never empty. */
             avatarUrl: string;
@@ -4209,8 +4348,19 @@ export interface components {
         };
         Message: {
             content: string;
+            /** @description Sent on from another conversation. */
+            forwarded?: boolean;
             /** @description A 64-bit id as a decimal string. */
             id: string;
+            /** @description JPEGs, at addresses for the caller alone that expire; the size is that of the large one. */
+            picture?: {
+                height: number;
+                smallUrl: string;
+                url: string;
+                width: number;
+            };
+            /** @description The person that it shows as a card. */
+            profileId?: string;
             reactions?: {
                 count: number;
                 emoji: string;
@@ -4228,6 +4378,8 @@ export interface components {
                 recalled?: boolean;
                 /** @description A 64-bit id as a decimal string. */
                 senderId?: string;
+                /** @enum {string} */
+                shows?: "picture" | "video" | "profile";
                 /** @description Its beginning: 200 characters at most. */
                 text: string;
             };
@@ -4238,6 +4390,8 @@ export interface components {
              * @description Different for every message of a conversation, and in their order.
              */
             sentAt: string;
+            /** @description The video that it shows as a card, if `GET /videos/{id}` lets the caller see it. */
+            videoId?: string;
         };
         MessageReaction: {
             emoji: string;

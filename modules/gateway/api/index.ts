@@ -21,6 +21,7 @@ import { followRoutes } from "./follows.ts";
 import { hotUserRoutes } from "./hot-users.ts";
 import { knownFileRoutes } from "./known-files.ts";
 import { messageActRoutes } from "./message-acts.ts";
+import { messageSearchRoutes } from "./message-search.ts";
 import { messageRoutes } from "./messages.ts";
 import { profileRoutes } from "./profiles.ts";
 import { rankingRoutes } from "./rankings.ts";
@@ -99,6 +100,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(resumableUploadRoutes(context));
     await routes.register(messageRoutes(context));
     await routes.register(messageActRoutes(context));
+    await routes.register(messageSearchRoutes(context));
     await routes.register(endpointsRoute(context));
     await routes.register(entriesRoute(context));
     await routes.register(reactionRoutes(context));

@@ -4,14 +4,20 @@ import type { Message } from "#contracts/gen/message_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { toMessageParts } from "./message-parts.ts";
+import { fileOf } from "./file-body.ts";
+import { type PictureUrls, toMessageParts } from "./message-parts.ts";
 import { toApiUser, toTime } from "./present.ts";
 import { answers, Id, NoContent, PageQuery, pageOf } from "./schemas.ts";
 
 const Params = Type.Object({ userId: Id });
 
 /** Conversations between two people. */
-export function messageRoutes({ message, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
+export function messageRoutes({
+  message,
+  composer,
+  intake,
+  urlsFor,
+}: GatewayContext): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
       "/conversations",
@@ -34,7 +40,7 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
           const person = people.get(peerId);
           if (!person) return [];
           const peer = toApiUser(person, urls);
-          return [{ peer, latest: toApiMessage(latest!), unread, readUpTo: readUpToId || null }];
+          return [{ peer, latest: toApiMessage(latest!, urls), unread, readUpTo: readUpToId || null }];
         });
         return { items, nextCursor: next || null };
       },
@@ -66,7 +72,11 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
           callOf(request),
         );
         const edge = after ? messages.at(-1) : messages[0];
-        return { items: messages.map(toApiMessage), nextCursor: (more && edge?.id) || null };
+        const urls = urlsFor(request);
+        return {
+          items: messages.map((one) => toApiMessage(one, urls)),
+          nextCursor: (more && edge?.id) || null,
+        };
       },
     );
     app.post(
@@ -81,9 +91,21 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
           body: Type.Object({
             content: Type.String({
               maxLength: 16_000,
-              description: "1 to 2,000 characters, line breaks among them.",
+              description:
+                "1 to 2,000 characters, line breaks among them. With something that is shown or sent on it may be empty.",
             }),
             replyTo: Type.Optional(Id),
+            videoId: Type.Optional(Id),
+            profileId: Type.Optional(Id),
+            forward: Type.Optional(
+              Type.Object(
+                { conversationId: Id, messageId: Id },
+                {
+                  description:
+                    "A message that the caller can read, to be sent on as it is; `content` is ignored.",
+                },
+              ),
+            ),
             idempotencyKey: Type.Optional(
               Type.String({
                 maxLength: 64,
@@ -95,12 +117,48 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
         },
       },
       async (request, reply) => {
-        const { content, replyTo = "", idempotencyKey = "" } = request.body;
+        const { content, replyTo = "", videoId = "", profileId = "", idempotencyKey = "" } = request.body;
+        const { forward } = request.body;
         const sent = await message.send(
-          { receiverId: request.params.userId, content, replyToId: replyTo, idempotencyKey },
+          {
+            ...{ receiverId: request.params.userId, content, replyToId: replyTo, idempotencyKey },
+            ...{ videoId, profileId },
+            ...(forward && { forward: { peerId: forward.conversationId, messageId: forward.messageId } }),
+          },
           callOf(request),
         );
-        return reply.code(201).send(toApiMessage(sent));
+        return reply.code(201).send(toApiMessage(sent, urlsFor(request)));
+      },
+    );
+    app.post(
+      "/conversations/:userId/pictures",
+      {
+        config: { takesFile: true },
+        schema: {
+          summary: "Send a picture: a JPEG, PNG, WebP, GIF, HEIC or AVIF of at most 8 MB",
+          description:
+            "What is kept are JPEGs without anything else that is in the file. Only who may read the message can load them.",
+          tags: ["messages"],
+          consumes: ["image/*", "application/octet-stream"],
+          params: Params,
+          querystring: Type.Object({
+            replyTo: Type.Optional(Id),
+            idempotencyKey: Type.Optional(Type.String({ maxLength: 64 })),
+          }),
+          response: answers({ 201: Type.Ref("Message") }),
+        },
+      },
+      async (request, reply) => {
+        const { replyTo = "", idempotencyKey = "" } = request.query;
+        const staged = await intake.receivePicture(...fileOf(request));
+        const sent = await message.sendPicture(
+          {
+            ...{ receiverId: request.params.userId, replyToId: replyTo, idempotencyKey },
+            stagedPicture: staged.name,
+          },
+          callOf(request),
+        );
+        return reply.code(201).send(toApiMessage(sent, urlsFor(request)));
       },
     );
     app.put(
@@ -134,7 +192,7 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
   };
 }
 
-function toApiMessage(message: Message) {
+export function toApiMessage(message: Message, urls: PictureUrls) {
   const { id, senderId, receiverId, content, sentAtMs } = message;
-  return { id, senderId, receiverId, content, sentAt: toTime(sentAtMs), ...toMessageParts(message) };
+  return { id, senderId, receiverId, content, sentAt: toTime(sentAtMs), ...toMessageParts(message, urls) };
 }

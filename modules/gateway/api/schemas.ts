@@ -345,6 +345,22 @@ export const messageParts = {
   recalled: Type.Optional(
     Type.Boolean({ description: "Its sender has taken it back; nothing of it is left." }),
   ),
+  forwarded: Type.Optional(Type.Boolean({ description: "Sent on from another conversation." })),
+  picture: Type.Optional(
+    Type.Object(
+      { url: Type.String(), smallUrl: Type.String(), width: Type.Integer(), height: Type.Integer() },
+      {
+        description:
+          "JPEGs, at addresses for the caller alone that expire; the size is that of the large one.",
+      },
+    ),
+  ),
+  videoId: Type.Optional(
+    Type.String({
+      description: "The video that it shows as a card, if `GET /videos/{id}` lets the caller see it.",
+    }),
+  ),
+  profileId: Type.Optional(Type.String({ description: "The person that it shows as a card." })),
   replyTo: Type.Optional(
     Type.Object(
       {
@@ -352,6 +368,7 @@ export const messageParts = {
         senderId: Type.Optional(Id),
         text: Type.String({ description: "Its beginning: 200 characters at most." }),
         recalled: Type.Optional(Type.Boolean()),
+        shows: Type.Optional(oneOf("picture", "video", "profile")),
       },
       { description: "The message that it answers. Without `senderId` that is gone." },
     ),
@@ -380,6 +397,11 @@ const Message = Type.Object(
     ...messageParts,
   },
   { $id: "Message" },
+);
+
+const FoundMessage = Type.Object(
+  { peer: Type.Ref("User"), message: Type.Ref("Message") },
+  { $id: "FoundMessage" },
 );
 
 const MessageReaction = Type.Object(
@@ -432,6 +454,7 @@ export const sharedSchemas = [
   ReportedComment,
   Message,
   MessageReaction,
+  FoundMessage,
   Conversation,
   Problem,
 ];

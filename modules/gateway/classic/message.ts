@@ -107,6 +107,7 @@ function toLatest(latest: Message | undefined, friendId: string) {
 }
 
 /** These clients show texts only. */
-function plainText({ content, recalled }: Message): string {
-  return recalled ? "[Message recalled]" : content;
+function plainText({ content, recalled, picture, videoId, profileId }: Message): string {
+  const shown = picture ? "[Picture]" : videoId ? "[Video]" : profileId ? "[Profile]" : "";
+  return recalled ? "[Message recalled]" : [shown, content].filter(Boolean).join(" ");
 }

@@ -58,8 +58,13 @@ export const limitTable: Row[] = [
     name: "messages",
     burst: 100,
     perMinute: 60,
-    routes: ["POST /api/v1/conversations/:userId/messages", "POST /douyin/message/action"],
+    routes: [
+      "POST /api/v1/conversations/:userId/messages",
+      "POST /api/v1/conversations/:userId/pictures",
+      "POST /douyin/message/action",
+    ],
   },
+  { name: "searches of messages", burst: 60, perMinute: 30, routes: ["GET /api/v1/me/messages"] },
   // Connections, and requests that wait for what comes.
   { name: "realtime", burst: 120, perMinute: 120, routes: ["GET /api/v1/realtime/entries"] },
   // A client tells this for every message that is shown.

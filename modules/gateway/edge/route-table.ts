@@ -210,6 +210,11 @@ const routeTable: Record<string, RoutePolicy> = {
   "GET /api/v1/conversations": row(person, "message user", { switch: "messages", ...aPerson }),
   "GET /api/v1/conversations/:userId/messages": row(person, "message", { switch: "messages" }),
   "POST /api/v1/conversations/:userId/messages": row(person, "message", { switch: "messages" }),
+  "POST /api/v1/conversations/:userId/pictures": row(person, "message", {
+    switch: "messages",
+    timeoutMs: 30_000,
+  }),
+  "GET /api/v1/me/messages": row(person, "message user", { switch: "messages", ...sheddable, ...aPerson }),
   "DELETE /api/v1/conversations/:userId/messages/:messageId": row(person, "message", { switch: "messages" }),
   "PUT /api/v1/conversations/:userId/messages/:messageId/recalled": row(person, "message", {
     switch: "messages",

@@ -3,6 +3,7 @@ import type { TimelineEntry } from "#contracts/gen/message_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Call } from "#platform/rpc/call.ts";
+import type { PictureUrls } from "../api/message-parts.ts";
 import type { Auth, Identity } from "../edge/auth.ts";
 import type { Limits } from "../edge/limits.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
@@ -37,6 +38,8 @@ export interface Realtime {
   hub: TimelineHub;
   message: Pick<GatewayClients["message"], "send">;
   limits: Pick<Limits, "takeFor">;
+  /** Paths of this server. */
+  urlsOf(userId: string): PictureUrls;
   /** Runs `enter` in its turn. Error: BUSY. */
   letIn(call: Call, enter: () => Promise<void>): Promise<void>;
   /** Counts the connection for its person. */
@@ -152,10 +155,11 @@ export function serveConnection(
   /** Sends as many as there is room for; returns how many. */
   function giveEntries(entries: TimelineEntry[], ownId: string): number {
     let given = 0;
+    const urls = realtime.urlsOf(ownId);
     while (given < entries.length && socket.bufferedAmount < maxUnsentBytes) {
       const frame: string[] = [];
       for (let bytes = 0; given < entries.length && bytes < largeFrameBytes; given++) {
-        const text = JSON.stringify(toApiEntry(entries[given]!, ownId));
+        const text = JSON.stringify(toApiEntry(entries[given]!, ownId, urls));
         bytes += Buffer.byteLength(text);
         frame.push(text);
       }
@@ -170,14 +174,14 @@ export function serveConnection(
     frame: Extract<ClientFrame, { type: "send" }>,
     { userId, moderator }: Identity,
   ): Promise<void> {
-    const { idempotencyKey, conversationId, text, replyTo = "" } = frame;
+    const { idempotencyKey, conversationId, text, replyTo = "", videoId = "", profileId = "" } = frame;
     try {
       await realtime.limits.takeFor("messages", userId);
       const sent = await realtime.message.send(
-        { receiverId: conversationId, content: text, idempotencyKey, replyToId: replyTo },
+        { receiverId: conversationId, content: text, idempotencyKey, replyToId: replyTo, videoId, profileId },
         { ...newCall(), callerId: userId, moderator },
       );
-      tell({ type: "sent", idempotencyKey, message: toApiMessage(sent, userId) });
+      tell({ type: "sent", idempotencyKey, message: toApiMessage(sent, userId, realtime.urlsOf(userId)) });
     } catch (error) {
       const { reason, message, retryAfterMs } = refused(error);
       tell({ type: "refused", idempotencyKey, reason, detail: message, retryAfterMs });

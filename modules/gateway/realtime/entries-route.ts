@@ -13,7 +13,11 @@ import type { Position, Receiver, TimelineHub } from "./timeline-hub.ts";
 const waitMs = 25_000;
 
 /** The same as the connection, for those who cannot have one. */
-export function entriesRoute({ hub, auth }: Pick<GatewayContext, "hub" | "auth">): FastifyPluginAsyncTypebox {
+export function entriesRoute({
+  hub,
+  auth,
+  urlsFor,
+}: Pick<GatewayContext, "hub" | "auth" | "urlsFor">): FastifyPluginAsyncTypebox {
   return async (app) => {
     const stopping = new AbortController();
     // Requests that wait are answered when the process ends.
@@ -51,7 +55,8 @@ export function entriesRoute({ hub, auth }: Pick<GatewayContext, "hub" | "auth">
         // A session that ended while the request waited hears nothing any more.
         const token = bearerToken(request)!;
         if (!auth.known(token)) await auth.identify(token, callOf(request));
-        return { ...rest, entries: entries.map((entry) => toApiEntry(entry, userId)) };
+        const urls = urlsFor(request);
+        return { ...rest, entries: entries.map((entry) => toApiEntry(entry, userId, urls)) };
       },
     );
   };

@@ -1,7 +1,7 @@
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import type { Message, TimelineEntry } from "#contracts/gen/message_pb.ts";
-import { toMessageParts } from "../api/message-parts.ts";
+import { type PictureUrls, toMessageParts } from "../api/message-parts.ts";
 import { toTime } from "../api/present.ts";
 import { Id, messageParts } from "../api/schemas.ts";
 
@@ -61,6 +61,8 @@ export const clientFrames = {
     conversationId: Id,
     text: Type.String({ maxLength: 16_000 }),
     replyTo: Type.Optional(Id),
+    videoId: Type.Optional(Id),
+    profileId: Type.Optional(Id),
   }),
   token: frame("token", { token: Type.String({ maxLength: 4_096 }) }),
   ping: frame("ping", {}),
@@ -110,21 +112,25 @@ export function readFrame(text: string): ClientFrame | undefined {
 }
 
 /** A message as the person `ownId` sees it. */
-export function toApiMessage(message: Message, ownId: string) {
+export function toApiMessage(message: Message, ownId: string, urls: PictureUrls) {
   const { id, senderId, receiverId, content, sentAtMs } = message;
   const conversationId = senderId === ownId ? receiverId : senderId;
   const sentAt = toTime(sentAtMs);
-  return { id, conversationId, senderId, text: content, sentAt, ...toMessageParts(message) };
+  return { id, conversationId, senderId, text: content, sentAt, ...toMessageParts(message, urls) };
 }
 
 /** An entry of that person's timeline. `removed`: its place stays, what was there is gone. */
-export function toApiEntry({ seq, atMs, what, idempotencyKey }: TimelineEntry, ownId: string) {
+export function toApiEntry(
+  { seq, atMs, what, idempotencyKey }: TimelineEntry,
+  ownId: string,
+  urls: PictureUrls,
+) {
   const entry = { seq, at: toTime(atMs), ...(idempotencyKey && { idempotencyKey }) };
   switch (what.case) {
     case "message":
-      return { ...entry, kind: "message", message: toApiMessage(what.value, ownId) };
+      return { ...entry, kind: "message", message: toApiMessage(what.value, ownId, urls) };
     case "changed":
-      return { ...entry, kind: "changed", message: toApiMessage(what.value, ownId) };
+      return { ...entry, kind: "changed", message: toApiMessage(what.value, ownId, urls) };
     case "hidden": {
       const { peerId, messageId } = what.value;
       return { ...entry, kind: "hidden", hidden: { conversationId: peerId, messageId } };

@@ -31,13 +31,14 @@ const comeBackMs = 5_000;
 export type RealtimeServices = Pick<Realtime, "auth" | "hub" | "message"> & {
   limits: Pick<Limits, "takeFor" | "takeUnidentified">;
   publicUrl: string;
+  signed: SignedMedia;
   log: Logger;
   protect: Pick<Protection, "boundedQueue">;
 };
 
 /** Connections over which people are told what reaches them while it happens. */
 export async function realtimeRoutes(app: FastifyInstance, services: RealtimeServices): Promise<void> {
-  const { publicUrl, log, protect, limits } = services;
+  const { publicUrl, signed, log, protect, limits } = services;
   const entrance = protect.boundedQueue("realtime_entrance", {
     concurrency: entriesAtOnce,
     maxWaiting,
@@ -48,6 +49,7 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
   const ofPerson = new Map<string, Set<Connection>>();
   const realtime: Realtime = {
     ...services,
+    urlsOf: (userId) => mediaUrls("", signed, userId),
     letIn: (call, enter) => entrance.run(enter, call.deadlineMs),
     admit(connection, userId) {
       const own = ofPerson.get(userId) ?? new Set();

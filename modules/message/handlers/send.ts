@@ -1,36 +1,89 @@
-import type { MessageService } from "#contracts/gen/message_pb.ts";
+import type { MessageService, SendRequest } from "#contracts/gen/message_pb.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
+import type { VideoService } from "#contracts/gen/video_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
-import type { PerCall } from "#platform/db/database.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import type { PerCall, StoreFor } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import { requireCaller } from "#platform/rpc/call.ts";
+import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { checkIdempotencyKey } from "#platform/text/idempotency-key.ts";
 import { conversationKey } from "../pairs.ts";
+import type { Picture } from "../picture-store.ts";
 import { toMessage } from "../present.ts";
-import { checkContent, checkNotSelf } from "../rules.ts";
-import type { Send } from "../send-store.ts";
+import { blockOf, checkContent, checkNotSelf } from "../rules.ts";
+import type { MessageParts, Send } from "../send-store.ts";
+import type { MessageStore } from "../store.ts";
 
-export function send(
+type Service = Pick<Handlers<typeof MessageService>, "send" | "sendPicture">;
+
+interface Clients {
+  user: Client<typeof UserService, "getUsers">;
+  relation: Client<typeof RelationService, "getRelations">;
+  video: Client<typeof VideoService, "getVideos">;
+}
+
+interface Pictures {
+  /** Makes one of a staged file, which is gone afterwards. */
+  draw(staged: string, call: ServedCall, person: string): Promise<Picture>;
+  /** It was not sent. */
+  drop(picture: Picture): Promise<void>;
+  dropStaged(staged: string): Promise<void>;
+}
+
+export function sendHandlers(
   store: PerCall<Send>,
-  user: Client<typeof UserService, "getUsers">,
-  relation: Client<typeof RelationService, "getRelations">,
-): Handlers<typeof MessageService>["send"] {
+  messages: StoreFor<MessageStore>,
+  { user, relation, video }: Clients,
+  pictures: Pictures,
+): Service {
   const apply = createBatcher((commands: Parameters<Send>[0], batch) => store(batch)(commands), {
     conflict: (command) => conversationKey(command.senderId, command.receiverId),
   });
-  return async (request, call) => {
+
+  /** What the message has besides a picture, and the text that it is then. Errors: of what it shows. */
+  async function partsOf(
+    request: SendRequest,
+    call: ServedCall,
+  ): Promise<{ content: string; parts: MessageParts }> {
+    const { replyToId, videoId, profileId, forward, stagedPicture } = request;
+    const shown = [forward, videoId, profileId, stagedPicture].filter(Boolean).length;
+    if (shown > 1) throw refusal("INVALID_ARGUMENT", "A message shows one thing.");
+    if (replyToId && !isId(replyToId)) throw refusal("MESSAGE_NOT_FOUND");
+    const parts: MessageParts = replyToId ? { replyToId } : {};
+    if (forward) {
+      const { peerId, messageId } = forward;
+      const pair = { userId: requireCaller(call), peerId };
+      const found =
+        isId(peerId) && isId(messageId) ? await messages(call).message(pair, messageId) : undefined;
+      if (!found) throw refusal("MESSAGE_NOT_FOUND");
+      if (found.recalled) throw refusal("MESSAGE_RECALLED");
+      if (found.picture) parts.picture = found.picture;
+      if (found.video_id) parts.videoId = found.video_id;
+      if (found.profile_id) parts.profileId = found.profile_id;
+      return { content: found.content, parts: { ...parts, forwarded: true } };
+    }
+    if (videoId) {
+      const { videos } = isId(videoId) ? await video.getVideos({ ids: [videoId] }, call) : { videos: [] };
+      if (videos.length === 0) throw refusal("VIDEO_NOT_FOUND");
+      parts.videoId = videoId;
+    }
+    if (profileId) {
+      const { users } = isId(profileId) ? await user.getUsers({ ids: [profileId] }, call) : { users: [] };
+      if (users.length === 0) throw refusal("USER_NOT_FOUND");
+      parts.profileId = profileId;
+    }
+    return { content: checkContent(request.content, shown > 0), parts };
+  }
+
+  async function send(request: SendRequest, call: ServedCall) {
     const senderId = requireCaller(call);
-    const { receiverId } = request;
-    const content = checkContent(request.content);
+    const { receiverId, stagedPicture } = request;
     const key = checkIdempotencyKey(request.idempotencyKey);
     if (!isId(receiverId)) throw refusal("USER_NOT_FOUND");
-    const replyToId = request.replyToId || undefined;
-    if (replyToId && !isId(replyToId)) throw refusal("MESSAGE_NOT_FOUND");
     checkNotSelf(senderId, receiverId);
+    const { content, parts } = await partsOf(request, call);
     // Best effort: follows and blocks belong to relation, so a change within these milliseconds does not count for
     // this message. The limit for strangers is counted here and is exact.
     const [{ users }, { relations }] = await Promise.all([
@@ -39,21 +92,37 @@ export function send(
     ]);
     if (users.length === 0) throw refusal("USER_NOT_FOUND");
     const [relationOf] = relations;
+    const block = { blocked: relationOf?.blocked ?? false, blockedBy: relationOf?.blocksCaller ?? false };
+    // Before a picture is drawn for nothing.
+    const refused = stagedPicture ? blockOf(block) : undefined;
+    if (refused) throw refused;
+    const picture = stagedPicture ? await pictures.draw(stagedPicture, call, senderId) : undefined;
     const sent = await apply(
       {
-        senderId,
-        receiverId,
-        content,
-        key,
-        replyToId,
+        ...{ senderId, receiverId, content, key, ...block, traceId: call.traceId },
+        parts: picture ? { ...parts, picture } : parts,
         friends: (relationOf?.followed && relationOf.followsCaller) ?? false,
-        blocked: relationOf?.blocked ?? false,
-        blockedBy: relationOf?.blocksCaller ?? false,
-        traceId: call.traceId,
       },
       call,
-    );
-    if (sent instanceof DomainError) throw sent;
+    ).catch((error) => (error instanceof Error ? error : new Error(String(error))));
+    // Refused, or the same message as before.
+    const isUsed = !(sent instanceof Error) && sent.picture?.key === picture?.key;
+    if (picture && !isUsed) await pictures.drop(picture).catch(() => {});
+    if (sent instanceof Error) throw sent;
     return toMessage(sent);
+  }
+
+  return {
+    async send(request, call) {
+      if (request.stagedPicture) throw refusal("INVALID_ARGUMENT", "Pictures are sent by SendPicture.");
+      return send(request, call);
+    },
+    async sendPicture(request, call) {
+      try {
+        return await send(request, call);
+      } finally {
+        await pictures.dropStaged(request.stagedPicture);
+      }
+    },
   };
 }

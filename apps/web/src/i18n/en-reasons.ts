@@ -54,6 +54,7 @@ export const reasons = {
   MESSAGE_RECALLED: "This message was taken back.",
   RECALL_TOO_LATE:
     "A message can be taken back within {limit} minutes. You can still delete it for yourself.",
+  SEARCH_INVALID: "Search for 2 to 64 characters.",
   REACTION_INVALID: "A reaction is one emoji.",
   REACTIONS_TOO_MANY: "A message has {limit} kinds of reactions at most, {second} of them yours.",
   STRANGER_LIMIT: "You can send {limit} messages until they answer, or until you follow each other.",

@@ -50,6 +50,7 @@ export const reasons: Record<keyof typeof english, string> = {
   MESSAGE_NOT_FOUND: "这条消息已经不在了。",
   MESSAGE_RECALLED: "这条消息已被撤回。",
   RECALL_TOO_LATE: "消息只能在 {limit} 分钟内撤回，你仍可以仅为自己删除。",
+  SEARCH_INVALID: "请输入 2 到 64 个字符来搜索。",
   REACTION_INVALID: "回应只能是一个表情。",
   REACTIONS_TOO_MANY: "一条消息最多 {limit} 种表情，其中你最多 {second} 种。",
   STRANGER_LIMIT: "对方回复或互相关注之前，最多发送 {limit} 条私信。",

@@ -8,6 +8,7 @@ import { MessageContent } from "./message-content.tsx";
 import type { Outgoing } from "./outbox.ts";
 import { Quote } from "./quote.tsx";
 import { useMessageActs } from "./use-message-acts.ts";
+import { WaitingPictures } from "./waiting-pictures.tsx";
 
 /** After a pause of this length the time is shown. */
 const PAUSE_MS = 5 * 60_000;
@@ -26,6 +27,8 @@ interface Props {
   onGoTo: (messageId: string) => void;
   /** The message that was gone to. */
   sought: string | undefined;
+  /** Where the newest messages are not shown: how to get there. */
+  newer?: { hasMore: boolean; onMore: () => unknown; onNewest: () => void } | undefined | "";
 }
 
 /** The messages, the newest at the lower edge; older ones load when one scrolls up to them. */
@@ -79,7 +82,8 @@ export function Bubbles({ peer, messages, outbox, hasOlder, onOlder, onAgain, on
         {outbox.map((outgoing) => (
           <li key={outgoing.key} className="bubble-row" data-failed={outgoing.failed}>
             <MessageContent
-              content={outgoing.content}
+              conversationId={peer.id}
+              message={outgoing}
               quote={outgoing.replyTo && <Quote quote={outgoing.replyTo} nameOf={nameOf} />}
             />
             {outgoing.failed && (
@@ -96,6 +100,19 @@ export function Bubbles({ peer, messages, outbox, hasOlder, onOlder, onAgain, on
             )}
           </li>
         ))}
+        <WaitingPictures peerId={peer.id} />
+        {go.newer && (
+          <li className="bubble-newer">
+            {go.newer.hasMore && (
+              <button type="button" className="button" onClick={go.newer.onMore}>
+                {t.newerMessages}
+              </button>
+            )}
+            <button type="button" className="button button-primary" onClick={go.newer.onNewest}>
+              {t.newestMessages}
+            </button>
+          </li>
+        )}
       </ol>
       {messages.length + outbox.length === 0 && (
         <div className="chat-empty">

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { useRef, useState, useSyncExternalStore } from "react";
-import { Link } from "wouter";
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { Link, useLocation } from "wouter";
 import { asProblem } from "../api/problem.ts";
 import { userQuery } from "../api/queries.ts";
 import { useServices, useUser } from "../api/services.tsx";
@@ -26,12 +26,14 @@ import { useSend } from "./use-send.ts";
 
 interface Props {
   peerId: string;
+  /** The message to begin at; absent: the newest. */
+  around?: string | undefined;
   /** The page contains nothing else. */
   alone: boolean;
 }
 
 /** The conversation with one person. */
-export function Conversation({ peerId, alone }: Props) {
+export function Conversation({ peerId, around, alone }: Props) {
   const Heading = alone ? "h1" : "h2";
   const { t } = useI18n();
   const { api } = useServices();
@@ -57,7 +59,7 @@ export function Conversation({ peerId, alone }: Props) {
       {me?.id === peerId ? (
         <Notice title={t.reasons.WRITES_TO_SELF} />
       ) : peer ? (
-        <Talk peer={peer} />
+        <Talk key={around} peer={peer} around={around} />
       ) : error ? (
         <Notice title={t.conversationFailed} body={explain(t, error)}>
           {asProblem(error).status !== 404 && <RetryButton error={error} onRetry={refetch} />}
@@ -69,9 +71,9 @@ export function Conversation({ peerId, alone }: Props) {
   );
 }
 
-function Talk({ peer }: { peer: User }) {
+function Talk({ peer, around }: { peer: User; around: string | undefined }) {
   const { t } = useI18n();
-  const { drafts, realtime } = useServices();
+  const { drafts, pictureOutbox, realtime } = useServices();
   const offline = useSyncExternalStore(realtime.subscribe, realtime.isOffline);
   const where = messageDraft(peer.id);
   const [text, setText] = useState(() => drafts.get(where));
@@ -79,7 +81,7 @@ function Talk({ peer }: { peer: User }) {
     setText(next);
     drafts.set(where, next);
   };
-  const { messages, data, error, refetch, ...older } = useConversation(peer.id);
+  const { messages, data, error, refetch, ...older } = useConversation(peer.id, around);
   const { waiting, send, again, drop, refused } = useSend(peer.id, () => setText(drafts.get(where)));
   const hasOlder = older.hasNextPage && !older.isFetching && !error;
   const { sought, goTo } = useGoTo({
@@ -89,6 +91,13 @@ function Talk({ peer }: { peer: User }) {
     onOlder: older.fetchNextPage,
     rowId,
   });
+  const isLoaded = data !== undefined;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, as soon as it can be seen.
+  useEffect(() => {
+    if (around && isLoaded) goTo(around);
+  }, [around, isLoaded]);
+  const [, navigate] = useLocation();
+  const toNewest = () => navigate(`/messages/${peer.id}`, { replace: true });
   const field = useRef<HTMLTextAreaElement>(null);
   const [replyTo, setReplyTo] = useState<Message>();
   if (!data)
@@ -119,6 +128,13 @@ function Talk({ peer }: { peer: User }) {
         }}
         onGoTo={goTo}
         sought={sought}
+        newer={
+          around && {
+            hasMore: older.hasPreviousPage && !older.isFetching,
+            onMore: older.fetchPreviousPage,
+            onNewest: toNewest,
+          }
+        }
       />
       {peer.blocked ? (
         <Blocked peer={peer} />
@@ -140,10 +156,12 @@ function Talk({ peer }: { peer: User }) {
           fieldRef={field}
           text={text}
           onText={write}
+          onPictures={(files) => pictureOutbox.add(peer.id, files)}
           onSend={(content) => {
             send(content, replyTo ? { replyTo: quoteOf(replyTo) } : {});
             setReplyTo(undefined);
             write("");
+            if (around) toNewest();
           }}
         >
           {replyTo && (

@@ -1,4 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { Link } from "wouter";
 import { peopleQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
@@ -7,14 +8,40 @@ import { useAgain } from "../api/use-again.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { Failure } from "../ui/failure.tsx";
+import { SearchIcon } from "../ui/icons.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
+import { FoundMessages } from "./found-messages.tsx";
 import { conversationsQuery } from "./message-queries.ts";
 import { UnreadMark } from "./unread-mark.tsx";
 import { useSummary } from "./use-summary.ts";
 
-/** Friends without a conversation, then all conversations, the one with the latest message first. */
+/** A search in one's messages, and one's conversations. */
 export function Inbox({ me, openId }: { me: User; openId: string | undefined }) {
+  const { t } = useI18n();
+  const [text, setText] = useState("");
+  return (
+    <section className="inbox" aria-label={t.messages}>
+      <h1>{t.messages}</h1>
+      <label className="inbox-search">
+        <SearchIcon size={18} />
+        <input
+          type="search"
+          value={text}
+          dir="auto"
+          maxLength={64}
+          placeholder={t.searchMessages}
+          aria-label={t.searchMessages}
+          onChange={(event) => setText(event.target.value)}
+        />
+      </label>
+      {text.trim() ? <FoundMessages text={text} /> : <Conversations me={me} openId={openId} />}
+    </section>
+  );
+}
+
+/** Friends without a conversation, then all conversations, the one with the latest message first. */
+function Conversations({ me, openId }: { me: User; openId: string | undefined }) {
   const { t } = useI18n();
   const { api } = useServices();
   const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = useInfiniteQuery(
@@ -24,8 +51,7 @@ export function Inbox({ me, openId }: { me: User; openId: string | undefined }) 
   useAgain(data ? error : null, fetchNextPage);
   const conversations = once(data?.pages.flatMap((page) => page.items) ?? []);
   return (
-    <section className="inbox" aria-label={t.messages}>
-      <h1>{t.messages}</h1>
+    <>
       <Friends me={me} conversations={conversations} />
       {data && conversations.length === 0 && (
         <Notice title={t.noMessagesTitle} body={t.noMessagesBody}>
@@ -47,7 +73,7 @@ export function Inbox({ me, openId }: { me: User; openId: string | undefined }) 
         {isFetching && !data && <Spinner label={t.loading} />}
         {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
       </div>
-    </section>
+    </>
   );
 }
 

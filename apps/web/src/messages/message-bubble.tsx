@@ -43,7 +43,8 @@ export function MessageBubble({ conversationId, message, own, nameOf, acts, onRe
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the button beside it does the same. */}
       <div className="bubble-touch" onContextMenu={onContextMenu} {...press}>
         <MessageContent
-          content={message.content}
+          conversationId={conversationId}
+          message={message}
           by={own ? t.you : nameOf(message.senderId)}
           quote={message.replyTo && <Quote quote={message.replyTo} nameOf={nameOf} onGoTo={onGoTo} />}
         />
@@ -66,6 +67,7 @@ export function MessageBubble({ conversationId, message, own, nameOf, acts, onRe
       />
       {open === "menu" && (
         <MessageMenu
+          conversationId={conversationId}
           message={message}
           own={own}
           acts={acts}

@@ -8,9 +8,17 @@ type Quote = NonNullable<Message["replyTo"]>;
 const QUOTED_CHARACTERS = 200;
 
 /** A message, where another one answers it. */
-export function quoteOf({ id, senderId, content, recalled }: Message): Quote {
+export function quoteOf({ id, senderId, content, recalled, ...message }: Message): Quote {
   const text = [...content].slice(0, QUOTED_CHARACTERS).join("");
-  return { id, senderId, text, ...(recalled && { recalled }) };
+  const shows = whatShows(message);
+  return { id, senderId, text, ...(recalled && { recalled }), ...(shows && { shows }) };
+}
+export function whatShows({
+  picture,
+  videoId,
+  profileId,
+}: Pick<Message, "picture" | "videoId" | "profileId">) {
+  return picture ? "picture" : videoId ? "video" : profileId ? "profile" : undefined;
 }
 const quoting = (message: Message, id: string, quote: Quote): Message =>
   message.replyTo?.id === id ? { ...message, replyTo: quote } : message;
@@ -37,8 +45,9 @@ export function createMessageCache(cache: QueryClient) {
   }
   /** Changes the messages of a conversation that are known; one that becomes undefined is gone. */
   function mapMessages(peerId: string, change: (message: Message) => Message | undefined) {
-    cache.setQueryData<Messages>(
-      ["messages", peerId],
+    // Also those around a message that was searched for.
+    cache.setQueriesData<Messages>(
+      { queryKey: ["messages", peerId] },
       (known) =>
         known && {
           ...known,

@@ -1,9 +1,12 @@
+import { useState } from "react";
+import { useUser } from "../api/services.tsx";
 import type { Message } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Dialog } from "../ui/dialog.tsx";
-import { CopyIcon, PersonIcon, ReplyIcon, TrashIcon, UndoIcon } from "../ui/icons.tsx";
+import { CopyIcon, ForwardIcon, PersonIcon, ReplyIcon, TrashIcon, UndoIcon } from "../ui/icons.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { offered } from "./reaction.ts";
+import { SendToFriends } from "./send-to-friends.tsx";
 import type { MessageActs } from "./use-message-acts.ts";
 import "../ui/menu.css";
 
@@ -11,6 +14,7 @@ import "../ui/menu.css";
 const RECALL_MS = 150_000;
 
 interface Props {
+  conversationId: string;
   message: Message;
   own: boolean;
   acts: MessageActs;
@@ -20,8 +24,10 @@ interface Props {
 }
 
 /** What one can do with a message. */
-export function MessageMenu({ message, own, acts, onReply, onReactions, onClose }: Props) {
+export function MessageMenu({ conversationId, message, own, acts, onReply, onReactions, onClose }: Props) {
   const { t } = useI18n();
+  const me = useUser();
+  const [isForwarding, setForwarding] = useState(false);
   const toast = useToast();
   const { reactions = [], content } = message;
   const canRecall = own && Date.now() - Date.parse(message.sentAt) < RECALL_MS;
@@ -33,6 +39,12 @@ export function MessageMenu({ message, own, acts, onReply, onReactions, onClose 
     navigator.clipboard.writeText(content).then(
       () => toast(t.textCopied),
       () => toast(t.textNotCopied),
+    );
+  if (isForwarding && me)
+    return (
+      <Dialog title={t.forward} onClose={onClose}>
+        <SendToFriends me={me} what={{ forward: { conversationId, messageId: message.id } }} />
+      </Dialog>
     );
   return (
     <Dialog title={t.messageActions} onClose={onClose}>
@@ -53,6 +65,10 @@ export function MessageMenu({ message, own, acts, onReply, onReactions, onClose 
         <button type="button" onClick={then(onReply)}>
           <ReplyIcon />
           {t.reply}
+        </button>
+        <button type="button" onClick={() => setForwarding(true)}>
+          <ForwardIcon />
+          {t.forward}
         </button>
         {content !== "" && (
           <button type="button" onClick={then(copy)}>

@@ -1,3 +1,4 @@
+import { useSearch } from "wouter";
 import { useUser } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
@@ -14,12 +15,13 @@ export default function MessagesPage({ peerId }: { peerId?: string }) {
   const me = useUser();
   const wide = useMedia("(min-width: 900px)");
   usePageTitle(t.messages);
+  const around = /^[1-9]\d{0,18}$/.exec(new URLSearchParams(useSearch()).get("message") ?? "")?.[0];
   if (!me) return null;
   return (
     <div className="messages">
       {(wide || !peerId) && <Inbox me={me} openId={peerId} />}
       {peerId ? (
-        <Conversation key={peerId} peerId={peerId} alone={!wide} />
+        <Conversation key={peerId} peerId={peerId} around={around} alone={!wide} />
       ) : (
         wide && (
           <div className="chat">

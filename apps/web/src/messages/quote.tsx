@@ -9,13 +9,14 @@ interface Props {
 }
 
 /** The message that another one answers; a tap goes to it. */
-export function Quote({ quote: { id, senderId, text, recalled }, nameOf, onGoTo }: Props) {
+export function Quote({ quote: { id, senderId, text, recalled, shows }, nameOf, onGoTo }: Props) {
   const { t } = useI18n();
+  const shown = shows && t.shown[shows];
   const isThere = senderId !== undefined && !recalled;
   const content = (
     <>
       {senderId && <b dir="auto">{nameOf(senderId)}</b>}
-      <span dir="auto">{recalled ? t.wasRecalled : senderId ? text : t.messageGone}</span>
+      <span dir="auto">{recalled ? t.wasRecalled : senderId ? text || shown : t.messageGone}</span>
     </>
   );
   if (!isThere || !onGoTo) return <div className="quote">{content}</div>;

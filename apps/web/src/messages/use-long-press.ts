@@ -1,6 +1,7 @@
 import { type PointerEvent, useEffect, useRef } from "react";
 
-const LONG_MS = 450;
+/** As phones have it: a shorter one is a tap. */
+const LONG_MS = 500;
 /** A finger is never quite still. */
 const STILL_PX = 10;
 

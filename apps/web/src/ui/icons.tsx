@@ -311,3 +311,14 @@ export const UndoIcon = (props: IconProps) => (
     <path d="M8 4.500 3.500 9 8 13.500M4 9h10a6 6 0 0 1 0 12H9" />
   </Icon>
 );
+export const ForwardIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M14.500 6 20 11.500 14.500 17M19.500 11.500H10a6 6 0 0 0-6 6v1" />
+  </Icon>
+);
+export const SearchIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <circle cx="10.500" cy="10.500" r="6" />
+    <path d="m15 15 5.500 5.500" />
+  </Icon>
+);
