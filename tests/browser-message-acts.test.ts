@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
+import { overflowPx } from "./harness/page-checks.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -51,7 +52,7 @@ describe("what one can do with messages in the browser", () => {
     await his.keyboard.press("Enter");
     await choose(his, en.reply);
     await until("the field has the focus", () =>
-      his.getByLabel(en.writeMessage).evaluate((field) => field === document.activeElement),
+      his.getByLabel(en.writeMessage).evaluate((field) => field === field.ownerDocument.activeElement),
     );
     await his.keyboard.type("we shall");
     await his.keyboard.press("Enter");
@@ -77,7 +78,7 @@ describe("what one can do with messages in the browser", () => {
     await until("it is in view", () =>
       row(page, "the first of all").evaluate((element) => {
         const { top, bottom } = element.getBoundingClientRect();
-        return top >= 0 && bottom <= innerHeight;
+        return top >= 0 && bottom <= element.ownerDocument.defaultView.innerHeight;
       }),
     );
   });
@@ -107,10 +108,10 @@ describe("what one can do with messages in the browser", () => {
     for (const bubble of await page.locator(".bubble").all())
       expect(
         await bubble.evaluate((one) => [
-          getComputedStyle(one).overflow,
+          one.ownerDocument.defaultView.getComputedStyle(one).overflow,
           one.scrollWidth <= one.clientWidth + 1,
         ]),
       ).toEqual(["hidden", true]);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    expect(await overflowPx(page.locator("body"))).toBe(0);
   });
 });

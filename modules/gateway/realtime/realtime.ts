@@ -7,6 +7,8 @@ import { newTraceId } from "#platform/observe/trace-context.ts";
 import type { Protection } from "#platform/protect/protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Limits } from "../edge/limits.ts";
+import { mediaUrls } from "../media/media-urls.ts";
+import type { SignedMedia } from "../media/signed-media.ts";
 import { type Connection, type Realtime, serveConnection } from "./connection.ts";
 import { subprotocol } from "./frames.ts";
 

@@ -122,6 +122,5 @@ it("takes a message away that the viewer has removed, and has the lists counted 
   const { pages } = cache.getQueryData<{ pages: { items: Message[] }[] }>(["messages", "1"])!;
   expect(pages.map(({ items }) => items.map(({ id }) => id))).toEqual([["3", "4", "6"], ["1"]]);
   expect(pages[0]!.items[2]!.replyTo).toEqual({ id: "2", text: "" });
-  for (const key of ["conversations", "unread"])
-    expect(cache.getQueryState([key])?.isInvalidated).toBe(true);
+  for (const key of ["conversations", "unread"]) expect(cache.getQueryState([key])?.isInvalidated).toBe(true);
 });
