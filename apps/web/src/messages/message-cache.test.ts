@@ -111,7 +111,7 @@ it("changes a message wherever it is shown: in its list, as the latest, and wher
   });
   messages.change("2", { ...message("95"), content: "now" });
   const [first] = cache.getQueryData<{ pages: { items: { latest: Message }[] }[] }>(["conversations"])!.pages;
-  expect(first!.items.map(({ latest }) => latest.content)).toEqual(["6", "now"]);
+  expect(first!.items.map(({ latest }) => latest.content)).toEqual(["now", "90"]);
 });
 
 it("takes a message away that the viewer has removed, and has the lists counted again", () => {
