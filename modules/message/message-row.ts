@@ -25,7 +25,7 @@ export interface QuoteRow {
   video: boolean;
   profile: boolean;
 }
-export interface ReactionRow {
+interface ReactionRow {
   emoji: string;
   count: number;
   own: boolean;

@@ -11,7 +11,7 @@ export const unreadQuery = (api: Api) =>
     queryFn: ({ signal }) => take(api.GET("/api/v1/me/unread", { signal })),
   });
 
-export const fetchConversations = (api: Api, cursor?: string, signal?: AbortSignal) =>
+const fetchConversations = (api: Api, cursor?: string, signal?: AbortSignal) =>
   take(
     api.GET("/api/v1/conversations", {
       params: { query: { limit: CONVERSATIONS_PAGE, ...(cursor && { cursor }) } },
@@ -32,7 +32,7 @@ export const conversationsQuery = (api: Api) =>
 type Edge = { before?: string | undefined; after?: string | undefined };
 
 /** The messages after one message, oldest first; without one, the latest messages. */
-export const fetchMessages = (api: Api, userId: string, edge: Edge, signal?: AbortSignal) =>
+const fetchMessages = (api: Api, userId: string, edge: Edge, signal?: AbortSignal) =>
   take(
     api.GET("/api/v1/conversations/{userId}/messages", {
       params: {
@@ -51,19 +51,22 @@ export const fetchMessages = (api: Api, userId: string, edge: Edge, signal?: Abo
  * From the newest page backwards, or from the one that ends with the message `around`, in both directions; within a page
  * the oldest message comes first.
  */
-export const messagesQuery = (api: Api, userId: string, around?: string) =>
-  infiniteQueryOptions({
+export function messagesQuery(api: Api, userId: string, around?: string) {
+  const first: Edge = around ? { before: String(BigInt(around) + 1n) } : {};
+  return infiniteQueryOptions({
     queryKey: around ? ["messages", userId, around] : ["messages", userId],
     queryFn: ({ pageParam, signal }) => fetchMessages(api, userId, pageParam, signal),
-    initialPageParam: (around ? { before: String(BigInt(around) + 1n) } : {}) as Edge,
-    getNextPageParam: (page: MessagePage) => (page.nextCursor ? { before: page.nextCursor } : undefined),
-    getPreviousPageParam: (page: MessagePage, _, { after }) => {
+    initialPageParam: first,
+    getNextPageParam: (page: MessagePage): Edge | undefined =>
+      page.nextCursor ? { before: page.nextCursor } : undefined,
+    getPreviousPageParam: (page: MessagePage, _, { after }: Edge): Edge | undefined => {
       if (!around) return undefined;
       if (after) return page.nextCursor ? { after: page.nextCursor } : undefined;
       return { after: page.items.at(-1)?.id ?? around };
     },
     staleTime: 0,
   });
+}
 
 const FOUND_PAGE = 20;
 

@@ -22,7 +22,7 @@ export interface Outgoing {
 export const messageDraft = (peerId: string) => `messages/${peerId}`;
 
 /** Why the server did not take a message. A new object with each refusal. */
-export interface Refused {
+interface Refused {
   problem: Problem;
 }
 
