@@ -5,6 +5,7 @@ export const limitNames = [
   "reactions",
   "messages",
   "groups",
+  "searches of messages",
   "realtime",
   "subscriptions",
   "reading",

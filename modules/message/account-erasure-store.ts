@@ -1,19 +1,24 @@
 import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
+import { actsOfGone, countLess } from "./act-store.ts";
 import { lockGroup } from "./group-transaction.ts";
+import { isShown } from "./message-row.ts";
 import { lock } from "./pairs.ts";
+import { dropPictures } from "./picture-store.ts";
 import type { Tables } from "./tables.ts";
 import { entryKinds } from "./timeline-store.ts";
 
 /** Messages removed in one transaction. */
 const chunk = 2_000;
 /** In a group each may be unread for a thousand people. */
-const groupChunk = 500;
+const groupChunk = 200;
+const pictureChunk = 200;
 const page = 100;
 
 /** The steps of erasing a person. Each is idempotent; messages and counts agree after it. */
-export function accountErasureStore(db: Kysely<Tables>) {
+export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
   return {
     /** Sending locks this row, so no message from or to them is added after this. */
     async markDeleted(userId: string): Promise<void> {
@@ -49,27 +54,34 @@ export function accountErasureStore(db: Kysely<Tables>) {
         await sql`select from message.member where group_id = ${groupId} order by user_id for update`.execute(
           on,
         );
-        await sql`
+        const { rows: gone } = await sql<{ id: string }>`
           with gone as (
             delete from message.message where low_id = 0 and high_id = ${groupId}::int8 and id = any(array(
               select id from message.message
               where low_id = 0 and sender_id = ${userId}::int8 and high_id = ${groupId}::int8 order by id limit ${groupChunk}
             ))
-            returning id, notice
-          ), concerned as (
+            returning low_id, high_id, id, notice
+          ), ${actsOfGone}, concerned as (
             delete from message.notice_person
             where group_id = ${groupId}::int8 and message_id in (select id from gone)
           ), unread as (
             select m.user_id, m.muted, count(*)::int4 as count from message.member m
-            join gone g on g.id > m.read_id and g.notice is null
+            join gone g on g.id > m.read_id and g.notice is null and ${isShown(sql`g`, sql`m.user_id`)}
             where m.group_id = ${groupId}::int8 group by 1, 2
           ), places as (
             update message.member m set seen = m.seen + u.count
             from unread u where m.group_id = ${groupId}::int8 and m.user_id = u.user_id
+          ), people as (
+            insert into message.person as p (user_id, unread)
+            select user_id, -count from unread where not muted order by user_id
+            on conflict (user_id) do update set unread = p.unread + excluded.unread
           )
-          insert into message.person as p (user_id, unread)
-          select user_id, -count from unread where not muted order by user_id
-          on conflict (user_id) do update set unread = p.unread + excluded.unread`.execute(on);
+          select id from gone`.execute(on);
+        await dropPictures(
+          on,
+          jobs,
+          sql`low_id = 0 and high_id = ${groupId}::int8 and message_id = any(${gone.map(({ id }) => id)}::int8[])`,
+        );
         await sql`
           update message.group_chat set last_id = coalesce((
             select max(id) from message.message where low_id = 0 and high_id = ${groupId}::int8
@@ -112,6 +124,16 @@ export function accountErasureStore(db: Kysely<Tables>) {
           { userId, peerId },
           { userId: peerId, peerId: userId },
         ]);
+        const pictures = await dropPictures(
+          transaction,
+          jobs,
+          sql`p.ctid = any (array(
+            select ctid from message.picture
+            where low_id = least(${userId}::int8, ${peerId}::int8) and high_id = greatest(${userId}::int8, ${peerId}::int8)
+            order by message_id limit ${pictureChunk}))`,
+        );
+        // A few at a time, each with jobs; then their messages.
+        if (pictures === pictureChunk) return true;
         const { rows } = await sql<{ count: string }>`
           with gone as (
             delete from message.message
@@ -122,11 +144,11 @@ export function accountErasureStore(db: Kysely<Tables>) {
                   and high_id = greatest(${userId}::int8, ${peerId}::int8)
                 order by id limit ${chunk}
               ))
-            returning id, sender_id
-          ), unread as (
+            returning low_id, high_id, id, sender_id
+          ), ${actsOfGone}, unread as (
             select c.user_id, c.peer_id, count(*)::int4 as count
             from message.conversation c join gone g on g.sender_id = c.peer_id and g.id > c.read_id
-            where (c.user_id, c.peer_id) in ((${userId}::int8, ${peerId}::int8), (${peerId}::int8, ${userId}::int8))
+            where ${isShown(sql`g`, sql`c.user_id`)} and (c.user_id, c.peer_id) in ((${userId}::int8, ${peerId}::int8), (${peerId}::int8, ${userId}::int8))
             group by 1, 2
           ), conversations as (
             update message.conversation c set unread = c.unread - u.count
@@ -153,6 +175,23 @@ export function accountErasureStore(db: Kysely<Tables>) {
             where user_id = ${peerId} and peer_id = ${userId}`.execute(transaction);
         }
         return more;
+      });
+    },
+    /**
+     * Removes some of what is left of them in conversations that stay: reactions, and what they had removed for themselves.
+     * Returns whether there may be more. Nobody is told, since it may be a million.
+     */
+    async removeActs(userId: string): Promise<boolean> {
+      return inTransaction(db, async (transaction) => {
+        const { rows: reactions } = await sql<Omit<Tables["reaction"], "user_id" | "at_ms">>`
+          delete from message.reaction where ctid = any (array(
+            select ctid from message.reaction where user_id = ${userId} limit ${chunk}))
+          returning low_id, high_id, message_id, emoji`.execute(transaction);
+        await countLess(transaction, reactions);
+        const { numAffectedRows } = await sql`
+          delete from message.hidden where ctid = any (array(
+            select ctid from message.hidden where user_id = ${userId} limit ${chunk}))`.execute(transaction);
+        return reactions.length === chunk || Number(numAffectedRows) === chunk;
       });
     },
   };

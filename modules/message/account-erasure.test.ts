@@ -28,7 +28,7 @@ const send = (senderId: string, receiverId: string) =>
   sendStore(own.db, ids, own.events, () => {})([
     { senderId, receiverId, content: "hi", key: undefined, friends: true, traceId: "" },
   ]);
-const store = () => accountErasureStore(own.db);
+const store = () => accountErasureStore(own.db, own.jobs);
 const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
 const placesOfEve = async () => [
   ...(await rowsOf("select from message.conversation where 500 in (user_id, peer_id)")),

@@ -37,6 +37,7 @@ export function consumeErasures(
           checkTimeSlice();
         }
       }
+      while (await store.removeActs(userId)) checkTimeSlice();
       await store.removeTraces(userId);
     }),
   });

@@ -5,8 +5,18 @@ import { refusal } from "#contracts/reasons.ts";
 import type { Queryable } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { GroupWriter } from "./group-transaction.ts";
+import type { MessageRow } from "./message-row.ts";
+import {
+  addedRow,
+  adding,
+  addPictures,
+  findSent,
+  lookUpParts,
+  type MessageParts,
+  type NewMessage,
+} from "./new-messages.ts";
 import { nextId } from "./next-id.ts";
-import { type MessageRow, messageColumns, pairKey } from "./pairs.ts";
+import { pairKey } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
 import { appendToGroups, type Head } from "./timeline-store.ts";
 
@@ -16,6 +26,7 @@ interface GroupSendCommand {
   groupId: string;
   content: string;
   key: string | undefined;
+  parts?: MessageParts;
   traceId: string;
 }
 
@@ -25,29 +36,36 @@ export type GroupSend = (commands: GroupSendCommand[]) => Promise<(MessageRow | 
  * Sends to many groups in one transaction, to all members of each, as sendStore does to people. No two may be to the same
  * group.
  */
-export function groupSendStore({ db, ids, events, reached }: GroupWriter): GroupSend {
+export function groupSendStore(
+  { db, ids, events, reached }: GroupWriter,
+  isThere: (blobKey: string) => Promise<boolean> = async () => true,
+): GroupSend {
   async function sendAll(commands: GroupSendCommand[]): Promise<(MessageRow | DomainError)[]> {
     let heads: Head[] = [];
     const outcomes = await events.transaction(db, async (on, emit) => {
       heads = [];
       const groups = await lockGroups(on, commands);
       const places = await placesOf(on, commands);
-      const earlier = await findByKey(on, commands);
-      const added: (GroupSendCommand & { id: string })[] = [];
-      const outcomes = commands.map((command) => {
-        const key = pairKey(command.groupId, command.senderId);
-        const known = command.key === undefined ? undefined : earlier.get(key);
+      const messages = commands.map((one) => ({ ...one, place: ["0", one.groupId] as const }));
+      const earlier = await findSent(on, messages);
+      const quoteOf = await lookUpParts(on, messages, isThere);
+      const added: (GroupSendCommand & NewMessage & { id: string })[] = [];
+      const outcomes = messages.map((message) => {
+        const { groupId, senderId } = message;
+        const known = earlier.get(pairKey(...message.place));
         if (known) return known;
-        const group = groups.get(command.groupId);
+        const group = groups.get(groupId);
         if (!group) return refusal("USER_NOT_FOUND");
-        const place = places.get(key);
+        const place = places.get(pairKey(groupId, senderId));
         if (!place) return refusal("NOT_IN_GROUP");
         if (Number(place.silent_until_ms) > Date.now()) return refusal("MUTED_IN_GROUP");
+        const quote = quoteOf(message);
+        if (quote instanceof DomainError) return quote;
         const id = nextId(ids, group.last_id);
         if (id instanceof DomainError) return id;
-        added.push({ ...command, id });
-        const { senderId, groupId, content } = command;
-        return { id, sender_id: senderId, receiver_id: groupId, content, in_group: true };
+        const one = { ...message, id };
+        added.push(one);
+        return addedRow(one, groupId, quote);
       });
       if (added.length === 0) return outcomes;
       await add(on, added);
@@ -89,36 +107,14 @@ async function placesOf(on: Queryable<Tables>, commands: GroupSendCommand[]) {
   return new Map(rows.map((row) => [pairKey(row.group_id, row.user_id), row]));
 }
 
-/** What was sent before with these keys, by group and sender. */
-async function findByKey(
-  on: Queryable<Tables>,
-  commands: GroupSendCommand[],
-): Promise<Map<string, MessageRow>> {
-  const keyed = commands.filter((command) => command.key !== undefined);
-  if (keyed.length === 0) return new Map();
-  const { rows } = await sql<MessageRow>`
-    select ${messageColumns}
-    from unnest(${keyed.map((command) => command.senderId)}::int8[], ${keyed.map((command) => command.groupId)}::int8[],
-      ${keyed.map((command) => command.key)}::text[]) as w(sender_id, group_id, key)
-    join message.message m on m.low_id = 0 and m.high_id = w.group_id
-      and m.sender_id = w.sender_id and m.idempotency_key = w.key`.execute(on);
-  return new Map(rows.map((row) => [pairKey(row.receiver_id, row.sender_id), row]));
-}
-
 /** Adds the messages. What one has said oneself is not unread. */
-async function add(on: Queryable<Tables>, added: (GroupSendCommand & { id: string })[]): Promise<void> {
+async function add(on: Queryable<Tables>, added: readonly (NewMessage & { id: string })[]): Promise<void> {
   await sql`
-    with sent as materialized (
-      select * from unnest(${added.map((one) => one.senderId)}::int8[], ${added.map((one) => one.groupId)}::int8[],
-        ${added.map((one) => one.id)}::int8[], ${added.map((one) => one.content)}::text[],
-        ${added.map((one) => one.key ?? null)}::text[]) as s(sender_id, group_id, id, content, key)
-    ), messages as (
-      insert into message.message (low_id, high_id, id, sender_id, content, idempotency_key)
-      select 0, group_id, id, sender_id, content, key from sent
-    ), senders as (
+    with ${adding(added)}, senders as (
       update message.member m set seen = m.seen + 1
-      from sent s where m.group_id = s.group_id and m.user_id = s.sender_id
+      from sent s where m.group_id = s.high_id and m.user_id = s.sender_id
     )
     update message.group_chat g set last_id = s.id, total = g.total + 1
-    from sent s where g.id = s.group_id`.execute(on);
+    from sent s where g.id = s.high_id`.execute(on);
+  await addPictures(on, added);
 }

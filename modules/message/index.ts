@@ -3,6 +3,7 @@ import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { timelineSignal, writeHeads } from "#contracts/timelines.ts";
+import type { BlobKey } from "#platform/blob/blob-store.ts";
 import { perCall } from "#platform/db/database.ts";
 import { rebuildJob, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
@@ -11,10 +12,14 @@ import { only } from "#platform/rpc/service.ts";
 import { sealedBy } from "#platform/seal/key-seal.ts";
 import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
+import { actStore } from "./act-store.ts";
+import { drawPicture } from "./draw-picture.ts";
 import { groupLists } from "./group-lists.ts";
 import { groupSendStore } from "./group-send-store.ts";
 import { groupStore, removeGroupKind } from "./group-store.ts";
 import type { GroupWriter } from "./group-transaction.ts";
+import { actHandlers } from "./handlers/acts.ts";
+import { findMessageBlobs } from "./handlers/find-message-blobs.ts";
 import { groupEntranceHandlers } from "./handlers/group-entrance.ts";
 import { groupHandlers } from "./handlers/groups.ts";
 import { markRead } from "./handlers/mark-read.ts";
@@ -22,13 +27,16 @@ import { muteConversation } from "./handlers/mute-conversation.ts";
 import { presenceHandlers } from "./handlers/presence.ts";
 import { readHandlers } from "./handlers/read.ts";
 import { readTimelines } from "./handlers/read-timelines.ts";
-import { send } from "./handlers/send.ts";
+import { searchMessages } from "./handlers/search.ts";
+import { sendHandlers } from "./handlers/send.ts";
 import { migrations } from "./migrations.ts";
 import type { PushConfig } from "./notifications/push.ts";
 import { startNotifications } from "./notifications/start.ts";
+import { discard, pictureUses, removePicture, removePictureKind } from "./picture-store.ts";
 import { presenceStore } from "./presence-store.ts";
 import { counts } from "./recount.ts";
 import { removeGroup } from "./remove-group.ts";
+import { searchStore } from "./search-store.ts";
 import { sendStore } from "./send-store.ts";
 import { messageStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -54,16 +62,25 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
   affinity: {
     send: ({ receiverId }, { callerId }) => conversation(callerId, receiverId),
     markRead: ({ peerId }, { callerId }) => conversation(callerId, peerId),
+    sendPicture: ({ receiverId }, { callerId }) => conversation(callerId, receiverId),
     listMessages: ({ peerId }, { callerId }) => conversation(callerId, peerId),
+    setReaction: ({ peerId }, { callerId }) => conversation(callerId, peerId),
+    recallMessage: ({ peerId }, { callerId }) => conversation(callerId, peerId),
+    hideMessage: ({ peerId }, { callerId }) => conversation(callerId, peerId),
   },
   migrations,
+  blobUses: pictureUses,
+  usesMedia: true,
+  // It waits for a picture.
+  bulkheads: { sendPicture: null },
   recount: counts,
   readModels: { timelines: { group: "message.accounts" } },
-  async start({ config, db, clients, ids, events, signals, jobs, log }) {
+  async start({ config, db, clients, ids, events, signals, jobs, blobs, media, log }) {
     const reached = (heads: Head[]) => {
       if (heads.length > 0) void signals.tell(timelineSignal, writeHeads(heads));
     };
     const store = perCall(db, messageStore);
+    const isThere = async (key: BlobKey) => (await blobs.size(key)) !== undefined;
     const timelines = perCall(db, timelineStore);
     const writerOf = (until: typeof db): GroupWriter => ({ db: until, ids, events, reached });
     const groups = perCall(db, (until) => groupStore(writerOf(until), jobs));
@@ -76,7 +93,8 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
     const workers = jobs.work({
       kinds: {
         [rebuildKind]: rebuildJob(db, timelines.lasting.rebuild),
-        [removeGroupKind]: removeGroup(db),
+        [removeGroupKind]: removeGroup(db, jobs),
+        [removePictureKind]: removePicture(db, blobs),
         ...notifications.jobKinds,
       },
       concurrency: 4,
@@ -84,16 +102,35 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
     const stopExpiry = repeatEvery(expireEveryMs, timelines.lasting.expire, (error) =>
       log.warn({ err: error }, "could not remove old entries of timelines"),
     );
-    const erasures = consumeErasures(events, perCall(db, accountErasureStore), groups, notifications.store);
+    const erasures = consumeErasures(
+      events,
+      perCall(db, (until) => accountErasureStore(until, jobs)),
+      groups,
+      notifications.store,
+    );
     return {
       handlers: {
-        send: send(
-          perCall(db, (until) => sendStore(until, ids, events, reached)),
-          perCall(db, (until) => groupSendStore(writerOf(until))),
-          clients.user,
-          clients.relation,
+        ...sendHandlers(
+          {
+            send: perCall(db, (until) => sendStore(until, ids, events, reached, isThere)),
+            groupSend: perCall(db, (until) => groupSendStore(writerOf(until), isThere)),
+            messages: store,
+          },
+          clients,
+          {
+            draw: (staged, { signal }, person) => drawPicture(blobs, media, staged, { signal, person }),
+            drop: ({ key, small_key }) => discard(db, blobs, [key, small_key]),
+            dropStaged: (staged) => blobs.discard(staged),
+          },
         ),
+        searchMessages: searchMessages(perCall(db, searchStore).reading),
+        findMessageBlobs: findMessageBlobs(store),
         markRead: markRead(store, reached),
+        ...actHandlers(
+          perCall(db, (until) => actStore(until, events, jobs)),
+          clients.relation,
+          reached,
+        ),
         readTimelines: readTimelines(timelines),
         muteConversation: muteConversation(store, reached),
         ...readHandlers(store.reading, lists.reading, notifications.store.reading),

@@ -147,6 +147,77 @@ export const migrations: Migrations = {
   `,
   "0004-what-one-said-in-groups+":
     "create index concurrently if not exists message_in_group on message.message (sender_id, high_id, id) where low_id = 0",
+  "0005-acts+": `
+    -- Its sender has taken it back then; its content is empty.
+    alter table message.message add column recalled_at_ms int8;
+    -- The message of the same conversation that it answers.
+    alter table message.message add column reply_to_id int8;
+    alter table message.message add column forwarded boolean not null default false;
+    -- What it shows as a card.
+    alter table message.message add column video_id int8;
+    alter table message.message add column profile_id int8;
+    create table message.picture (
+      low_id int8 not null,
+      high_id int8 not null,
+      message_id int8 not null,
+      -- Keys of blobs, and the size of the large one. Messages that were sent on have the same.
+      key text not null,
+      small_key text not null,
+      width int4 not null,
+      height int4 not null,
+      primary key (low_id, high_id, message_id)
+    );
+    create index picture_message on message.picture (message_id);
+    create index picture_key on message.picture (key);
+    create index picture_small_key on message.picture (small_key);
+    -- What is searched for: each pair of characters, for each person of the conversation or for its group.
+    create function message.grams(low_id int8, high_id int8, content text) returns int8[]
+    language sql immutable parallel safe as $$
+      select array(
+        select distinct hashtextextended(pair, owner)
+        from (
+          select char || lead(char) over (order by n) as pair
+          from unnest(string_to_array(lower(content), null)) with ordinality as c(char, n)
+        ) p, unnest(array[low_id, high_id]) owner
+        where pair is not null and owner <> 0
+      )
+    $$;
+    -- Where the person has removed the latest message for themselves: shown_id is the latest that they see, 0: none, as
+    -- long as last_id is shown_for.
+    alter table message.conversation add column shown_for int8 not null default 0;
+    alter table message.conversation add column shown_id int8 not null default 0;
+    create table message.reaction (
+      low_id int8 not null,
+      high_id int8 not null,
+      message_id int8 not null,
+      user_id int8 not null,
+      emoji text not null,
+      at_ms int8 not null,
+      primary key (low_id, high_id, message_id, user_id, emoji)
+    );
+    create index reaction_of_person on message.reaction (user_id);
+    create table message.reaction_count (
+      low_id int8 not null,
+      high_id int8 not null,
+      message_id int8 not null,
+      emoji text not null,
+      first_ms int8 not null,
+      count int4 not null,
+      primary key (low_id, high_id, message_id, emoji)
+    ) with (fillfactor = 70);
+    -- Messages that a person has removed for themselves.
+    create table message.hidden (
+      user_id int8 not null,
+      low_id int8 not null,
+      high_id int8 not null,
+      message_id int8 not null,
+      primary key (user_id, low_id, high_id, message_id)
+    );
+    create index hidden_message on message.hidden (low_id, high_id, message_id);
+  `,
+  // Short lists of what is new: who sends waits for their sorting in.
+  "0005-search+":
+    "create index concurrently if not exists message_grams on message.message using gin (message.grams(low_id, high_id, content)) with (gin_pending_list_limit = 256)",
   "0006-notifications+": `
     -- Whom something concerned once, and up to where they have seen it.
     create table message.notified (

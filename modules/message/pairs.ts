@@ -1,5 +1,6 @@
 import { type Selectable, sql } from "kysely";
 import type { Queryable } from "#platform/db/database.ts";
+import { lockGroup } from "./group-transaction.ts";
 import type { Tables } from "./tables.ts";
 
 /** A conversation as one of the two sees it. */
@@ -8,33 +9,18 @@ export interface Pair {
   peerId: string;
 }
 
-export interface MessageRow {
-  id: string;
-  sender_id: string;
-  /** The other person, or the group. */
-  receiver_id: string;
-  content: string;
-  in_group?: boolean;
-  /** NoticeKind; null if somebody has written it. */
-  notice?: number | null;
-  /** Whom the notice concerns. */
-  people?: string[] | null;
-}
-
-/** A message `m` as a MessageRow. */
-export const messageColumns = sql`m.id, m.sender_id,
-  case when m.low_id = 0 then m.high_id else m.low_id + (m.high_id - m.sender_id) end as receiver_id, m.content,
-  m.low_id = 0 as in_group, m.notice, case when m.notice is not null then array(
-    select user_id::text from message.notice_person n where n.group_id = m.high_id and n.message_id = m.id
-  ) end as people`;
-
 export function pairKey(userId: string, peerId: string): string {
   return `${userId} ${peerId}`;
 }
 
+/** The ids of a conversation, as messages have them. */
+export function inOrder(userId: string, peerId: string): [lowId: string, highId: string] {
+  return BigInt(userId) < BigInt(peerId) ? [userId, peerId] : [peerId, userId];
+}
+
 /** The same key for both directions. */
 export function conversationKey(userId: string, peerId: string): string {
-  return BigInt(userId) < BigInt(peerId) ? pairKey(userId, peerId) : pairKey(peerId, userId);
+  return pairKey(...inOrder(userId, peerId));
 }
 
 /** Rows `p(user_id, peer_id)`. */
@@ -44,9 +30,30 @@ export function unnest(pairs: Pair[]) {
 
 /** Locks rows in the order of ids, so that two transactions never deadlock. */
 export async function lock(on: Queryable<Tables>, pairs: Pair[]) {
-  const { rows } = await sql<Selectable<Omit<Tables["conversation"], "unread" | "read_id">>>`
+  const { rows } = await sql<
+    Pick<
+      Selectable<Tables["conversation"]>,
+      "user_id" | "peer_id" | "last_id" | "to_stranger" | "answered" | "muted"
+    >
+  >`
     select c.user_id, c.peer_id, c.last_id, c.to_stranger, c.answered, c.muted
     from ${unnest(pairs)} join message.conversation c on c.user_id = p.user_id and c.peer_id = p.peer_id
     order by c.user_id, c.peer_id for update of c`.execute(on);
   return new Map(rows.map((row) => [pairKey(row.user_id, row.peer_id), row]));
+}
+
+/** The same of places in groups: rows of members, with groups as peers. */
+export async function lockPlaces(on: Queryable<Tables>, pairs: readonly Pair[]): Promise<void> {
+  await sql`
+    select from unnest(${pairs.map((one) => one.peerId)}::int8[], ${pairs.map((one) => one.userId)}::int8[])
+      as w(group_id, user_id)
+    join message.member m on m.group_id = w.group_id and m.user_id = w.user_id
+    order by m.group_id, m.user_id for update of m`.execute(on);
+}
+
+/** What one person has of a conversation, of two or of a group, is locked: what is said meanwhile is counted before or after. */
+export async function lockOwn(on: Queryable<Tables>, pair: Pair): Promise<void> {
+  await lockGroup(on, pair.peerId);
+  await lock(on, [pair]);
+  await lockPlaces(on, [pair]);
 }

@@ -1,6 +1,7 @@
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import type { SeenGroup } from "./group-lists.ts";
-import type { MessageRow } from "./pairs.ts";
+import type { MessageRow, QuoteRow } from "./message-row.ts";
+import type { Picture } from "./picture-store.ts";
 import { type EntryRow, entryKinds } from "./timeline-store.ts";
 
 export function toMessage(row: MessageRow) {
@@ -10,9 +11,24 @@ export function toMessage(row: MessageRow) {
     receiverId: row.receiver_id,
     content: row.content,
     sentAtMs: timeOfId(row.id),
-    inGroup: row.in_group ?? false,
+    inGroup: row.in_group,
     ...(row.notice && { notice: { kind: row.notice, userIds: row.people ?? [] } }),
+    recalled: row.recalled,
+    ...(row.reply_to && { replyTo: toQuote(row.reply_to) }),
+    reactions: row.reactions ?? [],
+    forwarded: row.forwarded,
+    ...(row.picture && { picture: toPicture(row.picture) }),
+    videoId: row.video_id ?? "",
+    profileId: row.profile_id ?? "",
   };
+}
+
+function toQuote({ sender_id, content, ...quote }: QuoteRow) {
+  return { ...quote, senderId: sender_id ?? "", content: content ?? "" };
+}
+
+function toPicture({ key, small_key, width, height }: Picture) {
+  return { key, smallKey: small_key, width, height };
 }
 
 export function toGroup(row: SeenGroup) {
@@ -34,6 +50,13 @@ export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, there, me
   switch (kind) {
     case entryKinds.message:
       return message ? { ...entry, what: { case: "message" as const, value: toMessage(message) } } : entry;
+    case entryKinds.changed:
+      return {
+        ...entry,
+        what: message
+          ? { case: "changed" as const, value: toMessage(message) }
+          : { case: "hidden" as const, value: { peerId, messageId: subjectId } },
+      };
     case entryKinds.read: {
       const mark = { readerId: actorId, peerId, upToId: subjectId };
       return { ...entry, what: { case: "read" as const, value: mark } };

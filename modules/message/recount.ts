@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { KeptCount } from "#platform/db/recount.ts";
+import { isShown, shownLatest } from "./message-row.ts";
 
 /** Messages `m` of the conversation `c`. */
 const messages = sql`message.message m on m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id)`;
@@ -21,7 +22,7 @@ export const counts: readonly KeptCount[] = [
     facts: sql`
       select (p.group_id, p.user_id), count(*) from message.member p
       join message.message m on m.low_id = 0 and m.high_id = p.group_id and m.id > p.read_id
-        and m.sender_id <> p.user_id and m.notice is null
+        and m.sender_id <> p.user_id and m.notice is null and ${isShown(sql`m`, sql`p.user_id`)}
       group by 1`,
   },
   {
@@ -42,7 +43,9 @@ export const counts: readonly KeptCount[] = [
     kept: sql`select (user_id, peer_id), unread from message.conversation`,
     facts: sql`
       select (c.user_id, c.peer_id), count(*) from message.conversation c
-      join ${messages} and m.sender_id = c.peer_id and m.id > c.read_id group by 1`,
+      join ${messages} and m.sender_id = c.peer_id and m.id > c.read_id
+        and ${isShown(sql`m`, sql`c.user_id`)}
+      group by 1`,
   },
   {
     what: "unread of people",
@@ -62,6 +65,18 @@ export const counts: readonly KeptCount[] = [
     what: "latest of conversations",
     kept: sql`select (user_id, peer_id), last_id from message.conversation`,
     facts: sql`select (c.user_id, c.peer_id), max(m.id) from message.conversation c join ${messages} group by 1`,
+  },
+  {
+    what: "latest shown of conversations",
+    kept: sql`select (user_id, peer_id), ${shownLatest} from message.conversation c`,
+    facts: sql`
+      select (c.user_id, c.peer_id), max(m.id) from message.conversation c
+      join ${messages} and ${isShown(sql`m`, sql`c.user_id`)} group by 1`,
+  },
+  {
+    what: "reactions",
+    kept: sql`select (low_id, high_id, message_id, emoji), count from message.reaction_count`,
+    facts: sql`select (low_id, high_id, message_id, emoji), count(*) from message.reaction group by 1`,
   },
   {
     what: "answered conversations",

@@ -6,6 +6,13 @@ export const maxStrangerMessages = 3;
 /** As many of the longest messages as fit into one gRPC answer. */
 export const maxMessages = 500;
 export const maxConversations = 100;
+/** For everybody it can be taken back so long. */
+export const recallMs = 2 * 60_000;
+/** Kinds of emoji under one message: of all, and of one person. */
+export const maxReactions = 20;
+export const maxOwnReactions = 3;
+export const maxReactionsListed = 100;
+export const maxFound = 50;
 /** Who has missed more entries of their timeline than this begins anew with lists. */
 export const maxReplayed = 300;
 /** Positions in one question, so that each gets some entries. */
@@ -14,14 +21,33 @@ export const maxPositions = 100;
 export const maxPairs = 2_000;
 export const maxTyping = 500;
 
-export function checkContent(content: string): string {
+/** `isShown`: the message shows something besides, so that there may be no text. */
+export function checkContent(content: string, isShown = false): string {
   return checkText(content, {
     label: "A message",
     reason: "MESSAGE_INVALID",
-    min: 1,
+    min: isShown ? 0 : 1,
     max: 2000,
     maxLineBreaks: 2000,
   });
+}
+
+/** What emoji consist of: a person with a skin, a flag, a family. */
+const emojiParts =
+  /^[\p{Extended_Pictographic}\p{Regional_Indicator}](?:[\p{Extended_Pictographic}\p{Regional_Indicator}\p{Emoji_Modifier}]|\u{200d}|\u{fe0f}|[\u{e0020}-\u{e007f}]){0,11}$/u;
+const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+
+/** What is searched for. With one character every message would be looked at. */
+export function checkSearch(text: string): string {
+  return checkText(text, { label: "A search", reason: "SEARCH_INVALID", min: 2, max: 64 });
+}
+
+/** One emoji, in the form in which it is shown in colours. */
+export function checkEmoji(emoji: string): string {
+  if (!emojiParts.test(emoji) || [...graphemes.segment(emoji)].length !== 1)
+    throw refusal("REACTION_INVALID");
+  const isText = [...emoji].length === 1 && !/\p{Emoji_Presentation}/u.test(emoji);
+  return isText ? `${emoji}\u{fe0f}` : emoji;
 }
 
 export function checkNotSelf(senderId: string, receiverId: string): void {
@@ -41,11 +67,16 @@ export interface SendContext {
   toStranger: number;
 }
 
+export function blockOf({ blocked, blockedBy }: Pick<SendContext, "blocked" | "blockedBy">) {
+  if (blocked) return refusal("USER_BLOCKED");
+  return blockedBy ? refusal("BLOCKED_BY_USER", "They do not want messages from you.") : undefined;
+}
+
 /** Why the sender may not write now; undefined if they may. */
 export function refusalOf(context: SendContext): DomainError | undefined {
   const { friends, answered, toStranger } = context;
-  if (context.blocked) return refusal("USER_BLOCKED");
-  if (context.blockedBy) return refusal("BLOCKED_BY_USER", "They do not want messages from you.");
+  const block = blockOf(context);
+  if (block) return block;
   if (friends || answered || toStranger < maxStrangerMessages) return undefined;
   return refusal("STRANGER_LIMIT", { max: maxStrangerMessages });
 }

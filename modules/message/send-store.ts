@@ -5,8 +5,18 @@ import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import { type Ids, timeOfId } from "#platform/ids/snowflake.ts";
+import type { MessageRow } from "./message-row.ts";
+import {
+  addedRow,
+  adding,
+  addPictures,
+  findSent,
+  lookUpParts,
+  type MessageParts,
+  type NewMessage,
+} from "./new-messages.ts";
 import { nextId } from "./next-id.ts";
-import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
+import { inOrder, lock, type Pair, pairKey, unnest } from "./pairs.ts";
 import { refusalOf, type SendContext } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 import { append, type Head } from "./timeline-store.ts";
@@ -17,13 +27,14 @@ export interface SendCommand {
   receiverId: string;
   content: string;
   key: string | undefined;
+  parts?: MessageParts;
   friends: boolean;
   blocked?: boolean;
   blockedBy?: boolean;
   traceId: string;
 }
 
-interface Added extends SendCommand {
+interface Added extends SendCommand, Pick<NewMessage, "place"> {
   id: string;
   /** By how much it changes what the receiver has not read; nothing in a muted conversation. */
   unread: number;
@@ -41,25 +52,31 @@ export function sendStore(
   ids: Ids,
   events: EventWriter<Tables>,
   reached: (heads: Head[]) => void,
+  isThere: (blobKey: string) => Promise<boolean> = async () => true,
 ): Send {
   async function sendAll(commands: SendCommand[]): Promise<(MessageRow | DomainError)[]> {
     let heads: Head[] = [];
     const outcomes = await events.transaction(db, async (transaction, emit) => {
       const locked = await lockConversations(transaction, commands);
-      const earlier = await findByKey(transaction, commands);
+      const messages = commands.map((one) => ({ ...one, place: inOrder(one.senderId, one.receiverId) }));
+      const earlier = await findSent(transaction, messages);
+      const quoteOf = await lookUpParts(transaction, messages, isThere);
       const added: Added[] = [];
-      const outcomes = commands.map((command) => {
-        const pair = pairKey(command.senderId, command.receiverId);
-        const known = command.key === undefined ? undefined : earlier.get(pair);
+      const outcomes = messages.map((message) => {
+        const { senderId, receiverId, place } = message;
+        const known = earlier.get(pairKey(...place));
         if (known) return known;
-        const own = locked.get(pair);
-        const refusal = refusalOf(sendContextOf(command, own));
-        if (refusal) return refusal;
+        const own = locked.get(pairKey(senderId, receiverId));
+        const refused = refusalOf(sendContextOf(message, own));
+        if (refused) return refused;
+        const quote = quoteOf(message);
+        if (quote instanceof DomainError) return quote;
         const id = nextId(ids, own!.last_id);
         if (id instanceof DomainError) return id;
-        const unread = locked.get(pairKey(command.receiverId, command.senderId))!.muted ? 0 : 1;
-        added.push({ ...command, id, unread });
-        return { id, sender_id: command.senderId, receiver_id: command.receiverId, content: command.content };
+        const unread = locked.get(pairKey(receiverId, senderId))!.muted ? 0 : 1;
+        const one = { ...message, id, unread };
+        added.push(one);
+        return addedRow(one, receiverId, quote);
       });
       heads = added.length > 0 ? await add(transaction, added) : [];
       for (const { id, senderId, receiverId, traceId } of added)
@@ -97,41 +114,22 @@ function pairsOf(commands: SendCommand[]): Pair[] {
   ]);
 }
 
-/** What was sent before with these keys, by sender and receiver. */
-async function findByKey(on: Queryable<Tables>, commands: SendCommand[]): Promise<Map<string, MessageRow>> {
-  const keyed = commands.filter((command) => command.key !== undefined);
-  if (keyed.length === 0) return new Map();
-  const { rows } = await sql<MessageRow>`
-    select ${messageColumns}
-    from unnest(${keyed.map((command) => command.senderId)}::int8[], ${keyed.map((command) => command.receiverId)}::int8[],
-      ${keyed.map((command) => command.key)}::text[]) as w(sender_id, receiver_id, key)
-    join message.message m
-      on m.low_id = least(w.sender_id, w.receiver_id) and m.high_id = greatest(w.sender_id, w.receiver_id)
-        and m.sender_id = w.sender_id and m.idempotency_key = w.key`.execute(on);
-  return new Map(rows.map((row) => [pairKey(row.sender_id, row.receiver_id), row]));
-}
-
 /**
  * Adds the messages and what follows from them. The conversations are locked, and now both people. Error:
  * AccountsDeleted.
  */
 async function add(on: Queryable<Tables>, added: Added[]): Promise<Head[]> {
+  const toStrangers = added.flatMap(({ id, friends }) => (friends ? [] : [id]));
+  const receiver = sql`s.low_id + (s.high_id - s.sender_id)`;
   await sql`
-    with sent as materialized (
-      select * from unnest(${added.map((one) => one.senderId)}::int8[], ${added.map((one) => one.receiverId)}::int8[],
-        ${added.map((one) => one.id)}::int8[], ${added.map((one) => one.content)}::text[],
-        ${added.map((one) => one.key ?? null)}::text[], ${added.map((one) => one.friends)}::boolean[])
-        as s(sender_id, receiver_id, id, content, key, friends)
-    ), messages as (
-      insert into message.message (low_id, high_id, id, sender_id, content, idempotency_key)
-      select least(sender_id, receiver_id), greatest(sender_id, receiver_id), id, sender_id, content, key from sent
-    ), senders as (
+    with ${adding(added)}, senders as (
       update message.conversation c
-      set last_id = s.id, to_stranger = c.to_stranger + (not s.friends and not c.answered)::int4
-      from sent s where c.user_id = s.sender_id and c.peer_id = s.receiver_id
+      set last_id = s.id, to_stranger = c.to_stranger + (s.id = any(${toStrangers}::int8[]) and not c.answered)::int4
+      from sent s where c.user_id = s.sender_id and c.peer_id = ${receiver}
     )
     update message.conversation c set last_id = s.id, unread = c.unread + 1, answered = true
-    from sent s where c.user_id = s.receiver_id and c.peer_id = s.sender_id`.execute(on);
+    from sent s where c.user_id = ${receiver} and c.peer_id = s.sender_id`.execute(on);
+  await addPictures(on, added);
   return append(
     on,
     added.flatMap(({ id, senderId, receiverId, unread }) => {

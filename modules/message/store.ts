@@ -4,8 +4,9 @@ import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { maxReadersTold } from "./group-rules.ts";
-import { lockGroup } from "./group-transaction.ts";
-import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
+import { isOf, isShown, type MessageRow, messageColumns, sees, shownLatest } from "./message-row.ts";
+import { lock, lockOwn, lockPlaces, type Pair, pairKey, unnest } from "./pairs.ts";
+import { shownBlobs } from "./picture-store.ts";
 import type { Tables } from "./tables.ts";
 import { append, type Head, type NewEntry } from "./timeline-store.ts";
 
@@ -52,56 +53,69 @@ export function messageStore(db: Kysely<Tables>) {
     /** Up to `limit` messages that the person sees, the oldest first. */
     async messages({ userId, peerId }: Pair, range: Range, limit: number): Promise<MessageRow[]> {
       const back = "beforeId" in range;
-      const page = sql`${back ? sql`m.id < ${range.beforeId}::int8` : sql`m.id > ${range.afterId}::int8`}
+      const viewer = sql`${userId}::int8`;
+      const page = sql`${isShown(sql`m`, viewer)} and ${back ? sql`m.id < ${range.beforeId}::int8` : sql`m.id > ${range.afterId}::int8`}
         order by m.id ${back ? sql`desc` : sql`asc`} limit ${limit}`;
       const { rows } = await sql<MessageRow>`
-        (select ${messageColumns} from message.message m
-          where low_id = least(${userId}::int8, ${peerId}::int8) and high_id = greatest(${userId}::int8, ${peerId}::int8)
+        (select ${messageColumns(viewer)} from message.message m
+          where low_id = least(${viewer}, ${peerId}::int8) and high_id = greatest(${viewer}, ${peerId}::int8)
             and ${page})
         union all
-        (select ${messageColumns} from message.member g
+        (select ${messageColumns(viewer)} from message.member g
           join message.message m on m.low_id = 0 and m.high_id = g.group_id and m.id > g.since_id
-          where g.group_id = ${peerId}::int8 and g.user_id = ${userId}::int8 and ${page})`.execute(db);
+          where g.group_id = ${peerId}::int8 and g.user_id = ${viewer} and ${page})`.execute(db);
       return back ? rows.reverse() : rows;
+    },
+    /** What somebody has written in a conversation, if the person sees it. */
+    async message({ userId, peerId }: Pair, messageId: string): Promise<MessageRow | undefined> {
+      const { rows } = await sql<MessageRow>`
+        select ${messageColumns(sql`${userId}::int8`)} from message.message m
+        where ${isOf(userId, peerId)} and m.id = ${messageId} and m.notice is null
+          and ${sees(sql`m`, sql`${userId}::int8`)}`.execute(db);
+      return rows[0];
     },
     /** A person's conversations whose latest message is before this one, latest first. */
     async conversations(userId: string, beforeId: string, limit: number) {
       const { rows } = await sql<
-        MessageRow & { peer_id: string; unread: number; read_id: string; muted: boolean }
+        MessageRow & { peer_id: string; unread: number; read_id: string; muted: boolean; last_id: string }
       >`
-        select c.peer_id, c.unread, c.read_id, c.muted, ${messageColumns}
+        select c.peer_id, c.unread, c.read_id, c.muted, c.last_id, ${messageColumns(sql`c.user_id`)}
         from (
-          (select user_id, peer_id, last_id, unread, read_id, muted, least(user_id, peer_id) as low_id,
-            greatest(user_id, peer_id) as high_id
-          from message.conversation
-          where user_id = ${userId}::int8 and last_id < ${beforeId}::int8 and last_id > 0
+          (select user_id, peer_id, last_id, ${shownLatest} as shown_id, unread, read_id, muted,
+            least(user_id, peer_id) as low_id, greatest(user_id, peer_id) as high_id
+          from message.conversation c
+          where user_id = ${userId}::int8 and last_id < ${beforeId}::int8 and ${shownLatest} > 0
           order by last_id desc limit ${limit})
           union all
-          (select g.user_id, g.group_id, t.last_id, (t.total - g.seen)::int4, g.read_id, g.muted, 0, g.group_id
-          from message.member g join message.group_chat t on t.id = g.group_id
+          (select g.user_id, g.group_id, t.last_id, latest.id, (t.total - g.seen)::int4, g.read_id, g.muted, 0, g.group_id
+          from message.member g
+          join message.group_chat t on t.id = g.group_id
+          cross join lateral (
+            select m.id from message.message m
+            where m.low_id = 0 and m.high_id = g.group_id and m.id > g.since_id and ${isShown(sql`m`, sql`g.user_id`)}
+            order by m.id desc limit 1
+          ) latest
           where g.user_id = ${userId}::int8 and t.last_id < ${beforeId}::int8
           order by t.last_id desc limit ${limit})
         ) c
-        join message.message m on m.low_id = c.low_id and m.high_id = c.high_id and m.id = c.last_id
+        join message.message m on m.low_id = c.low_id and m.high_id = c.high_id and m.id = c.shown_id
         order by c.last_id desc limit ${limit}`.execute(db);
       return rows;
     },
     /** The latest message of each of these pairs. */
     async latest(pairs: Pair[]): Promise<(MessageRow | undefined)[]> {
       const { rows } = await sql<MessageRow & { user_id: string; peer_id: string }>`
-        select c.user_id, c.peer_id, ${messageColumns}
+        select c.user_id, c.peer_id, ${messageColumns(sql`c.user_id`)}
         from ${unnest(pairs)} join message.conversation c on c.user_id = p.user_id and c.peer_id = p.peer_id
-          ${withLatest}`.execute(db);
+        join message.message m on m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id)
+          and m.id = ${shownLatest}`.execute(db);
       const found = new Map(rows.map((row) => [pairKey(row.user_id, row.peer_id), row]));
       return pairs.map(({ userId, peerId }) => found.get(pairKey(userId, peerId)));
     },
     /** Whether what is said in a conversation counts into the person's unread messages. Error: NOT_FOUND. */
     async mute({ userId, peerId }: Pair, muted: boolean): Promise<Head[]> {
       return inTransaction(db, async (on) => {
-        // What is said meanwhile is counted before or after.
-        await lockGroup(on, peerId);
-        await lock(on, [{ userId, peerId }]);
-        await lockPlaces(on, [{ userId, peerId }]);
+        await lockOwn(on, { userId, peerId });
         const { rows } = await sql<{ unread: number; was: boolean }>`
           with pair as (
             update message.conversation c set muted = ${muted} from message.conversation was
@@ -122,6 +136,8 @@ export function messageStore(db: Kysely<Tables>) {
         return append(on, [{ ...entry, userId, peerId, actorId: userId, unread: muted ? -unread : unread }]);
       });
     },
+    shownBlobs: (userId: string, messageId: string, keys: readonly string[]) =>
+      shownBlobs(db, userId, messageId, keys),
     /** How many unread messages each of these people has. */
     async unread(userIds: string[]): Promise<number[]> {
       const rows = await db
@@ -137,9 +153,6 @@ export function messageStore(db: Kysely<Tables>) {
 
 export type MessageStore = ReturnType<typeof messageStore>;
 
-const withLatest = sql`join message.message m
-  on m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id) and m.id = c.last_id`;
-
 /** The rows are locked. A position never goes back, and never beyond the last message. Returns those that moved. */
 async function moveReadPositions(on: Queryable<Tables>, commands: ReadCommand[]) {
   const { rows } = await sql<{ user_id: string; peer_id: string; read_id: string; change: number }>`
@@ -151,7 +164,7 @@ async function moveReadPositions(on: Queryable<Tables>, commands: ReadCommand[])
       cross join lateral (
         select count(*)::int4 as unread from message.message m
         where m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id)
-          and m.id > w.up_to_id and m.sender_id = c.peer_id
+          and m.id > w.up_to_id and m.sender_id = c.peer_id and ${isShown(sql`m`, sql`c.user_id`)}
       ) rest
       where least(w.up_to_id, c.last_id) > c.read_id
     )
@@ -187,6 +200,7 @@ async function moveInGroups(on: Queryable<Tables>, commands: ReadCommand[]): Pro
       cross join lateral (
         select count(*) as unread from message.message x
         where x.low_id = 0 and x.high_id = group_id and x.id > w.up_to_id and x.sender_id <> user_id and x.notice is null
+          and ${isShown(sql`x`, sql`m.user_id`)}
       ) rest
       where least(w.up_to_id, g.last_id) > m.read_id
     )
@@ -221,12 +235,4 @@ async function moveInGroups(on: Queryable<Tables>, commands: ReadCommand[]): Pro
       unread: 0,
     })),
   ];
-}
-
-async function lockPlaces(on: Queryable<Tables>, pairs: readonly Pair[]): Promise<void> {
-  await sql`
-    select from unnest(${pairs.map((one) => one.peerId)}::int8[], ${pairs.map((one) => one.userId)}::int8[])
-      as w(group_id, user_id)
-    join message.member m on m.group_id = w.group_id and m.user_id = w.user_id
-    order by m.group_id, m.user_id for update of m`.execute(on);
 }

@@ -11,6 +11,8 @@ export interface Tables extends JobTables {
     to_stranger: number;
     answered: boolean;
     muted: Generated<boolean>;
+    shown_for: Generated<string>;
+    shown_id: Generated<string>;
   };
   message: {
     low_id: string;
@@ -20,7 +22,38 @@ export interface Tables extends JobTables {
     content: string;
     idempotency_key: string | null;
     notice: number | null;
+    recalled_at_ms: string | null;
+    reply_to_id: string | null;
+    forwarded: Generated<boolean>;
+    video_id: string | null;
+    profile_id: string | null;
   };
+  picture: {
+    low_id: string;
+    high_id: string;
+    message_id: string;
+    key: string;
+    small_key: string;
+    width: number;
+    height: number;
+  };
+  reaction: {
+    low_id: string;
+    high_id: string;
+    message_id: string;
+    user_id: string;
+    emoji: string;
+    at_ms: string;
+  };
+  reaction_count: {
+    low_id: string;
+    high_id: string;
+    message_id: string;
+    emoji: string;
+    first_ms: string;
+    count: number;
+  };
+  hidden: { user_id: string; low_id: string; high_id: string; message_id: string };
   person: {
     user_id: string;
     unread: Generated<string>;

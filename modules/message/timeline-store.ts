@@ -4,12 +4,14 @@ import { readHeads } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { gapsLeft } from "#platform/events/log/gaps-left.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
-import { type MessageRow, messageColumns } from "./pairs.ts";
+import { isShown, type MessageRow, messageColumns } from "./message-row.ts";
 import { maxReplayed } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** Numbers in the table never change. What is void was removed with its account; its place stays, so there is no gap. */
-export const entryKinds = { void: 0, message: 1, read: 2, membership: 4, notification: 5, settings: 6 } as const;
+export const entryKinds = {
+  ...{ void: 0, message: 1, read: 2, changed: 3, membership: 4, notification: 5, settings: 6 },
+} as const;
 
 /** How many entries a person has at least, if they are not too old. */
 const maxKept = 10_000;
@@ -26,12 +28,15 @@ export interface NewEntry {
   /** The conversation, as the person sees it; "0": the settings of all. */
   peerId: string;
   /**
-   * Of a message, or of what happened in a group: its id; 0: an invitation. Of a read mark: the message up to which it was
-   * read. Of a notification: its subject. Of settings: 1 if the conversation is muted, or presence
+   * Of a message, of a change of one, or of what happened in a group: its id; 0: an invitation. Of a read mark: the message
+   * up to which it was read. Of a notification: its subject. Of settings: 1 if the conversation is muted, or presence
    * hidden.
    */
   subjectId: string;
-  /** Of a read mark: who has read; the group itself if that is one of the others in it. Of a notification: its kind. */
+  /**
+   * Who has done it; in a group, for others, the group itself, so that nothing is left of them there. Of a notification: its
+   * kind.
+   */
   actorId: string;
   /** By how much it changes the number of unread messages. */
   unread: number;
@@ -57,7 +62,7 @@ export interface EntryRow {
   actorId: string;
   /** Of a notification: whether it is there now. */
   there: boolean;
-  /** Null once it is removed. `key`: of the person's own message. */
+  /** As it is now for the person; null once it is removed. `key`: of the person's own message. */
   message: (MessageRow & { key: string | null }) | null;
 }
 
@@ -70,8 +75,8 @@ export interface TimelineRows {
 
 /**
  * Appends entries in their order, each with the next number of its person, within the transaction of their fact. It
- * locks the rows of all people, so this is the transaction's last lock. Read marks are not told to deleted accounts. Error:
- * AccountsDeleted.
+ * locks the rows of all people, so this is the transaction's last lock. Deleted accounts are not told of what others do
+ * with messages that are there. Error: AccountsDeleted.
  */
 export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]): Promise<Head[]> {
   const rows = sql`
@@ -80,8 +85,8 @@ export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]
       ${entries.map((one) => one.peerId)}::int8[], ${entries.map((one) => one.subjectId)}::int8[],
       ${entries.map((one) => one.actorId)}::int8[], ${entries.map((one) => one.unread)}::int4[])
       with ordinality as a(user_id, kind, at_ms, peer_id, subject_id, actor_id, unread, n)
-    -- That somebody has read what is being erased concerns nobody else.
-    where a.kind <> ${entryKinds.read} or a.actor_id = a.user_id or not exists (
+    -- What others do with what is being erased concerns its person no more.
+    where a.kind not in (${entryKinds.read}, ${entryKinds.changed}) or a.actor_id = a.user_id or not exists (
       select from message.person p where p.user_id = a.user_id and p.gone)`;
   const { rows: told } = await sql<{ user_id: string; seq: string; gone: boolean }>`
     with ${numbered(rows)} select user_id, seq, gone from heads`.execute(on);
@@ -182,6 +187,10 @@ async function trim(on: Queryable<Tables>, heads: readonly Head[], added: number
     where t.user_id = h.user_id and t.seq <= h.seq - ${maxKept}`.execute(on);
 }
 
+/** The message `m` of an entry `t`, as its person sees it. */
+const seenMessage = sql`${messageColumns(sql`t.user_id`)}, case when m.sender_id = t.user_id then m.idempotency_key end as key
+  from message.message m where m.id = t.subject_id and ${isShown(sql`m`, sql`t.user_id`)}`;
+
 export function timelineStore(db: Kysely<Tables>) {
   return {
     /** Removes what is too old. */
@@ -221,17 +230,11 @@ export function timelineStore(db: Kysely<Tables>) {
               select from message.notification n
               where n.user_id = t.user_id and n.kind = t.actor_id and n.subject_id = t.subject_id and n.people > 0),
             -- A join would be planned with a look at all messages for each person, as long as there are few.
-            'message', case when t.kind in (${entryKinds.message}, ${entryKinds.membership}) then (
-              select json_build_object('id', m.id::text, 'sender_id', m.sender_id::text,
-                'receiver_id', m.receiver_id::text, 'content', m.content, 'in_group', m.in_group, 'notice', m.notice,
-                'people', m.people, 'key', case when m.sender_id = t.user_id then m.idempotency_key end)
-              from (
-                select ${messageColumns}, m.idempotency_key from message.message m
-                where m.low_id = least(t.user_id, t.peer_id) and m.high_id = greatest(t.user_id, t.peer_id)
-                  and m.id = t.subject_id
+            'message', case when t.kind in (${entryKinds.message}, ${entryKinds.changed}, ${entryKinds.membership}) then (
+              select row_to_json(m) from (
+                select ${seenMessage} and m.low_id = least(t.user_id, t.peer_id) and m.high_id = greatest(t.user_id, t.peer_id)
                 union all
-                select ${messageColumns}, m.idempotency_key from message.message m
-                where m.low_id = 0 and m.high_id = t.peer_id and m.id = t.subject_id
+                select ${seenMessage} and m.low_id = 0 and m.high_id = t.peer_id
               ) m
             ) end) order by t.seq) as entries
           from (

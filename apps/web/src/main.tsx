@@ -21,6 +21,7 @@ import { pickLanguage } from "./i18n/language.ts";
 import { loadFirstWords } from "./i18n/load-dictionary.ts";
 import { createMessageCache } from "./messages/message-cache.ts";
 import { createOutbox, messageDraft } from "./messages/outbox.ts";
+import { createPictureOutbox } from "./messages/picture-outbox.ts";
 import { createPictureUploadStore } from "./pictures/picture-upload-store.ts";
 import { applyLive } from "./realtime/apply-live.ts";
 import { createRealtime } from "./realtime/start.ts";
@@ -92,11 +93,11 @@ const messages = createMessageCache(cache);
 const outbox = createOutbox({
   storage: local,
   session,
-  send: ({ peerId, content, key }) =>
+  send: ({ peerId, content, key, replyTo }) =>
     take(
       api.POST("/api/v1/conversations/{userId}/messages", {
         params: { path: { userId: peerId } },
-        body: { content, idempotencyKey: key },
+        body: { content, idempotencyKey: key, ...(replyTo && { replyTo: replyTo.id }) },
       }),
     ),
   onSent: messages.add,
@@ -105,6 +106,10 @@ const outbox = createOutbox({
     // Words that were written meanwhile stay.
     drafts.set(where, [content, drafts.get(where)].filter(Boolean).join("\n"));
   },
+});
+const pictureOutbox = createPictureOutbox({
+  send: async (outgoing) => (await import("./messages/send-picture.ts")).sendPicture(sendRaw, outgoing),
+  onSent: messages.add,
 });
 const realtime = createRealtime({ api, session, cache, outbox, onVideos: applyLive(cache, session) });
 // Before React renders: the first video is what people wait for.
@@ -138,7 +143,10 @@ const first = await words.catch((error) => {
 createRoot(root).render(
   <StrictMode>
     <ServicesProvider
-      value={{ api, sendRaw, session, preferences, uploads, pictureUploads, drafts, realtime, outbox }}
+      value={{
+        ...{ api, sendRaw, session, preferences, uploads, pictureUploads, drafts, realtime },
+        ...{ outbox, pictureOutbox },
+      }}
     >
       <QueryClientProvider client={cache}>
         <I18nProvider first={first}>

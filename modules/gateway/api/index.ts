@@ -21,6 +21,8 @@ import { followRoutes } from "./follows.ts";
 import { groupRoutes } from "./groups.ts";
 import { hotUserRoutes } from "./hot-users.ts";
 import { knownFileRoutes } from "./known-files.ts";
+import { messageActRoutes } from "./message-acts.ts";
+import { messageSearchRoutes } from "./message-search.ts";
 import { messageRoutes } from "./messages.ts";
 import { notificationRoutes } from "./notifications.ts";
 import { presenceRoutes } from "./presence.ts";
@@ -105,6 +107,8 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(notificationRoutes(context));
     await routes.register(pushRoutes(context));
     await routes.register(presenceRoutes(context));
+    await routes.register(messageActRoutes(context));
+    await routes.register(messageSearchRoutes(context));
     await routes.register(endpointsRoute(context));
     await routes.register(entriesRoute(context));
     await routes.register(reactionRoutes(context));

@@ -3,6 +3,7 @@ import Type from "typebox";
 import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
+import { fileOf } from "./file-body.ts";
 import { peopleById } from "./people-by-id.ts";
 import { toApiGroup, toApiMessage } from "./present.ts";
 import { answers, Id, NoContent, PageQuery, pageOf } from "./schemas.ts";
@@ -12,7 +13,12 @@ const Params = Type.Object({
 });
 
 /** Conversations of two people and in groups. */
-export function messageRoutes({ message, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
+export function messageRoutes({
+  message,
+  composer,
+  intake,
+  urlsFor,
+}: GatewayContext): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
       "/conversations",
@@ -36,7 +42,8 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
           if (!peer && !group) return [];
           return [
             {
-              ...{ id: peerId, latest: toApiMessage(latest!), unread, muted, readUpTo: readUpToId || null },
+              ...{ id: peerId, latest: toApiMessage(latest!, urls), unread, muted },
+              readUpTo: readUpToId || null,
               ...(group ? { peer: null, group: toApiGroup(group, people) } : { peer, group: null }),
             },
           ];
@@ -80,12 +87,14 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
           call,
         );
         const edge = after ? messages.at(-1) : messages[0];
-        const ids = messages.flatMap(({ inGroup, senderId, notice }) =>
-          inGroup ? [senderId, ...(notice?.userIds ?? [])] : [],
+        const ids = messages.flatMap(({ inGroup, senderId, notice, replyTo }) =>
+          inGroup ? [senderId, ...(notice?.userIds ?? []), ...(replyTo?.senderId ? [replyTo.senderId] : [])] : [],
         );
-        const people = await peopleById(composer, ids, urlsFor(request), call);
+        const urls = urlsFor(request);
+        const people = await peopleById(composer, ids, urls, call);
         const nextCursor = (more && edge?.id) || null;
-        return { items: messages.map(toApiMessage), nextCursor, people: [...people.values()] };
+        const items = messages.map((one) => toApiMessage(one, urls));
+        return { items, nextCursor, people: [...people.values()] };
       },
     );
     app.post(
@@ -101,8 +110,21 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
           body: Type.Object({
             content: Type.String({
               maxLength: 16_000,
-              description: "1 to 2,000 characters, line breaks among them.",
+              description:
+                "1 to 2,000 characters, line breaks among them. With something that is shown or sent on it may be empty.",
             }),
+            replyTo: Type.Optional(Id),
+            videoId: Type.Optional(Id),
+            profileId: Type.Optional(Id),
+            forward: Type.Optional(
+              Type.Object(
+                { conversationId: Id, messageId: Id },
+                {
+                  description:
+                    "A message that the caller can read, to be sent on as it is; `content` is ignored.",
+                },
+              ),
+            ),
             idempotencyKey: Type.Optional(
               Type.String({
                 maxLength: 64,
@@ -114,12 +136,48 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
         },
       },
       async (request, reply) => {
-        const { content, idempotencyKey = "" } = request.body;
+        const { content, replyTo = "", videoId = "", profileId = "", idempotencyKey = "" } = request.body;
+        const { forward } = request.body;
         const sent = await message.send(
-          { receiverId: request.params.userId, content, idempotencyKey },
+          {
+            ...{ receiverId: request.params.userId, content, replyToId: replyTo, idempotencyKey },
+            ...{ videoId, profileId },
+            ...(forward && { forward: { peerId: forward.conversationId, messageId: forward.messageId } }),
+          },
           callOf(request),
         );
-        return reply.code(201).send(toApiMessage(sent));
+        return reply.code(201).send(toApiMessage(sent, urlsFor(request)));
+      },
+    );
+    app.post(
+      "/conversations/:userId/pictures",
+      {
+        config: { takesFile: true },
+        schema: {
+          summary: "Send a picture: a JPEG, PNG, WebP, GIF, HEIC or AVIF of at most 8 MB",
+          description:
+            "What is kept are JPEGs without anything else that is in the file. Only who may read the message can load them.",
+          tags: ["messages"],
+          consumes: ["image/*", "application/octet-stream"],
+          params: Params,
+          querystring: Type.Object({
+            replyTo: Type.Optional(Id),
+            idempotencyKey: Type.Optional(Type.String({ maxLength: 64 })),
+          }),
+          response: answers({ 201: Type.Ref("Message") }),
+        },
+      },
+      async (request, reply) => {
+        const { replyTo = "", idempotencyKey = "" } = request.query;
+        const staged = await intake.receivePicture(...fileOf(request));
+        const sent = await message.sendPicture(
+          {
+            ...{ receiverId: request.params.userId, replyToId: replyTo, idempotencyKey },
+            stagedPicture: staged.name,
+          },
+          callOf(request),
+        );
+        return reply.code(201).send(toApiMessage(sent, urlsFor(request)));
       },
     );
     app.put(

@@ -1,11 +1,5 @@
 import { type Comment, Reaction, type VideoStats } from "#contracts/gen/interaction_pb.ts";
-import {
-  type Group,
-  GroupRole,
-  type Message,
-  type Notice as MessageNotice,
-  NoticeKind,
-} from "#contracts/gen/message_pb.ts";
+import { type Group, GroupRole, type Message } from "#contracts/gen/message_pb.ts";
 import {
   LadderState,
   type StepState,
@@ -21,6 +15,7 @@ import { nameKey } from "#platform/text/text-rules.ts";
 import type { Person } from "../composition/people.ts";
 import type { VideoView } from "../composition/video-views.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
+import { type PictureUrls, toMessageParts } from "./message-parts.ts";
 
 const states = {
   [VideoState.UNSPECIFIED]: "uploaded",
@@ -53,33 +48,9 @@ const reactions = {
   [Reaction.DISLIKE]: "dislike",
 } as const;
 
-const noticeNames = {
-  [NoticeKind.CREATED]: "created",
-  [NoticeKind.ADDED]: "added",
-  [NoticeKind.JOINED]: "joined",
-  [NoticeKind.LEFT]: "left",
-  [NoticeKind.REMOVED]: "removed",
-  [NoticeKind.RENAMED]: "renamed",
-  [NoticeKind.ANNOUNCED]: "announced",
-  [NoticeKind.OWNER]: "owner",
-  [NoticeKind.ADMIN]: "admin",
-  [NoticeKind.NO_ADMIN]: "noAdmin",
-  [NoticeKind.MUTED]: "muted",
-  [NoticeKind.UNMUTED]: "unmuted",
-  // Of a later server.
-  [NoticeKind.UNSPECIFIED]: "renamed",
-} as const;
-
-export function toNotice({ kind, userIds }: MessageNotice) {
-  return { kind: noticeNames[kind], userIds };
-}
-
-export function toApiMessage({ id, senderId, receiverId, content, sentAtMs, inGroup, notice }: Message) {
-  return {
-    ...{ id, senderId, receiverId, content, sentAt: toTime(sentAtMs) },
-    ...(inGroup && { inGroup }),
-    ...(notice && { notice: toNotice(notice) }),
-  };
+export function toApiMessage(message: Message, urls: PictureUrls) {
+  const { id, senderId, receiverId, content, sentAtMs } = message;
+  return { id, senderId, receiverId, content, sentAt: toTime(sentAtMs), ...toMessageParts(message, urls) };
 }
 
 export const roleNames = {

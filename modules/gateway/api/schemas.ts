@@ -344,7 +344,7 @@ const noticeKinds = [
   ...(["created", "added", "joined", "left", "removed", "renamed", "announced"] as const),
   ...(["owner", "admin", "noAdmin", "muted", "unmuted"] as const),
 ];
-export const Notice = Type.Object(
+const Notice = Type.Object(
   {
     kind: Type.Unsafe<(typeof noticeKinds)[number]>({
       type: "string",
@@ -359,6 +359,51 @@ export const Notice = Type.Object(
       "Its text is the new name or announcement, or how many were added.",
   },
 );
+/** What a message has besides its text; what it has not is absent. The same in lists and in what is told. */
+export const messageParts = {
+  inGroup: Type.Optional(Type.Boolean({ description: "It was said in a group." })),
+  notice: Type.Optional(Notice),
+  recalled: Type.Optional(
+    Type.Boolean({ description: "Its sender has taken it back; nothing of it is left." }),
+  ),
+  forwarded: Type.Optional(Type.Boolean({ description: "Sent on from another conversation." })),
+  picture: Type.Optional(
+    Type.Object(
+      { url: Type.String(), smallUrl: Type.String(), width: Type.Integer(), height: Type.Integer() },
+      {
+        description:
+          "JPEGs, at addresses for the caller alone that expire; the size is that of the large one.",
+      },
+    ),
+  ),
+  videoId: Type.Optional(
+    Type.String({
+      description: "The video that it shows as a card, if `GET /videos/{id}` lets the caller see it.",
+    }),
+  ),
+  profileId: Type.Optional(Type.String({ description: "The person that it shows as a card." })),
+  replyTo: Type.Optional(
+    Type.Object(
+      {
+        id: Id,
+        senderId: Type.Optional(Id),
+        text: Type.String({ description: "Its beginning: 200 characters at most." }),
+        recalled: Type.Optional(Type.Boolean()),
+        shows: Type.Optional(oneOf("picture", "video", "profile")),
+      },
+      { description: "The message that it answers. Without `senderId` that is gone." },
+    ),
+  ),
+  reactions: Type.Optional(
+    Type.Array(
+      Type.Object({
+        emoji: Type.String(),
+        count: Type.Integer(),
+        own: Type.Boolean({ description: "Whether one of them is the caller's." }),
+      }),
+    ),
+  ),
+};
 
 const Message = Type.Object(
   {
@@ -370,8 +415,7 @@ const Message = Type.Object(
       format: "date-time",
       description: "Different for every message of a conversation, and in their order.",
     }),
-    inGroup: Type.Optional(Type.Boolean({ description: "The receiver is a group." })),
-    notice: Type.Optional(Notice),
+    ...messageParts,
   },
   { $id: "Message" },
 );
@@ -422,6 +466,22 @@ const GroupInvitation = Type.Object(
     inviter: Type.Ref("User"),
   },
   { $id: "GroupInvitation" },
+);
+
+const FoundMessage = Type.Object(
+  {
+    conversationId: Type.String({ ...Id, description: "Of the other person or the group." }),
+    peer: Type.Union([Type.Ref("User"), Type.Null()], { description: "Null: it is a group." }),
+    group: Type.Union([Type.Ref("Group"), Type.Null()]),
+    sender: Type.Ref("User"),
+    message: Type.Ref("Message"),
+  },
+  { $id: "FoundMessage" },
+);
+
+const MessageReaction = Type.Object(
+  { user: Type.Ref("User"), emoji: Type.String() },
+  { $id: "MessageReaction" },
 );
 
 const Conversation = Type.Object(
@@ -498,6 +558,8 @@ export const sharedSchemas = [
   GroupMember,
   GroupLink,
   GroupInvitation,
+  MessageReaction,
+  FoundMessage,
   Conversation,
   Notification,
   Problem,

@@ -88,12 +88,13 @@ export function messageEndpoints(app: FastifyInstance, context: GatewayContext):
   });
 }
 
-function toClassicMessage({ id, senderId, receiverId, content, sentAtMs }: Message) {
+function toClassicMessage(message: Message) {
+  const { id, senderId, receiverId, sentAtMs } = message;
   return {
     id: BigInt(id),
     to_user_id: BigInt(receiverId),
     from_user_id: BigInt(senderId),
-    content,
+    content: plainText(message),
     create_time: sentAtMs,
   };
 }
@@ -102,5 +103,11 @@ function toClassicMessage({ id, senderId, receiverId, content, sentAtMs }: Messa
 function toLatest(latest: Message | undefined, friendId: string) {
   if (!latest) return {};
   const type = latest.senderId === friendId ? 0 : 1;
-  return { message: latest.content, msgType: type, msg_type: type };
+  return { message: plainText(latest), msgType: type, msg_type: type };
+}
+
+/** These clients show texts only. */
+function plainText({ content, recalled, picture, videoId, profileId }: Message): string {
+  const shown = picture ? "[Picture]" : videoId ? "[Video]" : profileId ? "[Profile]" : "";
+  return recalled ? "[Message recalled]" : [shown, content].filter(Boolean).join(" ");
 }

@@ -49,6 +49,8 @@ export const limitTable: Row[] = [
       "DELETE /api/v1/videos/:id/bookmark",
       "PUT /api/v1/videos/:id/repost",
       "DELETE /api/v1/videos/:id/repost",
+      "PUT /api/v1/conversations/:userId/messages/:messageId/reactions/:emoji",
+      "DELETE /api/v1/conversations/:userId/messages/:messageId/reactions/:emoji",
       "POST /douyin/favorite/action",
     ],
   },
@@ -56,7 +58,11 @@ export const limitTable: Row[] = [
     name: "messages",
     burst: 100,
     perMinute: 60,
-    routes: ["POST /api/v1/conversations/:userId/messages", "POST /douyin/message/action"],
+    routes: [
+      "POST /api/v1/conversations/:userId/messages",
+      "POST /api/v1/conversations/:userId/pictures",
+      "POST /douyin/message/action",
+    ],
   },
   // Each may bring in a thousand people, or invite them.
   {
@@ -65,6 +71,7 @@ export const limitTable: Row[] = [
     perMinute: 10,
     routes: ["POST /api/v1/groups", "POST /api/v1/groups/:id/members", "PUT /api/v1/groups/:id/link"],
   },
+  { name: "searches of messages", burst: 60, perMinute: 30, routes: ["GET /api/v1/me/messages"] },
   // Connections, and requests that wait for what comes.
   { name: "realtime", burst: 120, perMinute: 120, routes: ["GET /api/v1/realtime/entries"] },
   // What connections watch changes with each video that comes into view; and asking without one.
@@ -159,6 +166,8 @@ export const limitTable: Row[] = [
     perMinute: 120,
     routes: [
       "DELETE /api/v1/videos/:id",
+      "DELETE /api/v1/conversations/:userId/messages/:messageId",
+      "PUT /api/v1/conversations/:userId/messages/:messageId/recalled",
       "DELETE /api/v1/videos/:id/comments/:commentId",
       "DELETE /api/v1/videos/:id/comments/:commentId/reports",
       "PUT /api/v1/videos/:id/hold",

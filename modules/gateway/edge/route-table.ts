@@ -216,6 +216,25 @@ const routeTable: Record<string, RoutePolicy> = {
     ...aPerson,
   }),
   "POST /api/v1/conversations/:userId/messages": row(person, "message", { switch: "messages" }),
+  "POST /api/v1/conversations/:userId/pictures": row(person, "message", {
+    switch: "messages",
+    timeoutMs: 30_000,
+  }),
+  "GET /api/v1/me/messages": row(person, "message user", { switch: "messages", ...sheddable, ...aPerson }),
+  "DELETE /api/v1/conversations/:userId/messages/:messageId": row(person, "message", { switch: "messages" }),
+  "PUT /api/v1/conversations/:userId/messages/:messageId/recalled": row(person, "message", {
+    switch: "messages",
+  }),
+  "PUT /api/v1/conversations/:userId/messages/:messageId/reactions/:emoji": row(person, "message", {
+    switch: "messages",
+  }),
+  "DELETE /api/v1/conversations/:userId/messages/:messageId/reactions/:emoji": row(person, "message", {
+    switch: "messages",
+  }),
+  "GET /api/v1/conversations/:userId/messages/:messageId/reactions": row(person, "message user", {
+    switch: "messages",
+    ...aPerson,
+  }),
   "PUT /api/v1/conversations/:userId/read": row(person, "message", { switch: "messages" }),
   "PUT /api/v1/conversations/:userId/mute": row(person, "message", { switch: "messages" }),
   "DELETE /api/v1/conversations/:userId/mute": row(person, "message", { switch: "messages" }),

@@ -33,6 +33,8 @@ const preflightSeconds = "86400";
 const forOne = "private, no-cache";
 /** Pictures of people, which everybody may see. */
 const alwaysOpen = "picture/";
+/** Pictures of messages, for those who may read the message. */
+const ofMessages = "message/";
 
 /** Blobs by name, and the default pictures. */
 export async function mediaRoutes(
@@ -41,9 +43,10 @@ export async function mediaRoutes(
     blobs,
     video,
     interaction,
+    message,
     signed,
     limits,
-  }: Pick<GatewayContext, "blobs" | "video" | "interaction" | "signed" | "limits">,
+  }: Pick<GatewayContext, "blobs" | "video" | "interaction" | "message" | "signed" | "limits">,
   {
     parts,
     validity,
@@ -71,6 +74,14 @@ export async function mediaRoutes(
     if (key.startsWith(alwaysOpen)) return isElsewhere ? openCaching : forEver;
     const call = callOf(request);
     const pass = signed.passIn(key, request.query);
+    if (key.startsWith(ofMessages)) {
+      if (pass && !pass.expired) {
+        const asked = { messageId: pass.videoId, keys: [key] };
+        const { keys } = await message.findMessageBlobs(asked, { ...call, callerId: pass.viewerId });
+        if (keys.length > 0) return forOne;
+      }
+      throw refusal(pass?.expired ? "MEDIA_URL_EXPIRED" : "NOT_FOUND");
+    }
     if (pass && !pass.expired) {
       const asViewer = { ...call, callerId: pass.viewerId };
       const shown = await video.findShownBlobs({ videoId: pass.videoId, keys: [key] }, asViewer);

@@ -15,6 +15,8 @@ export interface MediaUrls {
   hls(video: Pick<Video, "id" | "visibility" | "state" | "renditions">): string | null;
   /** Of the small pictures for scrubbing; null while there are none. */
   storyboard(video: Pick<Video, "id" | "visibility" | "state" | "hasStoryboard">): string | null;
+  /** The picture of a message, signed for the viewer. */
+  ofMessage(messageId: string, key: BlobKey): string;
   avatar(user: { id: string; avatarKey: string }): string;
   background(user: { id: string; backgroundKey: string }): string;
 }
@@ -44,6 +46,8 @@ export function mediaUrls(
     },
     hls: (video) => (video.renditions.length > 0 ? playlist(video, "master.m3u8") : null),
     storyboard: (video) => (video.hasStoryboard ? playlist(video, "storyboard.vtt") : null),
+    ofMessage: (messageId, key) =>
+      `${origin}/media/${key}${signed.queryFor(key, { videoId: messageId, viewerId })}`,
     avatar: (user) =>
       user.avatarKey ? blob(user.avatarKey) : `${openOrigin}/media/default/avatar/${user.id}.png`,
     background: (user) =>

@@ -6,8 +6,9 @@ const lastsMs = 3_600_000;
 /** They are the same for so long, so that a player and a cache know what they have. */
 const sameForMs = 600_000;
 
-/** Why what is not open is served: this person, or a guest, saw it with this video. */
+/** Why what is not open is served: this person, or a guest, saw it with this video, or with this message. */
 interface MediaPass {
+  /** Ids of messages and of videos never are the same. */
   videoId: string;
   viewerId: string | undefined;
 }

@@ -63,14 +63,14 @@ export interface Connection {
 
 /**
  * Serves a connection. `unidentified` counts a refused token, and refuses who has had too many; `urlsFor` makes URLs, as
- * paths if the client wants those.
+ * paths if the client wants those, for everybody or for one viewer.
  */
 export function serveConnection(
   socket: WebSocket,
   realtime: Realtime,
   newCall: () => Call,
   unidentified: (reason: string) => Promise<void>,
-  urlsFor: (paths: boolean) => MediaUrls,
+  urlsFor: (paths: boolean, viewerId?: string) => MediaUrls,
 ): Connection {
   const startedMs = performance.now();
   let heardMs = startedMs;
@@ -79,6 +79,7 @@ export function serveConnection(
   let underWay = 0;
   let token: string | undefined;
   let identity: Identity | undefined;
+  let ownUrls: MediaUrls | undefined;
   let receiver: Receiver | undefined;
   let subscriptions: Subscriptions | undefined;
   let checking = false;
@@ -141,6 +142,8 @@ export function serveConnection(
     if (ended) return;
     identity = who;
     const { userId } = who;
+    const paths = frame.urls === "paths";
+    ownUrls = urlsFor(paths, userId);
     const joined: Receiver = {
       userId,
       position: { epoch: frame.epoch ?? "", seq: frame.seq ?? "0" },
@@ -149,7 +152,7 @@ export function serveConnection(
     };
     realtime.admit(connection, userId);
     subscriptions = createSubscriptions(realtime.hubs, who, {
-      urls: urlsFor(frame.urls === "paths"),
+      urls: urlsFor(paths),
       hasRoom: () => socket.bufferedAmount < roomBytes,
       ...{ tell, tellText },
     });
@@ -174,7 +177,7 @@ export function serveConnection(
     while (given < entries.length && socket.bufferedAmount < maxUnsentBytes) {
       const frame: string[] = [];
       for (let bytes = 0; given < entries.length && bytes < largeFrameBytes; given++) {
-        const text = JSON.stringify(toApiEntry(entries[given]!, ownId));
+        const text = JSON.stringify(toApiEntry(entries[given]!, ownId, ownUrls!));
         bytes += Buffer.byteLength(text);
         frame.push(text);
       }
@@ -190,14 +193,14 @@ export function serveConnection(
     frame: Extract<ClientFrame, { type: "send" }>,
     { userId, moderator }: Identity,
   ): Promise<void> {
-    const { idempotencyKey, conversationId, text } = frame;
+    const { idempotencyKey, conversationId, text, replyTo = "", videoId = "", profileId = "" } = frame;
     try {
       await realtime.limits.takeFor("messages", userId);
       const sent = await realtime.message.send(
-        { receiverId: conversationId, content: text, idempotencyKey },
+        { receiverId: conversationId, content: text, idempotencyKey, replyToId: replyTo, videoId, profileId },
         { ...newCall(), callerId: userId, moderator },
       );
-      tell({ type: "sent", idempotencyKey, message: toApiMessage(sent, userId) });
+      tell({ type: "sent", idempotencyKey, message: toApiMessage(sent, userId, ownUrls!) });
     } catch (error) {
       const { reason, message, retryAfterMs } = refused(error);
       tell({ type: "refused", idempotencyKey, reason, detail: message, retryAfterMs });

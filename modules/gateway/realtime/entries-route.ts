@@ -17,7 +17,8 @@ export function entriesRoute({
   hub,
   hubs: { presence },
   auth,
-}: Pick<GatewayContext, "hub" | "hubs" | "auth">): FastifyPluginAsyncTypebox {
+  urlsFor,
+}: Pick<GatewayContext, "hub" | "hubs" | "auth" | "urlsFor">): FastifyPluginAsyncTypebox {
   return async (app) => {
     const stopping = new AbortController();
     // Requests that wait are answered when the process ends.
@@ -60,7 +61,8 @@ export function entriesRoute({
         // A session that ended while the request waited hears nothing any more.
         const token = bearerToken(request)!;
         if (!auth.known(token)) await auth.identify(token, callOf(request));
-        return { ...rest, entries: entries.map((entry) => toApiEntry(entry, userId)) };
+        const urls = urlsFor(request);
+        return { ...rest, entries: entries.map((entry) => toApiEntry(entry, userId, urls)) };
       },
     );
   };

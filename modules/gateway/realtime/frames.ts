@@ -1,9 +1,10 @@
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import type { Message, TimelineEntry } from "#contracts/gen/message_pb.ts";
+import { conversationOf, type PictureUrls, toMessageParts } from "../api/message-parts.ts";
 import { notificationId } from "../api/notifications.ts";
-import { toNotice, toTime } from "../api/present.ts";
-import { Id, Notice } from "../api/schemas.ts";
+import { toTime } from "../api/present.ts";
+import { Id, messageParts } from "../api/schemas.ts";
 import { maxSubscribed } from "./max-subscribed.ts";
 
 /** What frames mean: the name by which a WebSocket agrees on it. */
@@ -29,8 +30,7 @@ const ApiMessage = Type.Object({
   senderId: Id,
   text: Type.String(),
   sentAt: Time,
-  inGroup: Type.Optional(Type.Boolean({ description: "The conversation is a group." })),
-  notice: Type.Optional(Notice),
+  ...messageParts,
 });
 /** A kind that a client does not know is one of a later server: it has its place, and nothing to show. */
 export const Entry = Type.Object({
@@ -38,11 +38,13 @@ export const Entry = Type.Object({
   at: Time,
   kind: Type.String({
     description:
-      "message, read, membership (a message with a notice of a group, perhaps about one's own place in it), " +
-      "invitation (to a group), muted (one has changed that for a conversation), notification, settings, or removed: what was " +
-      "there is gone, with an account perhaps.",
+      "message; changed: a message that was there is this now; hidden: the person has removed one for themselves; read; " +
+      "membership (a message with a notice of a group, perhaps about one's own place in it), invitation (to a group), " +
+      "muted (one has changed that for a conversation), notification, settings, or removed: what was there is gone, with " +
+      "an account perhaps.",
   }),
   message: Type.Optional(ApiMessage),
+  hidden: Type.Optional(Type.Object({ conversationId: Id, messageId: Id })),
   invitation: Type.Optional(Type.Object({ conversationId: Id })),
   muted: Type.Optional(Type.Object({ conversationId: Id, muted: Type.Boolean() })),
   idempotencyKey: Type.Optional(
@@ -113,6 +115,9 @@ export const clientFrames = {
     idempotencyKey: Type.String({ minLength: 1, maxLength: 64 }),
     conversationId: Id,
     text: Type.String({ maxLength: 16_000 }),
+    replyTo: Type.Optional(Id),
+    videoId: Type.Optional(Id),
+    profileId: Type.Optional(Id),
   }),
   token: frame("token", { token: Type.String({ maxLength: 4_096 }) }),
   subscribe: frame("subscribe", Subjects),
@@ -168,28 +173,35 @@ export function readFrame(text: string): ClientFrame | undefined {
 }
 
 /** A message as the person `ownId` sees it. */
-export function toApiMessage(message: Message, ownId: string) {
-  const { id, senderId, receiverId, content, sentAtMs, inGroup, notice } = message;
-  const conversationId = inGroup || senderId === ownId ? receiverId : senderId;
-  return {
-    ...{ id, conversationId, senderId, text: content, sentAt: toTime(sentAtMs) },
-    ...(inGroup && { inGroup }),
-    ...(notice && { notice: toNotice(notice) }),
-  };
+export function toApiMessage(message: Message, ownId: string, urls: PictureUrls) {
+  const { id, senderId, content, sentAtMs } = message;
+  const sentAt = toTime(sentAtMs);
+  const conversationId = conversationOf(message, ownId);
+  return { id, conversationId, senderId, text: content, sentAt, ...toMessageParts(message, urls) };
 }
 
-/** An entry of that person's timeline. `removed`: its place stays, what was there went with somebody's account. */
-export function toApiEntry({ seq, atMs, what, idempotencyKey }: TimelineEntry, ownId: string) {
+/** An entry of that person's timeline. `removed`: its place stays, what was there is gone. */
+export function toApiEntry(
+  { seq, atMs, what, idempotencyKey }: TimelineEntry,
+  ownId: string,
+  urls: PictureUrls,
+) {
   const entry = { seq, at: toTime(atMs), ...(idempotencyKey && { idempotencyKey }) };
   switch (what.case) {
     case "message":
-      return { ...entry, kind: "message", message: toApiMessage(what.value, ownId) };
+      return { ...entry, kind: "message", message: toApiMessage(what.value, ownId, urls) };
+    case "changed":
+      return { ...entry, kind: "changed", message: toApiMessage(what.value, ownId, urls) };
+    case "hidden": {
+      const { peerId, messageId } = what.value;
+      return { ...entry, kind: "hidden", hidden: { conversationId: peerId, messageId } };
+    }
     case "read": {
       const { readerId, peerId, upToId } = what.value;
       return { ...entry, kind: "read", read: { conversationId: peerId, readerId, upTo: upToId } };
     }
     case "membership":
-      return { ...entry, kind: "membership", message: toApiMessage(what.value, ownId) };
+      return { ...entry, kind: "membership", message: toApiMessage(what.value, ownId, urls) };
     case "invitedToGroupId":
       return { ...entry, kind: "invitation", invitation: { conversationId: what.value } };
     case "muted": {

@@ -115,7 +115,7 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
         realtime,
         newCall,
         (reason) => limits.takeUnidentified(request, reason),
-        (paths) => services.urlsAt(paths ? "" : originOf(request, publicUrl), undefined),
+        (paths, viewerId) => services.urlsAt(paths ? "" : originOf(request, publicUrl), viewerId),
       ),
     );
   });

@@ -6,8 +6,9 @@ import { idAtTime, isId, maxId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { GroupLists } from "../group-lists.ts";
+import type { MessageRow } from "../message-row.ts";
 import type { NotificationStore } from "../notifications/notification-store.ts";
-import type { MessageRow, Pair } from "../pairs.ts";
+import type { Pair } from "../pairs.ts";
 import { toGroup, toMessage } from "../present.ts";
 import { maxConversations, maxMessages } from "../rules.ts";
 import type { MessageStore, Range } from "../store.ts";
@@ -51,7 +52,7 @@ export function readHandlers(
         muted: row.muted,
         group: groups.get(row.peer_id),
       }));
-      return { conversations, next: after?.id ?? "" };
+      return { conversations, next: after?.last_id ?? "" };
     },
     async getLatest({ peerIds }, call) {
       const userId = requireCaller(call);

@@ -1,36 +1,64 @@
-import type { MessageService } from "#contracts/gen/message_pb.ts";
+import type { MessageService, SendRequest } from "#contracts/gen/message_pb.ts";
 import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
+import type { VideoService } from "#contracts/gen/video_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
-import type { PerCall } from "#platform/db/database.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import type { PerCall, StoreFor } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import { requireCaller } from "#platform/rpc/call.ts";
+import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import { coalesce, coalesceById } from "#platform/rpc/coalesce.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { checkIdempotencyKey } from "#platform/text/idempotency-key.ts";
 import type { GroupSend } from "../group-send-store.ts";
+import type { MessageParts } from "../new-messages.ts";
 import { conversationKey } from "../pairs.ts";
+import type { Picture } from "../picture-store.ts";
 import { toMessage } from "../present.ts";
-import { checkContent, checkNotSelf } from "../rules.ts";
+import { blockOf, checkContent, checkNotSelf } from "../rules.ts";
 import type { Send } from "../send-store.ts";
+import type { MessageStore } from "../store.ts";
 
 /** Messages whose sender and receiver are looked up at a time. */
 const maxBatch = 500;
 /** Each of them may reach a thousand people. */
 const maxToGroups = 8;
 
-export function send(
-  store: PerCall<Send>,
-  groupStore: PerCall<GroupSend>,
-  user: Client<typeof UserService, "getUsers">,
-  relation: Client<typeof RelationService, "getStandings">,
-): Handlers<typeof MessageService>["send"] {
-  const apply = createBatcher((commands: Parameters<Send>[0], batch) => store(batch)(commands), {
+type Service = Pick<Handlers<typeof MessageService>, "send" | "sendPicture">;
+
+interface Stores {
+  send: PerCall<Send>;
+  groupSend: PerCall<GroupSend>;
+  messages: StoreFor<MessageStore>;
+}
+
+interface Clients {
+  user: Client<typeof UserService, "getUsers">;
+  relation: Client<typeof RelationService, "getStandings">;
+  video: Client<typeof VideoService, "getVideos">;
+}
+
+interface Pictures {
+  /** Makes one of a staged file, which is gone afterwards. */
+  draw(staged: string, call: ServedCall, person: string): Promise<Picture>;
+  /** It was not sent. */
+  drop(picture: Picture): Promise<void>;
+  dropStaged(staged: string): Promise<void>;
+}
+
+export function sendHandlers(
+  stores: Stores,
+  { user, relation, video }: Clients,
+  pictures: Pictures,
+): Service {
+  const apply = createBatcher((commands: Parameters<Send>[0], batch) => stores.send(batch)(commands), {
     parallel: 2,
     conflict: (command) => conversationKey(command.senderId, command.receiverId),
   });
+  const applyToGroups = createBatcher(
+    (commands: Parameters<GroupSend>[0], batch) => stores.groupSend(batch)(commands),
+    { conflict: (command) => command.groupId, maxBatch: maxToGroups },
+  );
   const receivers = coalesceById(
     async (ids, call) => (await user.getUsers({ ids }, call)).users,
     ({ id }) => id,
@@ -41,45 +69,90 @@ export function send(
     () => 1,
     { maxBatch },
   );
-  const applyToGroups = createBatcher(
-    (commands: Parameters<GroupSend>[0], batch) => groupStore(batch)(commands),
-    { conflict: (command) => command.groupId, maxBatch: maxToGroups },
-  );
-  return async (request, call) => {
+
+  /** What the message has besides a picture, and the text that it is then. Errors: of what it shows. */
+  async function partsOf(
+    request: SendRequest,
+    call: ServedCall,
+  ): Promise<{ content: string; parts: MessageParts }> {
+    const { replyToId, videoId, profileId, forward, stagedPicture } = request;
+    const shown = [forward, videoId, profileId, stagedPicture].filter(Boolean).length;
+    if (shown > 1) throw refusal("INVALID_ARGUMENT", "A message shows one thing.");
+    if (replyToId && !isId(replyToId)) throw refusal("MESSAGE_NOT_FOUND");
+    const parts: MessageParts = replyToId ? { replyToId } : {};
+    if (forward) {
+      const { peerId, messageId } = forward;
+      const pair = { userId: requireCaller(call), peerId };
+      const found =
+        isId(peerId) && isId(messageId) ? await stores.messages(call).message(pair, messageId) : undefined;
+      if (!found) throw refusal("MESSAGE_NOT_FOUND");
+      if (found.recalled) throw refusal("MESSAGE_RECALLED");
+      if (found.picture) parts.picture = found.picture;
+      if (found.video_id) parts.videoId = found.video_id;
+      if (found.profile_id) parts.profileId = found.profile_id;
+      return { content: found.content, parts: { ...parts, forwarded: true } };
+    }
+    if (videoId) {
+      const { videos } = isId(videoId) ? await video.getVideos({ ids: [videoId] }, call) : { videos: [] };
+      if (videos.length === 0) throw refusal("VIDEO_NOT_FOUND");
+      parts.videoId = videoId;
+    }
+    if (profileId) {
+      const { users } = isId(profileId) ? await user.getUsers({ ids: [profileId] }, call) : { users: [] };
+      if (users.length === 0) throw refusal("USER_NOT_FOUND");
+      parts.profileId = profileId;
+    }
+    return { content: checkContent(request.content, shown > 0), parts };
+  }
+
+  async function send(request: SendRequest, call: ServedCall) {
     const senderId = requireCaller(call);
-    const { receiverId } = request;
-    const content = checkContent(request.content);
+    const { receiverId, stagedPicture } = request;
     const key = checkIdempotencyKey(request.idempotencyKey);
     if (!isId(receiverId)) throw refusal("USER_NOT_FOUND");
     checkNotSelf(senderId, receiverId);
+    const { content, parts } = await partsOf(request, call);
     // Best effort: follows and blocks belong to relation, so a change within these milliseconds does not count for
     // this message. The limit for strangers is counted here and is exact.
     const [people, flags] = await Promise.all([
       receivers([receiverId], call),
       standing({ userId: senderId, otherIds: [receiverId] }, call),
     ]);
-    const { traceId } = call;
-    // No person: then a group, or nothing.
-    if (!people.has(receiverId)) {
-      const said = await applyToGroups({ senderId, groupId: receiverId, content, key, traceId }, call);
-      if (said instanceof DomainError) throw said;
-      return toMessage(said);
-    }
     const are = (what: Relationship) => (flags & what) > 0;
-    const sent = await apply(
-      {
-        senderId,
-        receiverId,
-        content,
-        key,
-        friends: are(Relationship.FOLLOWS) && are(Relationship.FOLLOWED_BY),
-        blocked: are(Relationship.BLOCKS),
-        blockedBy: are(Relationship.BLOCKED_BY),
-        traceId,
-      },
-      call,
-    );
-    if (sent instanceof DomainError) throw sent;
+    const block = { blocked: are(Relationship.BLOCKS), blockedBy: are(Relationship.BLOCKED_BY) };
+    // No person: then a group, or nothing.
+    const isPerson = people.has(receiverId);
+    // Before a picture is drawn for nothing.
+    const refused = stagedPicture && isPerson ? blockOf(block) : undefined;
+    if (refused) throw refused;
+    const picture = stagedPicture ? await pictures.draw(stagedPicture, call, senderId) : undefined;
+    const message = {
+      ...{ senderId, content, key, traceId: call.traceId },
+      parts: picture ? { ...parts, picture } : parts,
+    };
+    const friends = are(Relationship.FOLLOWS) && are(Relationship.FOLLOWED_BY);
+    const sent = await (isPerson
+      ? apply({ ...message, receiverId, friends, ...block }, call)
+      : applyToGroups({ ...message, groupId: receiverId }, call)
+    ).catch((error) => (error instanceof Error ? error : new Error(String(error))));
+    // Refused, or the same message as before.
+    const isUsed = !(sent instanceof Error) && sent.picture?.key === picture?.key;
+    if (picture && !isUsed) await pictures.drop(picture).catch(() => {});
+    if (sent instanceof Error) throw sent;
     return toMessage(sent);
+  }
+
+  return {
+    async send(request, call) {
+      if (request.stagedPicture) throw refusal("INVALID_ARGUMENT", "Pictures are sent by SendPicture.");
+      return send(request, call);
+    },
+    async sendPicture(request, call) {
+      try {
+        return await send(request, call);
+      } finally {
+        await pictures.dropStaged(request.stagedPicture);
+      }
+    },
   };
 }

@@ -1,5 +1,6 @@
 import { createContext, type ReactNode, use, useSyncExternalStore } from "react";
 import type { Outbox } from "../messages/outbox.ts";
+import type { PictureOutbox } from "../messages/picture-outbox.ts";
 import type { PictureUploadStore } from "../pictures/picture-upload-store.ts";
 import type { Realtime } from "../realtime/start.ts";
 import type { Preferences } from "../settings/preferences.ts";
@@ -21,6 +22,7 @@ export interface Services {
   drafts: Drafts;
   realtime: Realtime;
   outbox: Outbox;
+  pictureOutbox: PictureOutbox;
 }
 
 const Context = createContext<Services | null>(null);

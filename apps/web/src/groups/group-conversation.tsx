@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { useState, useSyncExternalStore } from "react";
+import { useState } from "react";
 import { asProblem } from "../api/problem.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import type { Group, Message } from "../api/types.ts";
@@ -9,16 +9,15 @@ import { LinkedText } from "../links/linked-text.tsx";
 import { Bubbles } from "../messages/bubbles.tsx";
 import { MessageComposer } from "../messages/message-composer.tsx";
 import { MutedMark } from "../messages/muted-mark.tsx";
-import { messageDraft } from "../messages/outbox.ts";
-import { useConversation } from "../messages/use-conversation.ts";
-import { useSend } from "../messages/use-send.ts";
+import { ReplyingTo } from "../messages/replying-to.tsx";
+import { useTalk } from "../messages/use-talk.ts";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { FoldedText } from "../ui/folded-text.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { RetryButton } from "../ui/retry-button.tsx";
 import { GroupAvatar } from "./group-avatar.tsx";
-import { groupQuery, membersQuery } from "./group-queries.ts";
+import { groupPath, groupQuery, membersQuery } from "./group-queries.ts";
 import { GroupSheet } from "./group-sheet.tsx";
 import { usePeople } from "./use-names.ts";
 import "./groups.css";
@@ -26,8 +25,16 @@ import "./groups.css";
 /** The server tells no more of larger ones. */
 const MOST_TOLD = 50;
 
+interface Props {
+  groupId: string;
+  /** The message to begin at; absent: the newest. */
+  around?: string | undefined;
+  /** The page contains nothing else. */
+  alone: boolean;
+}
+
 /** What is said in a group. */
-export function GroupConversation({ groupId, alone }: { groupId: string; alone: boolean }) {
+export function GroupConversation({ groupId, around, alone }: Props) {
   const Heading = alone ? "h1" : "h2";
   const { t, format } = useI18n();
   const { api } = useServices();
@@ -61,7 +68,7 @@ export function GroupConversation({ groupId, alone }: { groupId: string; alone: 
       {isOut ? (
         <Notice title={t.groups.notIn} body={t.groups.notInBody} />
       ) : group ? (
-        <Talk group={group} />
+        <Talk key={around} group={group} around={around} />
       ) : error ? (
         <Notice title={t.conversationFailed} body={explain(t, error)}>
           <RetryButton error={error} onRetry={refetch} />
@@ -74,23 +81,15 @@ export function GroupConversation({ groupId, alone }: { groupId: string; alone: 
   );
 }
 
-function Talk({ group }: { group: Group }) {
+function Talk({ group, around }: { group: Group; around: string | undefined }) {
   const { t, format } = useI18n();
-  const { drafts, realtime } = useServices();
-  const offline = useSyncExternalStore(realtime.subscribe, realtime.isOffline);
-  const where = messageDraft(group.id);
-  const [text, setText] = useState(() => drafts.get(where));
-  const write = (next: string) => {
-    setText(next);
-    drafts.set(where, next);
-  };
-  const { messages, people: known, data, error, refetch, ...older } = useConversation(group.id);
-  const people = usePeople(known, messages);
-  const { waiting, send, again, drop, refused } = useSend(group.id, () => setText(drafts.get(where)));
-  if (!data)
+  const talk = useTalk({ conversationId: group.id, path: groupPath(group.id), around });
+  const { messages, error, refused, replyTo } = talk;
+  const people = usePeople(talk.people, messages);
+  if (!talk.isLoaded)
     return error ? (
       <Notice title={t.conversationFailed} body={explain(t, error)}>
-        <RetryButton error={error} onRetry={refetch} />
+        <RetryButton error={error} onRetry={talk.refetch} />
       </Notice>
     ) : (
       <Spinner label={t.loading} />
@@ -105,15 +104,10 @@ function Talk({ group }: { group: Group }) {
         </aside>
       )}
       <Bubbles
+        {...talk.bubbles}
         label={t.groups.conversationIn(group.name)}
         people={people}
         named
-        messages={messages}
-        outbox={waiting}
-        hasOlder={older.hasNextPage && !older.isFetching && !error}
-        onOlder={older.fetchNextPage}
-        onAgain={again}
-        onDrop={drop}
         empty={
           <>
             <GroupAvatar group={group} size={80} />
@@ -121,13 +115,13 @@ function Talk({ group }: { group: Group }) {
           </>
         }
       />
-      <ReadBy group={group} messages={messages} />
+      {!around && <ReadBy group={group} messages={messages} />}
       {refused && refused.reason !== "MUTED_IN_GROUP" && (
         <div className="chat-note chat-refused" role="alert">
           <p>{explain(t, refused)}</p>
         </div>
       )}
-      {offline && (
+      {talk.offline && (
         <p className="chat-note" role="status">
           {t.offlineNote}
         </p>
@@ -135,14 +129,9 @@ function Talk({ group }: { group: Group }) {
       {group.silentUntil ? (
         <p className="chat-note">{t.groups.silenced(format.dateTime(group.silentUntil))}</p>
       ) : (
-        <MessageComposer
-          text={text}
-          onText={write}
-          onSend={(content) => {
-            send(content);
-            write("");
-          }}
-        />
+        <MessageComposer {...talk.composer}>
+          {replyTo && <ReplyingTo message={replyTo} people={people} onCancel={talk.cancelReply} />}
+        </MessageComposer>
       )}
     </>
   );

@@ -17,9 +17,11 @@ export function usePeople(known: readonly User[], messages: readonly Message[]):
     return all;
   }, [known, me]);
   const missing = useMemo(() => {
-    const ids = messages.flatMap(({ senderId, receiverId, notice }) =>
-      (senderId === receiverId ? [] : [senderId]).concat(notice?.userIds ?? []),
-    );
+    const ids = messages.flatMap(({ senderId, receiverId, notice, replyTo }) => [
+      ...(senderId === receiverId ? [] : [senderId]),
+      ...(notice?.userIds ?? []),
+      ...(replyTo?.senderId ? [replyTo.senderId] : []),
+    ]);
     return [...new Set(ids)].filter((id) => !here.has(id));
   }, [messages, here]);
   return useQueries({

@@ -50,6 +50,13 @@ export const reasons = {
   FOLLOWS_SELF: "You cannot follow yourself.",
   FOLLOWS_TOO_MANY: "One can follow {limit} people at most. Unfollow somebody first.",
   MESSAGE_INVALID: "A message has 1 to 2,000 characters.",
+  MESSAGE_NOT_FOUND: "This message is gone.",
+  MESSAGE_RECALLED: "This message was taken back.",
+  RECALL_TOO_LATE:
+    "A message can be taken back within {limit} minutes. You can still delete it for yourself.",
+  SEARCH_INVALID: "Search for 2 to 64 characters.",
+  REACTION_INVALID: "A reaction is one emoji.",
+  REACTIONS_TOO_MANY: "A message has {limit} kinds of reactions at most, {second} of them yours.",
   STRANGER_LIMIT: "You can send {limit} messages until they answer, or until you follow each other.",
   GROUP_NAME_INVALID: "A group's name has 1 to 40 characters, without line breaks.",
   ANNOUNCEMENT_INVALID: "An announcement has at most 500 characters and 20 line breaks.",

@@ -1,4 +1,5 @@
 import { account, settings } from "./en-account.ts";
+import { acts } from "./en-acts.ts";
 import { groups } from "./en-groups.ts";
 import { moderation } from "./en-moderation.ts";
 import { notifications } from "./en-notifications.ts";
@@ -90,6 +91,7 @@ export const en = {
   ...social,
   ...comments,
   ...messages,
+  ...acts,
   groups,
   ...presence,
   ...moderation,

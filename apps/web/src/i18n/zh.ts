@@ -1,6 +1,7 @@
 import type { Dictionary } from "./dictionary.ts";
 import { spanIn } from "./format.ts";
 import { account, settings } from "./zh-account.ts";
+import { acts } from "./zh-acts.ts";
 import { groups } from "./zh-groups.ts";
 import { moderation } from "./zh-moderation.ts";
 import { notifications } from "./zh-notifications.ts";
@@ -83,6 +84,7 @@ export const zh: Dictionary = {
   ...social,
   ...comments,
   ...messages,
+  ...acts,
   groups,
   ...presence,
   ...moderation,

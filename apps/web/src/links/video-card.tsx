@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { videoQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
@@ -6,12 +7,12 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { PicturesIcon, PlayIcon } from "../ui/icons.tsx";
 import "./links.css";
 
-/** A card for a linked video of this server; nothing if it cannot be loaded, since the link is there. */
-export function VideoCard({ id }: { id: string }) {
+/** A card for a video of this server. `otherwise`: what is shown if it cannot be seen; nothing where a link is there. */
+export function VideoCard({ id, otherwise = null }: { id: string; otherwise?: ReactNode }) {
   const { t } = useI18n();
   const { api } = useServices();
-  const { data: video } = useQuery({ ...videoQuery(api, id), refetchInterval: false, retry: false });
-  if (!video) return null;
+  const { data: video, error } = useQuery({ ...videoQuery(api, id), refetchInterval: false, retry: false });
+  if (!video) return error ? otherwise : null;
   return (
     <Link href={`/video/${id}`} className="video-card">
       <span className="video-card-cover">

@@ -7,13 +7,21 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { AlertIcon } from "../ui/icons.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
+import { MessageBubble } from "./message-bubble.tsx";
 import { MessageContent } from "./message-content.tsx";
 import type { Outgoing } from "./outbox.ts";
+import { Quote } from "./quote.tsx";
+import { useMessageActs } from "./use-message-acts.ts";
+import { useNameOf } from "./use-name-of.ts";
+import { WaitingPictures } from "./waiting-pictures.tsx";
 
 /** After a pause of this length the time is shown. */
 const PAUSE_MS = 5 * 60_000;
 
+export const rowId = (messageId: string) => `message-${messageId}`;
+
 interface Props {
+  conversationId: string;
   label: string;
   /** Who has said it. */
   people: ReadonlyMap<string, User>;
@@ -26,14 +34,22 @@ interface Props {
   onOlder: () => unknown;
   onAgain: () => void;
   onDrop: (key: string) => void;
+  onReply: (message: Message) => void;
+  onGoTo: (messageId: string) => void;
+  /** The message that was gone to. */
+  sought: string | undefined;
+  /** Where the newest messages are not shown: how to get there. */
+  newer?: { hasMore: boolean; onMore: () => unknown; onNewest: () => void } | undefined | "";
 }
 
 /** The messages, the newest at the lower edge; older ones load when one scrolls up to them. */
 export function Bubbles(props: Props) {
-  const { label, people, named, empty, messages, outbox, hasOlder, onOlder, onAgain, onDrop } = props;
+  const { conversationId, label, people, named, empty, messages, outbox, hasOlder, onOlder, onAgain, onDrop } =
+    props;
   const { t, format } = useI18n();
   const me = useUser();
-  const nameOf = (id: string) => people.get(id)?.name ?? t.groups.somebody;
+  const acts = useMessageActs(conversationId);
+  const nameOf = useNameOf(people);
   const top = useNearEnd<HTMLLIElement>(hasOlder, onOlder);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys.
@@ -51,9 +67,11 @@ export function Bubbles(props: Props) {
           return (
             <li
               key={message.id}
+              id={rowId(message.id)}
               className="bubble-row"
               data-theirs={theirs}
               data-notice={message.notice && true}
+              data-sought={message.id === props.sought}
             >
               {paused && (
                 <time className="bubble-time" dateTime={message.sentAt}>
@@ -66,12 +84,13 @@ export function Bubbles(props: Props) {
                 </p>
               ) : (
                 <>
-                  {theirs && named && begins && (
+                  {theirs && named && begins && !message.recalled && (
                     <span className="bubble-name" dir="auto" aria-hidden="true">
                       {nameOf(message.senderId)}
                     </span>
                   )}
                   {theirs &&
+                    !message.recalled &&
                     (goesOn || !author ? (
                       <i className="bubble-space" />
                     ) : named ? (
@@ -81,7 +100,15 @@ export function Bubbles(props: Props) {
                     ) : (
                       <Avatar user={author} size={30} />
                     ))}
-                  <MessageContent content={message.content} by={theirs ? nameOf(message.senderId) : t.you} />
+                  <MessageBubble
+                    conversationId={conversationId}
+                    message={message}
+                    own={!theirs}
+                    nameOf={nameOf}
+                    acts={acts}
+                    onReply={props.onReply}
+                    onGoTo={props.onGoTo}
+                  />
                 </>
               )}
             </li>
@@ -89,7 +116,11 @@ export function Bubbles(props: Props) {
         })}
         {outbox.map((outgoing) => (
           <li key={outgoing.key} className="bubble-row" data-failed={outgoing.failed}>
-            <MessageContent content={outgoing.content} />
+            <MessageContent
+              conversationId={conversationId}
+              message={outgoing}
+              quote={outgoing.replyTo && <Quote quote={outgoing.replyTo} nameOf={nameOf} />}
+            />
             {outgoing.failed && (
               <div className="bubble-failed" role="alert">
                 <AlertIcon size={16} />
@@ -104,6 +135,19 @@ export function Bubbles(props: Props) {
             )}
           </li>
         ))}
+        <WaitingPictures peerId={conversationId} />
+        {props.newer && (
+          <li className="bubble-newer">
+            {props.newer.hasMore && (
+              <button type="button" className="button" onClick={props.newer.onMore}>
+                {t.newerMessages}
+              </button>
+            )}
+            <button type="button" className="button button-primary" onClick={props.newer.onNewest}>
+              {t.newestMessages}
+            </button>
+          </li>
+        )}
       </ol>
       {messages.length + outbox.length === 0 && <div className="chat-empty">{empty}</div>}
     </div>

@@ -1,5 +1,4 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState, useSyncExternalStore } from "react";
 import { Link } from "wouter";
 import { asProblem } from "../api/problem.ts";
 import { userQuery } from "../api/queries.ts";
@@ -17,19 +16,20 @@ import { RetryButton } from "../ui/retry-button.tsx";
 import { Bubbles } from "./bubbles.tsx";
 import { MessageComposer } from "./message-composer.tsx";
 import { MuteButton } from "./mute-button.tsx";
-import { messageDraft } from "./outbox.ts";
 import { PresenceLine } from "./presence-line.tsx";
-import { useConversation } from "./use-conversation.ts";
-import { useSend } from "./use-send.ts";
+import { ReplyingTo } from "./replying-to.tsx";
+import { useTalk } from "./use-talk.ts";
 
 interface Props {
   peerId: string;
+  /** The message to begin at; absent: the newest. */
+  around?: string | undefined;
   /** The page contains nothing else. */
   alone: boolean;
 }
 
 /** The conversation with one person. */
-export function Conversation({ peerId, alone }: Props) {
+export function Conversation({ peerId, around, alone }: Props) {
   const Heading = alone ? "h1" : "h2";
   const { t } = useI18n();
   const { api } = useServices();
@@ -59,7 +59,7 @@ export function Conversation({ peerId, alone }: Props) {
       {me?.id === peerId ? (
         <Notice title={t.reasons.WRITES_TO_SELF} />
       ) : peer ? (
-        <Talk peer={peer} />
+        <Talk key={around} peer={peer} around={around} />
       ) : error ? (
         <Notice title={t.conversationFailed} body={explain(t, error)}>
           {asProblem(error).status !== 404 && <RetryButton error={error} onRetry={refetch} />}
@@ -71,46 +71,35 @@ export function Conversation({ peerId, alone }: Props) {
   );
 }
 
-function Talk({ peer }: { peer: User }) {
+function Talk({ peer, around }: { peer: User; around: string | undefined }) {
   const { t } = useI18n();
-  const { drafts, realtime } = useServices();
-  const offline = useSyncExternalStore(realtime.subscribe, realtime.isOffline);
-  const where = messageDraft(peer.id);
-  const [text, setText] = useState(() => drafts.get(where));
-  const write = (next: string) => {
-    setText(next);
-    drafts.set(where, next);
-  };
-  const { messages, data, error, refetch, ...older } = useConversation(peer.id);
-  const { waiting, send, again, drop, refused } = useSend(peer.id, () => setText(drafts.get(where)));
-  if (!data)
+  const { realtime } = useServices();
+  const talk = useTalk({ conversationId: peer.id, path: `/messages/${peer.id}`, around });
+  const { messages, error, refused, replyTo } = talk;
+  if (!talk.isLoaded)
     return error ? (
       <Notice title={t.conversationFailed} body={explain(t, error)}>
-        <RetryButton error={error} onRetry={refetch} />
+        <RetryButton error={error} onRetry={talk.refetch} />
       </Notice>
     ) : (
       <Spinner label={t.loading} />
     );
+  const people = new Map([[peer.id, peer]]);
   const friends = peer.followed && peer.followsYou;
   const answered = messages.some((message) => message.senderId === peer.id);
-  const stranger = !friends && !answered && !older.hasNextPage;
+  const stranger = !friends && !answered && !talk.hasOlder;
   return (
     <>
       <Bubbles
+        {...talk.bubbles}
         label={t.conversationWith(peer.name)}
-        people={new Map([[peer.id, peer]])}
+        people={people}
         empty={
           <>
             <Avatar user={peer} size={80} />
             <p>{t.sayHello(peer.name)}</p>
           </>
         }
-        messages={messages}
-        outbox={waiting}
-        hasOlder={older.hasNextPage && !older.isFetching && !error}
-        onOlder={older.fetchNextPage}
-        onAgain={again}
-        onDrop={drop}
       />
       {peer.blocked ? (
         <Blocked peer={peer} />
@@ -122,23 +111,21 @@ function Talk({ peer }: { peer: User }) {
       ) : (
         stranger && <p className="chat-note">{t.strangerHint(peer.name)}</p>
       )}
-      {offline && (
+      {talk.offline && (
         <p className="chat-note" role="status">
           {t.offlineNote}
         </p>
       )}
       {!peer.blocked && (
         <MessageComposer
-          text={text}
+          {...talk.composer}
           onText={(next) => {
-            write(next);
+            talk.composer.onText(next);
             if (next.trim()) realtime.writes(peer.id);
           }}
-          onSend={(content) => {
-            send(content);
-            write("");
-          }}
-        />
+        >
+          {replyTo && <ReplyingTo message={replyTo} people={people} onCancel={talk.cancelReply} />}
+        </MessageComposer>
       )}
     </>
   );

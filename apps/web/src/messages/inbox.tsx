@@ -1,4 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { Link } from "wouter";
 import { peopleQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
@@ -10,20 +11,48 @@ import { Invitations } from "../groups/invitations.tsx";
 import { NewGroupButton } from "../groups/new-group.tsx";
 import { noticeText } from "../groups/notice-text.ts";
 import { useNames } from "../groups/use-names.ts";
-import type { Dictionary } from "../i18n/dictionary.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useWriting } from "../realtime/use-live.ts";
 import { Failure } from "../ui/failure.tsx";
+import { SearchIcon } from "../ui/icons.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import { Face } from "./face.tsx";
-import { isVideoLink } from "./message-content.tsx";
+import { FoundMessages } from "./found-messages.tsx";
 import { conversationsQuery } from "./message-queries.ts";
 import { MutedMark } from "./muted-mark.tsx";
 import { UnreadMark } from "./unread-mark.tsx";
+import { useSummary } from "./use-summary.ts";
+
+/** A search in one's messages, and one's conversations. */
+export function Inbox({ me, openId }: { me: User; openId: string | undefined }) {
+  const { t } = useI18n();
+  const [text, setText] = useState("");
+  return (
+    <section className="inbox" aria-label={t.messages}>
+      <header className="inbox-head">
+        <h1>{t.messages}</h1>
+        <NewGroupButton me={me} />
+      </header>
+      <label className="inbox-search">
+        <SearchIcon size={18} />
+        <input
+          type="search"
+          value={text}
+          dir="auto"
+          maxLength={64}
+          placeholder={t.searchMessages}
+          aria-label={t.searchMessages}
+          onChange={(event) => setText(event.target.value)}
+        />
+      </label>
+      {text.trim() ? <FoundMessages text={text} /> : <Conversations me={me} openId={openId} />}
+    </section>
+  );
+}
 
 /** Friends without a conversation, then all conversations, the one with the latest message first. */
-export function Inbox({ me, openId }: { me: User; openId: string | undefined }) {
+function Conversations({ me, openId }: { me: User; openId: string | undefined }) {
   const { t } = useI18n();
   const { api } = useServices();
   const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = useInfiniteQuery(
@@ -33,11 +62,7 @@ export function Inbox({ me, openId }: { me: User; openId: string | undefined }) 
   useAgain(data ? error : null, fetchNextPage);
   const conversations = once(data?.pages.flatMap((page) => page.items) ?? []);
   return (
-    <section className="inbox" aria-label={t.messages}>
-      <header className="inbox-head">
-        <h1>{t.messages}</h1>
-        <NewGroupButton me={me} />
-      </header>
+    <>
       <Invitations />
       <Friends me={me} conversations={conversations} />
       {data && conversations.length === 0 && (
@@ -56,7 +81,7 @@ export function Inbox({ me, openId }: { me: User; openId: string | undefined }) 
         {isFetching && !data && <Spinner label={t.loading} />}
         {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
       </div>
-    </section>
+    </>
   );
 }
 
@@ -64,6 +89,7 @@ function Row({ conversation, open, me }: { conversation: Conversation; open: boo
   const { t, format } = useI18n();
   const { id, peer, group, latest, unread, muted } = conversation;
   const writing = useWriting(id);
+  const said = useSaid(me);
   return (
     <li>
       <Link
@@ -79,7 +105,7 @@ function Row({ conversation, open, me }: { conversation: Conversation; open: boo
             <span className="writing">{t.writing}</span>
           ) : (
             <span dir="auto">
-              {group ? <LatestInGroup latest={latest} group={group} me={me} /> : said(t, latest, me)}
+              {group ? <LatestInGroup latest={latest} group={group} me={me} /> : said(latest)}
             </span>
           )}
         </span>
@@ -96,17 +122,22 @@ function Row({ conversation, open, me }: { conversation: Conversation; open: boo
 }
 
 /** The latest message in one line. */
-function said(t: Dictionary, { content, senderId }: Message, me: User): string {
-  const text = isVideoLink(content) ? t.sentVideo : content;
-  return senderId === me.id ? t.youSaid(text) : text;
+function useSaid(me: User): (message: Message) => string {
+  const { t } = useI18n();
+  const summary = useSummary();
+  return (message) => {
+    const own = message.senderId === me.id && !message.recalled;
+    return own ? t.youSaid(summary(message)) : summary(message);
+  };
 }
 
 function LatestInGroup({ latest, group, me }: { latest: Message; group: Group; me: User }) {
   const { t } = useI18n();
+  const said = useSaid(me);
   const nameOf = useNames(group.faces, [latest]);
   if (latest.notice) return noticeText(t, latest, nameOf);
-  const line = said(t, latest, me);
-  return latest.senderId === me.id ? line : t.groups.said(nameOf(latest.senderId), line);
+  const line = said(latest);
+  return latest.senderId === me.id || latest.recalled ? line : t.groups.said(nameOf(latest.senderId), line);
 }
 
 /** Friends without a conversation. */

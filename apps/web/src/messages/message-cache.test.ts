@@ -95,3 +95,33 @@ it("marks a conversation as read, and has the unread ones counted again", () => 
   expect(rows()).toEqual([["2 95 0", "1 90 0"], ["3 70 1"]]);
   expect(cache.getQueryState(["unread"])?.isInvalidated).toBe(true);
 });
+
+it("changes a message wherever it is shown: in its list, as the latest, and where another one quotes it", () => {
+  const { cache, messages } = filled();
+  const answer = { ...message("6"), replyTo: { id: "1", senderId: "me", text: "1" } };
+  messages.add("1", answer);
+  cache.setQueryData(["messages", "1", "2"], { pages: [{ items: [message("1")] }], pageParams: [{}] });
+  const recalled = { id: "1", senderId: "me", content: "", recalled: true } as Message;
+  for (let i = 0; i < 2; i++) messages.change("1", recalled);
+  const items = (key: string[]) =>
+    cache.getQueryData<{ pages: { items: Message[] }[] }>(key)!.pages.flatMap((page) => page.items);
+  expect(items(["messages", "1"]).find(({ id }) => id === "1")).toEqual(recalled);
+  expect(items(["messages", "1", "2"])).toEqual([recalled]);
+  expect(items(["messages", "1"]).find(({ id }) => id === "6")!.replyTo).toEqual({
+    ...{ id: "1", senderId: "me", text: "", recalled: true },
+  });
+  messages.change("2", { ...message("95"), content: "now" });
+  const [first] = cache.getQueryData<{ pages: { items: { latest: Message }[] }[] }>(["conversations"])!.pages;
+  expect(first!.items.map(({ latest }) => latest.content)).toEqual(["now", "90"]);
+});
+
+it("takes a message away that the viewer has removed, and has the lists counted again", () => {
+  const { cache, messages } = filled();
+  cache.setQueryData(["unread"], { messages: 4 });
+  messages.add("1", { ...message("6"), replyTo: { id: "2", senderId: "me", text: "2" } });
+  messages.hide("1", "2");
+  const { pages } = cache.getQueryData<{ pages: { items: Message[] }[] }>(["messages", "1"])!;
+  expect(pages.map(({ items }) => items.map(({ id }) => id))).toEqual([["3", "4", "6"], ["1"]]);
+  expect(pages[0]!.items[2]!.replyTo).toEqual({ id: "2", text: "" });
+  for (const key of ["conversations", "unread"]) expect(cache.getQueryState([key])?.isInvalidated).toBe(true);
+});

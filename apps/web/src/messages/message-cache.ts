@@ -4,6 +4,25 @@ import type { ConversationPage, Message, MessagePage } from "../api/types.ts";
 type Messages = InfiniteData<MessagePage>;
 type Conversations = InfiniteData<ConversationPage>;
 
+type Quote = NonNullable<Message["replyTo"]>;
+const QUOTED_CHARACTERS = 200;
+
+/** A message, where another one answers it. */
+export function quoteOf({ id, senderId, content, recalled, ...message }: Message): Quote {
+  const text = [...content].slice(0, QUOTED_CHARACTERS).join("");
+  const shows = whatShows(message);
+  return { id, senderId, text, ...(recalled && { recalled }), ...(shows && { shows }) };
+}
+export function whatShows({
+  picture,
+  videoId,
+  profileId,
+}: Pick<Message, "picture" | "videoId" | "profileId">) {
+  return picture ? "picture" : videoId ? "video" : profileId ? "profile" : undefined;
+}
+const quoting = (message: Message, id: string, quote: Quote): Message =>
+  message.replyTo?.id === id ? { ...message, replyTo: quote } : message;
+
 const isLater = (id: string, than: string) => BigInt(id) > BigInt(than);
 
 /** Writes news of conversations into every list that shows them. */
@@ -23,6 +42,36 @@ export function createMessageCache(cache: QueryClient) {
       const items = [...newest.items, message].sort((one, other) => (isLater(one.id, other.id) ? 1 : -1));
       return { ...known, pages: [{ ...newest, items }, ...older] };
     });
+  }
+  /** Changes the messages of a conversation that are known; one that becomes undefined is gone. */
+  function mapMessages(peerId: string, change: (message: Message) => Message | undefined) {
+    // Also those around a message that was searched for.
+    cache.setQueriesData<Messages>(
+      { queryKey: ["messages", peerId] },
+      (known) =>
+        known && {
+          ...known,
+          pages: known.pages.map((page) => ({
+            ...page,
+            items: page.items.flatMap((message) => change(message) ?? []),
+          })),
+        },
+    );
+  }
+  function replaceLatest(peerId: string, message: Message) {
+    cache.setQueryData<Conversations>(
+      ["conversations"],
+      (known) =>
+        known && {
+          ...known,
+          pages: known.pages.map((page) => ({
+            ...page,
+            items: page.items.map((one) =>
+              one.id === peerId && one.latest.id === message.id ? { ...one, latest: message } : one,
+            ),
+          })),
+        },
+    );
   }
   /** Moves the conversation up; one that is not known is fetched with the others. `counted`: in the number of unread ones. */
   function addToConversations(peerId: string, message: Message, own: boolean, counted: boolean) {
@@ -89,6 +138,30 @@ export function createMessageCache(cache: QueryClient) {
             },
         ),
       );
+    },
+    /** A message that was there is this now, and so is what quotes it. */
+    change(peerId: string, message: Message) {
+      change(["messages", peerId], () =>
+        mapMessages(peerId, (one) =>
+          one.id === message.id ? message : quoting(one, message.id, quoteOf(message)),
+        ),
+      );
+      change(["conversations"], () => replaceLatest(peerId, message));
+    },
+    /** Changes a message at once, before it is told what it is now. */
+    touch(peerId: string, messageId: string, by: (message: Message) => Message) {
+      mapMessages(peerId, (one) => (one.id === messageId ? by(one) : one));
+    },
+    /** The viewer has removed a message for themselves. */
+    hide(peerId: string, messageId: string) {
+      change(["messages", peerId], () =>
+        mapMessages(peerId, (one) =>
+          one.id === messageId ? undefined : quoting(one, messageId, { id: messageId, text: "" }),
+        ),
+      );
+      // Another one is the latest now perhaps, and fewer are unread.
+      void cache.invalidateQueries({ queryKey: ["conversations"] });
+      void cache.invalidateQueries({ queryKey: ["unread"] });
     },
     /** The viewer has read everything up to a message. */
     read(peerId: string, upTo: string) {

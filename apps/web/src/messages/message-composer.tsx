@@ -1,7 +1,8 @@
-import type { FormEvent } from "react";
+import type { FormEvent, ReactNode, Ref } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import { GrowingText } from "../ui/growing-text.tsx";
 import { SendIcon } from "../ui/icons.tsx";
+import { PictureButton } from "./picture-button.tsx";
 import "../ui/composer.css";
 
 const MAX_CHARACTERS = 2000;
@@ -10,10 +11,14 @@ interface Props {
   text: string;
   onText: (text: string) => void;
   onSend: (text: string) => void;
+  onPictures: (files: File[]) => void;
+  fieldRef?: Ref<HTMLTextAreaElement>;
+  /** What is written is about, above the field. */
+  children?: ReactNode;
 }
 
 /** The field for a message. */
-export function MessageComposer({ text, onText, onSend }: Props) {
+export function MessageComposer({ text, onText, onSend, onPictures, fieldRef, children }: Props) {
   const { t } = useI18n();
   function onSubmit(event: FormEvent) {
     event.preventDefault();
@@ -22,8 +27,11 @@ export function MessageComposer({ text, onText, onSend }: Props) {
   const used = [...text].length;
   return (
     <form className="composer" onSubmit={onSubmit}>
+      {children}
       <div className="composer-row">
+        <PictureButton onPick={onPictures} />
         <GrowingText
+          {...(fieldRef && { fieldRef })}
           value={text}
           maxCharacters={MAX_CHARACTERS}
           placeholder={t.writeMessage}

@@ -1,21 +1,53 @@
+import type { ReactNode } from "react";
+import type { Message } from "../api/types.ts";
+import { useI18n } from "../i18n/i18n.tsx";
 import { LinkedText } from "../links/linked-text.tsx";
 import { linkify, videoIdOf } from "../links/linkify.ts";
 import { VideoCard } from "../links/video-card.tsx";
+import { ForwardIcon } from "../ui/icons.tsx";
+import { MessagePicture } from "./message-picture.tsx";
+import { ProfileCard } from "./profile-card.tsx";
 
-/** The text of a message, and a card for the first linked video of this server. */
-export function MessageContent({ content, by }: { content: string; by?: string }) {
-  const videoId = videoIn(content);
+interface Props {
+  conversationId: string;
+  message: Pick<Message, "content" | "forwarded" | "picture" | "videoId" | "profileId">;
+  /** Of whom it is; absent while it is on its way. */
+  by?: string;
+  quote?: ReactNode;
+}
+
+/** What a message says and shows, below what it answers; with a card for a linked video of this server. */
+export function MessageContent({ conversationId, message, by, quote }: Props) {
+  const { t } = useI18n();
+  const { content, forwarded, picture, videoId, profileId } = message;
+  const linkedId = videoIn(content);
   return (
     <div className="bubble-stack">
-      <p className={by ? "bubble" : "bubble bubble-waiting"} dir="auto">
-        {by && (
-          <span className="unseen">
-            <bdi>{by}</bdi>:{" "}
-          </span>
-        )}
-        <LinkedText text={content} />
-      </p>
-      {videoId && <VideoCard id={videoId} />}
+      {forwarded && (
+        <span className="bubble-forwarded">
+          <ForwardIcon size={14} />
+          {t.forwarded}
+        </span>
+      )}
+      {(content || quote) && (
+        <div className={by ? "bubble" : "bubble bubble-waiting"}>
+          {by && (
+            <span className="unseen">
+              <bdi>{by}</bdi>:{" "}
+            </span>
+          )}
+          {quote}
+          {content && (
+            <p dir="auto">
+              <LinkedText text={content} />
+            </p>
+          )}
+        </div>
+      )}
+      {picture && <MessagePicture picture={picture} by={by ?? ""} conversationId={conversationId} />}
+      {videoId && <VideoCard id={videoId} otherwise={<p className="card-gone">{t.videoGone}</p>} />}
+      {profileId && <ProfileCard id={profileId} />}
+      {linkedId && linkedId !== videoId && <VideoCard id={linkedId} />}
     </div>
   );
 }

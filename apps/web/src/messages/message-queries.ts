@@ -36,13 +36,11 @@ export const conversationsQuery = (api: Api) =>
     staleTime: 0,
   });
 
+/** The place of a page. */
+type Edge = { before?: string | undefined; after?: string | undefined };
+
 /** The messages after one message, oldest first; without one, the latest messages. */
-const fetchMessages = (
-  api: Api,
-  userId: string,
-  edge: { before?: string | undefined; after?: string | undefined },
-  signal?: AbortSignal,
-) =>
+const fetchMessages = (api: Api, userId: string, edge: Edge, signal?: AbortSignal) =>
   take(
     api.GET("/api/v1/conversations/{userId}/messages", {
       params: {
@@ -57,12 +55,42 @@ const fetchMessages = (
     }),
   );
 
-/** From the newest page backwards; within a page the oldest message comes first. */
-export const messagesQuery = (api: Api, userId: string) =>
-  infiniteQueryOptions({
-    queryKey: ["messages", userId],
-    queryFn: ({ pageParam, signal }) => fetchMessages(api, userId, { before: pageParam }, signal),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page: MessagePage) => page.nextCursor ?? undefined,
+/**
+ * From the newest page backwards, or from the one that ends with the message `around`, in both directions; within a page
+ * the oldest message comes first.
+ */
+export function messagesQuery(api: Api, userId: string, around?: string) {
+  const first: Edge = around ? { before: String(BigInt(around) + 1n) } : {};
+  return infiniteQueryOptions({
+    queryKey: around ? ["messages", userId, around] : ["messages", userId],
+    queryFn: ({ pageParam, signal }) => fetchMessages(api, userId, pageParam, signal),
+    initialPageParam: first,
+    getNextPageParam: (page: MessagePage): Edge | undefined =>
+      page.nextCursor ? { before: page.nextCursor } : undefined,
+    getPreviousPageParam: (page: MessagePage, _, { after }: Edge): Edge | undefined => {
+      if (!around) return undefined;
+      if (after) return page.nextCursor ? { after: page.nextCursor } : undefined;
+      return { after: page.items.at(-1)?.id ?? around };
+    },
     staleTime: 0,
+  });
+}
+
+const FOUND_PAGE = 20;
+
+/** The viewer's messages with a text in them, newest first. */
+export const foundQuery = (api: Api, q: string) =>
+  infiniteQueryOptions({
+    queryKey: ["found messages", q],
+    queryFn: ({ pageParam, signal }) =>
+      take(
+        api.GET("/api/v1/me/messages", {
+          params: { query: { q, limit: FOUND_PAGE, ...(pageParam && { cursor: pageParam }) } },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    staleTime: 0,
+    gcTime: 60_000,
   });

@@ -1,3 +1,4 @@
+import { useSearch } from "wouter";
 import { useUser } from "../api/services.tsx";
 import { GroupConversation } from "../groups/group-conversation.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
@@ -16,14 +17,15 @@ export default function MessagesPage({ peerId, groupId }: { peerId?: string; gro
   const wide = useMedia("(min-width: 900px)");
   const openId = groupId ?? peerId;
   usePageTitle(t.messages);
+  const around = /^[1-9]\d{0,18}$/.exec(new URLSearchParams(useSearch()).get("message") ?? "")?.[0];
   if (!me) return null;
   return (
     <div className="messages">
       {(wide || !openId) && <Inbox me={me} openId={openId} />}
       {groupId ? (
-        <GroupConversation key={groupId} groupId={groupId} alone={!wide} />
+        <GroupConversation key={groupId} groupId={groupId} around={around} alone={!wide} />
       ) : peerId ? (
-        <Conversation key={peerId} peerId={peerId} alone={!wide} />
+        <Conversation key={peerId} peerId={peerId} around={around} alone={!wide} />
       ) : (
         wide && (
           <div className="chat">

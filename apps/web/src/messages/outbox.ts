@@ -11,6 +11,8 @@ export interface Outgoing {
   key: string;
   peerId: string;
   content: string;
+  /** The message that it answers. */
+  replyTo?: Message["replyTo"];
   writtenAtMs: number;
   /** It is sent again by itself, or when the person says so. */
   failed: boolean;
@@ -30,7 +32,7 @@ export interface Outbox {
   /** The latest refusal, until something is sent to that person. */
   refused(peerId: string): Refused | undefined;
   subscribe(listener: () => void): () => void;
-  add(peerId: string, content: string): void;
+  add(peerId: string, content: string, more?: Pick<Outgoing, "replyTo">): void;
   /** Sends what failed now. */
   again(peerId: string): void;
   drop(key: string): void;
@@ -158,8 +160,8 @@ export function createOutbox({ storage, session, send, onSent, giveBack }: Optio
     waiting: (peerId) => byPeer.get(peerId) ?? none,
     refused: (peerId) => refusals.get(peerId),
     subscribe: changes.add,
-    add(peerId, content) {
-      const outgoing = { key: newKey(), peerId, content, writtenAtMs: Date.now(), failed: false };
+    add(peerId, content, more = {}) {
+      const outgoing = { ...more, key: newKey(), peerId, content, writtenAtMs: Date.now(), failed: false };
       keep((items) => [...items, outgoing]);
       show(peerId, (items) => [...items, outgoing]);
       void run(peerId);

@@ -8,19 +8,23 @@ import { usePageShown } from "../ui/use-page-shown.ts";
 import { createMessageCache } from "./message-cache.ts";
 import { messagesQuery } from "./message-queries.ts";
 
-/** The messages between the viewer and one person, or in a group, oldest first; updated while it is shown. */
-export function useConversation(peerId: string) {
+/**
+ * The messages between the viewer and one person, or in a group, oldest first; updated while it is shown. `around`: those
+ * near that message instead of the newest.
+ */
+export function useConversation(peerId: string, around?: string) {
   const { api } = useServices();
   const me = useUser();
   const cache = useQueryClient();
   const known = useMemo(() => createMessageCache(cache), [cache]);
-  const query = useInfiniteQuery(messagesQuery(api, peerId));
+  const query = useInfiniteQuery(messagesQuery(api, peerId, around));
   const { data, error, fetchNextPage } = query;
   useAgain(data ? error : null, fetchNextPage);
   const messages = useMemo(() => inOrder(data?.pages.map((page) => page.items) ?? []), [data]);
 
   const isShown = usePageShown();
-  const heardId = messages.findLast((message) => message.senderId !== me?.id)?.id;
+  // Of those around another one, later ones may be unread, and the newest page is not shown.
+  const heardId = around ? undefined : messages.findLast((message) => message.senderId !== me?.id)?.id;
   const { mutate: markRead } = useMutation({
     mutationFn: (upTo: string) =>
       take(

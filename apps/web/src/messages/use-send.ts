@@ -1,5 +1,6 @@
 import { useEffect, useSyncExternalStore } from "react";
 import { useServices } from "../api/services.tsx";
+import type { Outgoing } from "./outbox.ts";
 
 /**
  * Sends to one person: shown at once, in the order of writing. A refused message is a draft again, with the reason in
@@ -16,7 +17,7 @@ export function useSend(peerId: string, onRefused: () => void) {
   return {
     waiting,
     refused: refused?.problem,
-    send: (content: string) => outbox.add(peerId, content),
+    send: (content: string, more: Pick<Outgoing, "replyTo">) => outbox.add(peerId, content, more),
     again: () => outbox.again(peerId),
     drop: outbox.drop,
   };

@@ -1,6 +1,8 @@
 import { useState } from "react";
+import { useUser } from "../api/services.tsx";
 import type { User } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { SendToFriends } from "../messages/send-to-friends.tsx";
 import { useAsMember } from "../social/as-member.tsx";
 import { useBlock } from "../social/use-block.ts";
 import { ConfirmDialog, Dialog } from "../ui/dialog.tsx";
@@ -11,6 +13,7 @@ import "../ui/menu.css";
 /** Rare actions on a person. */
 export function PersonMenu({ user, onClose }: { user: User; onClose: () => void }) {
   const { t } = useI18n();
+  const me = useUser();
   const asMember = useAsMember();
   const block = useBlock(user);
   const [asking, setAsking] = useState(false);
@@ -28,6 +31,7 @@ export function PersonMenu({ user, onClose }: { user: User; onClose: () => void 
   }
   return (
     <Dialog title={user.name} onClose={onClose}>
+      {me && me.id !== user.id && <SendToFriends me={me} what={{ profileId: user.id }} />}
       <div className="menu">
         <ShareLink path={`/user/${user.id}`} title={user.name} text={t.shareProfile} onClose={onClose} />
         {user.blocked ? (

@@ -40,25 +40,29 @@ export function applyNews(
   const readAgain = () => void cache.invalidateQueries({ queryKey: NOTIFICATIONS });
   return {
     entries(entries: readonly Entry[]) {
-      for (const { message, read, invitation, muted, settings, idempotencyKey } of entries) {
+      for (const { kind, message, hidden, read, invitation, muted, settings, idempotencyKey } of entries) {
         if (settings) cache.setQueryData(hiddenQueryKey, { hidden: settings.presenceHidden });
         if (message) {
-          const { id, conversationId, senderId, text, sentAt, inGroup, notice } = message;
+          const { conversationId, text, ...rest } = message;
+          const { senderId, inGroup, notice } = message;
           const own = senderId === ownId;
-          const receiverId = own || inGroup ? conversationId : ownId;
-          const said = { id, senderId, receiverId, content: text, sentAt };
-          known.add(conversationId, { ...said, ...(inGroup && { inGroup }), ...(notice && { notice }) }, own);
-          if (notice) hear(conversationId, notice, senderId);
-          wrote(conversationId, senderId);
-          if (idempotencyKey) outbox.arrived(idempotencyKey);
+          const is = { ...rest, receiverId: own || inGroup ? conversationId : ownId, content: text };
+          if (kind === "changed") known.change(conversationId, is);
+          else {
+            known.add(conversationId, is, own);
+            if (notice) hear(conversationId, notice, senderId);
+            wrote(conversationId, senderId);
+          }
         }
+        if (hidden) known.hide(hidden.conversationId, hidden.messageId);
+        if (idempotencyKey) outbox.arrived(idempotencyKey);
         if (read?.readerId === ownId) known.read(read.conversationId, read.upTo);
         if (read && read.readerId === read.conversationId) askAgain("group", read.conversationId, "members");
         if (invitation) askAgain("group-invitations");
         if (muted) askAgain("conversations");
       }
-      const isCounted = ({ message, read, muted, notification }: Entry) =>
-        message || muted || notification || read?.readerId === ownId;
+      const isCounted = ({ kind, message, read, muted, notification }: Entry) =>
+        (message && kind !== "changed") || muted || notification || read?.readerId === ownId;
       if (entries.some(isCounted)) askAgain("unread");
       if (entries.some(({ notification }) => notification)) readAgain();
     },

@@ -1,4 +1,4 @@
-import type { Notice } from "../api/types.ts";
+import type { Message } from "../api/types.ts";
 import type { LiveFrame } from "./live.ts";
 
 /** Where a person's timeline is known up to. Numbers of another epoch mean something else. */
@@ -12,15 +12,8 @@ export interface Entry {
   at: string;
   /** One that is not known has its place, and nothing to show. */
   kind: string;
-  message?: {
-    id: string;
-    conversationId: string;
-    senderId: string;
-    text: string;
-    sentAt: string;
-    inGroup?: boolean;
-    notice?: Notice;
-  };
+  message?: Omit<Message, "receiverId" | "content"> & { conversationId: string; text: string };
+  hidden?: { conversationId: string; messageId: string };
   /** The viewer is invited to a group. */
   invitation?: { conversationId: string };
   muted?: { conversationId: string; muted: boolean };

@@ -311,3 +311,29 @@ export const FloatIcon = (props: IconProps) => (
     <path d="M14 14h7v5.500h-7z" />
   </Icon>
 );
+export const ReplyIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M9.500 6 4 11.500 9.500 17M4.500 11.500H14a6 6 0 0 1 6 6v1" />
+  </Icon>
+);
+export const CopyIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M10 8.500h8.500A1.500 1.500 0 0 1 20 10v9a1.500 1.500 0 0 1-1.500 1.500H10A1.500 1.500 0 0 1 8.500 19v-9A1.500 1.500 0 0 1 10 8.500zM5.500 15.500A1.500 1.500 0 0 1 4 14V5a1.500 1.500 0 0 1 1.500-1.500h8.500A1.500 1.500 0 0 1 15.500 5" />
+  </Icon>
+);
+export const UndoIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M8 4.500 3.500 9 8 13.500M4 9h10a6 6 0 0 1 0 12H9" />
+  </Icon>
+);
+export const ForwardIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M14.500 6 20 11.500 14.500 17M19.500 11.500H10a6 6 0 0 0-6 6v1" />
+  </Icon>
+);
+export const SearchIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <circle cx="10.500" cy="10.500" r="6" />
+    <path d="m15 15 5.500 5.500" />
+  </Icon>
+);

@@ -1,0 +1,83 @@
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { useLocation } from "wouter";
+import { useServices } from "../api/services.tsx";
+import type { Message } from "../api/types.ts";
+import { rowId } from "./bubbles.tsx";
+import { quoteOf } from "./message-cache.ts";
+import { messageDraft } from "./outbox.ts";
+import { useConversation } from "./use-conversation.ts";
+import { useGoTo } from "./use-go-to.ts";
+import { useSend } from "./use-send.ts";
+
+interface Options {
+  conversationId: string;
+  /** Of the page where its newest messages are. */
+  path: string;
+  /** The message to begin at; absent: the newest. */
+  around: string | undefined;
+}
+
+/** What is said in a conversation, with a person or in a group, and what the viewer writes in it. */
+export function useTalk({ conversationId, path, around }: Options) {
+  const { drafts, pictureOutbox, realtime } = useServices();
+  const offline = useSyncExternalStore(realtime.subscribe, realtime.isOffline);
+  const where = messageDraft(conversationId);
+  const [text, setText] = useState(() => drafts.get(where));
+  const write = (next: string) => {
+    setText(next);
+    drafts.set(where, next);
+  };
+  const { messages, people, data, error, refetch, ...pages } = useConversation(conversationId, around);
+  const { waiting, send, again, drop, refused } = useSend(conversationId, () => setText(drafts.get(where)));
+  const { sought, goTo } = useGoTo({
+    has: (id) => messages.some((message) => message.id === id),
+    hasOlder: pages.hasNextPage && !error,
+    isFetching: pages.isFetching,
+    onOlder: pages.fetchNextPage,
+    rowId,
+  });
+  const isLoaded = data !== undefined;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, as soon as it can be seen.
+  useEffect(() => {
+    if (around && isLoaded) goTo(around);
+  }, [around, isLoaded]);
+  const [, navigate] = useLocation();
+  const toNewest = () => navigate(path, { replace: true });
+  const fieldRef = useRef<HTMLTextAreaElement>(null);
+  const [replyTo, setReplyTo] = useState<Message>();
+  return {
+    ...{ messages, people, isLoaded, error, refetch, refused, offline },
+    hasOlder: pages.hasNextPage,
+    replyTo,
+    cancelReply: () => setReplyTo(undefined),
+    bubbles: {
+      ...{ conversationId, messages, outbox: waiting, sought },
+      hasOlder: pages.hasNextPage && !pages.isFetching && !error,
+      onOlder: pages.fetchNextPage,
+      onAgain: again,
+      onDrop: drop,
+      onReply: (message: Message) => {
+        setReplyTo(message);
+        // After the menu has given the focus back.
+        setTimeout(() => fieldRef.current?.focus());
+      },
+      onGoTo: goTo,
+      newer: around && {
+        hasMore: pages.hasPreviousPage && !pages.isFetching,
+        onMore: pages.fetchPreviousPage,
+        onNewest: toNewest,
+      },
+    },
+    composer: {
+      ...{ fieldRef, text },
+      onText: write,
+      onPictures: (files: File[]) => pictureOutbox.add(conversationId, files),
+      onSend: (content: string) => {
+        send(content, replyTo ? { replyTo: quoteOf(replyTo) } : {});
+        setReplyTo(undefined);
+        write("");
+        if (around) toNewest();
+      },
+    },
+  };
+}

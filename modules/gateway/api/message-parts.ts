@@ -1,0 +1,62 @@
+import { type Message, NoticeKind, type Quote } from "#contracts/gen/message_pb.ts";
+import type { MediaUrls } from "../media/media-urls.ts";
+
+export type PictureUrls = Pick<MediaUrls, "ofMessage">;
+
+const noticeNames = {
+  [NoticeKind.CREATED]: "created",
+  [NoticeKind.ADDED]: "added",
+  [NoticeKind.JOINED]: "joined",
+  [NoticeKind.LEFT]: "left",
+  [NoticeKind.REMOVED]: "removed",
+  [NoticeKind.RENAMED]: "renamed",
+  [NoticeKind.ANNOUNCED]: "announced",
+  [NoticeKind.OWNER]: "owner",
+  [NoticeKind.ADMIN]: "admin",
+  [NoticeKind.NO_ADMIN]: "noAdmin",
+  [NoticeKind.MUTED]: "muted",
+  [NoticeKind.UNMUTED]: "unmuted",
+  // Of a later server.
+  [NoticeKind.UNSPECIFIED]: "renamed",
+} as const;
+
+/** The conversation in which a message is, as the person `ownId` calls it. */
+export function conversationOf({ senderId, receiverId, inGroup }: Message, ownId: string): string {
+  return inGroup || senderId === ownId ? receiverId : senderId;
+}
+
+/** What a message has besides its text, as `messageParts` describes it. */
+export function toMessageParts(message: Message, urls: PictureUrls) {
+  const { id, inGroup, notice, recalled, replyTo, reactions, forwarded, picture, videoId, profileId } = message;
+  return {
+    ...(inGroup && { inGroup }),
+    ...(notice && { notice: { kind: noticeNames[notice.kind], userIds: notice.userIds } }),
+    ...(recalled && { recalled }),
+    ...(forwarded && { forwarded }),
+    ...(picture && {
+      picture: {
+        url: urls.ofMessage(id, picture.key),
+        smallUrl: urls.ofMessage(id, picture.smallKey),
+        width: picture.width,
+        height: picture.height,
+      },
+    }),
+    ...(videoId && { videoId }),
+    ...(profileId && { profileId }),
+    ...(replyTo && { replyTo: toQuote(replyTo) }),
+    ...(reactions.length > 0 && {
+      reactions: reactions.map(({ emoji, count, own }) => ({ emoji, count, own })),
+    }),
+  };
+}
+
+function toQuote({ id, senderId, content, recalled, picture, video, profile }: Quote) {
+  const shows = picture ? ("picture" as const) : video ? ("video" as const) : profile && ("profile" as const);
+  return {
+    id,
+    ...(senderId && { senderId }),
+    text: content,
+    ...(recalled && { recalled }),
+    ...(shows && { shows }),
+  };
+}

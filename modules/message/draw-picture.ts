@@ -1,0 +1,51 @@
+import { open } from "node:fs/promises";
+import { type BlobKey, type BlobStore, blobKey, type Staged } from "#platform/blob/blob-store.ts";
+import type { Media, RunOptions } from "#platform/media/media-tool.ts";
+import { PICTURE_HEADER_BYTES, readPictureHeader } from "#platform/media/picture-header.ts";
+import type { Picture } from "./picture-store.ts";
+
+/** As large as a phone or a desk shows it, and in the conversation. */
+const largePx = 1600;
+const smallPx = 480;
+
+/** Clean JPEGs in two sizes, of a file that was sent and is removed. Errors: those of Media. */
+export async function drawPicture(
+  blobs: BlobStore,
+  media: Media,
+  staged: string,
+  options: RunOptions,
+): Promise<Picture> {
+  const made: string[] = [];
+  async function draw(path: string, sidePx: number) {
+    const drawn = await blobs.stagingPath("jpg");
+    made.push(drawn.name);
+    await media.picture(path, drawn.path, { maxWidthPx: sidePx, maxHeightPx: sidePx, ...options });
+    return drawn;
+  }
+  async function commit({ name, sha256 }: Staged): Promise<BlobKey> {
+    const key = blobKey("message", sha256, "jpg");
+    await blobs.commit(name, key);
+    return key;
+  }
+  try {
+    const large = await blobs.withFile({ staged }, (path) => draw(path, largePx), options.signal);
+    const small = await draw(large.path, smallPx);
+    const size = await sizeOf(large.path);
+    const files = [await blobs.adopt(large.name), await blobs.adopt(small.name)] as const;
+    return { key: await commit(files[0]), small_key: await commit(files[1]), ...size };
+  } finally {
+    for (const name of [staged, ...made]) await blobs.discard(name);
+  }
+}
+
+async function sizeOf(path: string): Promise<{ width: number; height: number }> {
+  const file = await open(path);
+  try {
+    const first = Buffer.alloc(PICTURE_HEADER_BYTES);
+    const { bytesRead } = await file.read(first, 0, first.length, 0);
+    const { width, height } = readPictureHeader("jpeg", first.subarray(0, bytesRead))!;
+    return { width, height };
+  } finally {
+    await file.close();
+  }
+}

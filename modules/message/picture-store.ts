@@ -1,0 +1,116 @@
+import { type RawBuilder, sql } from "kysely";
+import type { BlobKey, BlobStore } from "#platform/blob/blob-store.ts";
+import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
+import type { JobKind } from "#platform/jobs/workers.ts";
+import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
+import { sees } from "./message-row.ts";
+import type { Tables } from "./tables.ts";
+
+/** The picture of a message: keys of its blobs, and its size as shown. */
+export interface Picture {
+  key: string;
+  small_key: string;
+  width: number;
+  height: number;
+}
+
+/** The job that removes the blobs of a picture unless another message has them. */
+export const removePictureKind = "remove-picture";
+
+/** Locked until the transaction ends: no blob of these is removed, and nobody else begins to use it. */
+export async function lockBlobs(on: Queryable<Tables>, keys: readonly string[]): Promise<void> {
+  const sorted = [...new Set(keys)].sort();
+  await sql`
+    select pg_advisory_xact_lock(hashtextextended(key, 0)) from unnest(${sorted}::text[]) as k(key)`.execute(
+    on,
+  );
+}
+
+/** Of messages that are being removed: `which` says of which `p`. Their blobs go by jobs. Returns how many. */
+export async function dropPictures(
+  on: Queryable<Tables>,
+  jobs: Jobs,
+  which: RawBuilder<unknown>,
+): Promise<number> {
+  const { rows } = await sql<Picture & { message_id: string }>`
+    delete from message.picture p where ${which} returning message_id, key, small_key`.execute(on);
+  for (const { message_id, key, small_key } of rows)
+    for (const one of [key, small_key]) await jobs.add(on, removePictureKind, `${one} ${message_id}`);
+  return rows.length;
+}
+
+/** A job for each use that ended; the last one finds none. */
+export function removePicture(db: Kysely<Tables>, blobs: Pick<BlobStore, "remove">): JobKind {
+  return {
+    maxAttempts: 10,
+    timeoutMs: 60_000,
+    run: (job) =>
+      inTransaction(db, async (transaction) => {
+        const [key = ""] = job.key.split(" ");
+        await lockBlobs(transaction, [key]);
+        if (!(await isUsed(transaction, key))) await blobs.remove(key as BlobKey);
+        await job.finish(transaction);
+      }),
+  };
+}
+
+/** Removes what was made for a message that was not sent. */
+export function discard(
+  db: Kysely<Tables>,
+  blobs: Pick<BlobStore, "remove">,
+  keys: readonly string[],
+): Promise<void> {
+  return inTransaction(db, async (transaction) => {
+    await lockBlobs(transaction, keys);
+    for (const key of keys) if (!(await isUsed(transaction, key))) await blobs.remove(key as BlobKey);
+  });
+}
+
+/** Those of these blobs that a message shows which the person sees. */
+export async function shownBlobs(
+  db: Kysely<Tables>,
+  userId: string,
+  messageId: string,
+  keys: readonly string[],
+): Promise<string[]> {
+  const { rows } = await sql<{ key: string; small_key: string }>`
+    select p.key, p.small_key from message.picture p
+    join message.message m on m.low_id = p.low_id and m.high_id = p.high_id and m.id = p.message_id
+    where p.message_id = ${messageId} and ${sees(sql`m`, sql`${userId}::int8`)}`.execute(db);
+  return keys.filter((key) => rows.some((row) => key === row.key || key === row.small_key));
+}
+
+async function isUsed(on: Queryable<Tables>, key: string): Promise<boolean> {
+  const picture = await on
+    .selectFrom("picture")
+    .select("message_id")
+    .where((is) => is.or([is("key", "=", key), is("small_key", "=", key)]))
+    .limit(1)
+    .executeTakeFirst();
+  return picture !== undefined;
+}
+
+/** The pictures of messages. */
+export const pictureUses: BlobUses<Tables> = {
+  async list(db, after, limit) {
+    const { rows } = await sql<UsedBlob>`
+      select p.key, 'the message ' || min(p.message_id) as "usedBy", min(m.sender_id)::text as "personId" from (
+        (select key, low_id, high_id, message_id from message.picture where key > ${after} order by 1 limit ${limit})
+        union all
+        (select small_key, low_id, high_id, message_id from message.picture
+          where small_key > ${after} order by 1 limit ${limit})
+      ) as p
+      join message.message m on m.low_id = p.low_id and m.high_id = p.high_id and m.id = p.message_id
+      group by 1 order by 1 limit ${limit}`.execute(db);
+    return rows;
+  },
+  hold: (db, key, act) =>
+    inTransaction(db, async (transaction) => {
+      // What is moved may be large.
+      await sql`set local idle_in_transaction_session_timeout = 0`.execute(transaction);
+      await lockBlobs(transaction, [key]);
+      return act(await isUsed(transaction, key));
+    }),
+};
