@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Page, type Schemas } from "./harness/http-client.ts";
+import { phoneJpeg } from "./harness/pictures.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -18,7 +19,10 @@ interface Brought {
 }
 interface Entry {
   kind: string;
-  message?: { conversationId: string; senderId: string; text: string; notice?: { kind: string } };
+  message?: Pick<Message, "id" | "senderId" | "notice" | "picture" | "reactions" | "recalled"> & {
+    conversationId: string;
+    text: string;
+  };
   invitation?: { conversationId: string };
   muted?: { conversationId: string; muted: boolean };
   read?: { conversationId: string; readerId: string; upTo: string };
@@ -318,6 +322,49 @@ describe.each(shapes)("groups, %s", (shape) => {
       expect(await unread(ben)).toBe(before + 1);
     }
     expectProblem(await ben.put("/conversations/9223372036854775807/mute"), 404, "NOT_FOUND");
+  });
+
+  test("one answers, reacts, takes back, removes, shows and finds in a group as between two", async () => {
+    const { ada, others, id } = await groupOf(3);
+    const [ben, cleo] = others as [Person, Person];
+    const dora = await server.register();
+    const first = await wrote(ada, id, "who brings the sauce?");
+    const path = `/conversations/${id}/messages/${first.id}`;
+    const sent = await ben.post<Message>(`/conversations/${id}/pictures?replyTo=${first.id}`, {
+      bytes: phoneJpeg(1),
+    });
+    const shown = body(sent, 201);
+    expect(shown).toMatchObject({ inGroup: true, replyTo: { id: first.id, senderId: ada.id } });
+    const device = await listen(cleo);
+    body(await ben.put(`${path}/reactions/${encodeURIComponent("👍")}`), 204);
+    const { message } = await device.hears(({ kind }) => kind === "changed");
+    const reactions = [{ emoji: "👍", count: 1, own: false }];
+    expect(message).toMatchObject({ id: first.id, conversationId: id, senderId: ada.id, reactions });
+    type Found = Page<Schemas["FoundMessage"]>;
+    const found = async (me: Person) => body(await me.get<Found>("/me/messages?q=sauce")).items;
+    expect(await found(cleo)).toMatchObject([
+      {
+        ...{ conversationId: id, peer: null, group: { id, name: "The group" } },
+        ...{ sender: { id: ada.id }, message: { id: first.id } },
+      },
+    ]);
+    const pictureOf = async (me: Person) => (await read(me, id)).items.at(-1)!.picture!.url;
+    const url = await pictureOf(cleo);
+    expect((await fetch(url)).status).toBe(200);
+    // Who comes now is shown nothing of before.
+    body(await add(ada, id, dora));
+    body(await dora.put(`/me/group-invitations/${id}`), 204);
+    expectProblem(await dora.put(`${path}/reactions/${encodeURIComponent("👍")}`), 404, "MESSAGE_NOT_FOUND");
+    expect(await found(dora)).toEqual([]);
+    body(await cleo.delete(path), 204);
+    expect(await lines(cleo, id)).not.toContain("who brings the sauce?");
+    expect(await unread(cleo)).toBe(1);
+    body(await remove(cleo, id, cleo.id), 204);
+    expect((await fetch(url)).status).toBe(404);
+    body(await ada.put(`${path}/recalled`), 204);
+    expect((await read(ben, id)).items.find((one) => one.id === first.id)).toMatchObject({
+      ...{ content: "", recalled: true },
+    });
   });
 
   test("bad input is refused by name and changes nothing", async () => {

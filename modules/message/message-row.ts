@@ -86,6 +86,7 @@ export const isIn = (message: RawBuilder<unknown>, viewer: RawBuilder<unknown>) 
     select from message.member i
     where i.group_id = ${message}.high_id and i.user_id = ${viewer} and i.since_id < ${message}.id))`;
 
+/** Whether the person can read a message. */
 export const sees = (message: RawBuilder<unknown>, viewer: RawBuilder<unknown>) =>
   sql`${isIn(message, viewer)} and ${isShown(message, viewer)}`;
 

@@ -62,8 +62,10 @@ export function Bubbles(props: Props) {
           const theirs = message.senderId !== me?.id;
           const paused = !before || Date.parse(message.sentAt) - Date.parse(before.sentAt) > PAUSE_MS;
           const author = people.get(message.senderId);
-          const goesOn = !next?.notice && next?.senderId === message.senderId;
-          const begins = paused || before.notice || before.senderId !== message.senderId;
+          const isSame = (other?: Message) =>
+            other?.senderId === message.senderId && !other.notice && !other.recalled;
+          const goesOn = isSame(next);
+          const begins = paused || !isSame(before);
           return (
             <li
               key={message.id}
