@@ -105,10 +105,16 @@ describe("douya doctor --recount, while a server runs", () => {
       "interaction last floor of videos": "update interaction.video set last_floor = 0",
       "interaction last sequence of videos": "update interaction.video set last_sequence = 0",
       "interaction last floor of replies": "update interaction.comment set last_reply_floor = 0",
+      "message members of groups": "insert into message.group_chat (id, name, members) values (1, '', 7)",
+      "message latest of groups": "insert into message.group_chat (id, name, last_id) values (2, '', 7)",
+      "message unread in groups": "insert into message.member values (1, 1, 1, 0, 0, 0, -5)",
+      "message reactions": "insert into message.reaction_count values (1, 2, 3, '👍', 1, 7)",
       "message people of notifications": "update message.notification set people = people + 1",
       "message unread in conversations": "update message.conversation set unread = unread + 1",
       "message unread of people": "update message.person set unread = unread + 10000",
       "message latest of conversations": "update message.conversation set last_id = last_id - 1",
+      "message latest shown of conversations":
+        "update message.conversation set shown_for = last_id, shown_id = 1",
       "message answered conversations": "update message.conversation set answered = not answered",
       "message messages to strangers": "update message.conversation set to_stranger = 1000",
     };

@@ -51,7 +51,7 @@ export async function lockPlaces(on: Queryable<Tables>, pairs: readonly Pair[]):
     order by m.group_id, m.user_id for update of m`.execute(on);
 }
 
-/** What one person has of a conversation, of two or of a group, is locked: what is said meanwhile is counted before or after. */
+/** Locks what one person has of a conversation, or of a group: what is said meanwhile is counted before or after. */
 export async function lockOwn(on: Queryable<Tables>, pair: Pair): Promise<void> {
   await lockGroup(on, pair.peerId);
   await lock(on, [pair]);
