@@ -324,6 +324,18 @@ export const reasons = {
     says: "You can send {max} messages to somebody who is not your friend. Wait until they answer, or follow each other.",
     code: 10903,
   },
+  MESSAGE_NOT_FOUND: { kind: "not-found", says: "This message does not exist, or not any more." },
+  MESSAGE_RECALLED: { kind: "conflict", says: "This message was taken back." },
+  RECALL_TOO_LATE: {
+    kind: "conflict",
+    says: "A message can be taken back within {minutes} minutes. You can still delete it for yourself.",
+  },
+  SEARCH_INVALID: { kind: "invalid", says: "Search for 2 to 64 characters." },
+  REACTION_INVALID: { kind: "invalid", says: "A reaction is one emoji." },
+  REACTIONS_TOO_MANY: {
+    kind: "conflict",
+    says: "A message has {kinds} kinds of reactions at most, {own} of them yours.",
+  },
   GROUP_NAME_INVALID: {
     kind: "invalid",
     says: "A group's name is one line of 1 to 40 characters.",
@@ -357,18 +369,6 @@ export const reasons = {
   PUSH_SUBSCRIPTION_INVALID: {
     kind: "invalid",
     says: "This is no subscription that messages can be pushed to: it has an https address on the Internet, and two keys.",
-  },
-  MESSAGE_NOT_FOUND: { kind: "not-found", says: "This message does not exist, or not any more." },
-  MESSAGE_RECALLED: { kind: "conflict", says: "This message was taken back." },
-  RECALL_TOO_LATE: {
-    kind: "conflict",
-    says: "A message can be taken back within {minutes} minutes. You can still delete it for yourself.",
-  },
-  SEARCH_INVALID: { kind: "invalid", says: "Search for 2 to 64 characters." },
-  REACTION_INVALID: { kind: "invalid", says: "A reaction is one emoji." },
-  REACTIONS_TOO_MANY: {
-    kind: "conflict",
-    says: "A message has {kinds} kinds of reactions at most, {own} of them yours.",
   },
 
   // Commands and settings.
