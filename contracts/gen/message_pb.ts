@@ -12,7 +12,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file message.proto.
  */
 export const file_message: GenFile = /*@__PURE__*/
-  fileDesc("Cg1tZXNzYWdlLnByb3RvEhBkb3V5YS5tZXNzYWdlLnYxIp4BCgdNZXNzYWdlEgoKAmlkGAEgASgJEhEKCXNlbmRlcl9pZBgCIAEoCRITCgtyZWNlaXZlcl9pZBgDIAEoCRIPCgdjb250ZW50GAQgASgJEhIKCnNlbnRfYXRfbXMYBSABKAESEAoIaW5fZ3JvdXAYFCABKAgSKAoGbm90aWNlGBUgASgLMhguZG91eWEubWVzc2FnZS52MS5Ob3RpY2UiTAoLU2VuZFJlcXVlc3QSEwoLcmVjZWl2ZXJfaWQYASABKAkSDwoHY29udGVudBgCIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkibAoTTGlzdE1lc3NhZ2VzUmVxdWVzdBIPCgdwZWVyX2lkGAEgASgJEhEKCWJlZm9yZV9pZBgCIAEoCRIQCghhZnRlcl9pZBgDIAEoCRIQCghhZnRlcl9tcxgEIAEoARINCgVsaW1pdBgFIAEoDSJRChRMaXN0TWVzc2FnZXNSZXNwb25zZRIrCghtZXNzYWdlcxgBIAMoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRIMCgRtb3JlGAIgASgIIjkKGExpc3RDb252ZXJzYXRpb25zUmVxdWVzdBIOCgZiZWZvcmUYASABKAkSDQoFbGltaXQYAiABKA0iYAoZTGlzdENvbnZlcnNhdGlvbnNSZXNwb25zZRI1Cg1jb252ZXJzYXRpb25zGAEgAygLMh4uZG91eWEubWVzc2FnZS52MS5Db252ZXJzYXRpb24SDAoEbmV4dBgCIAEoCSKoAQoMQ29udmVyc2F0aW9uEg8KB3BlZXJfaWQYASABKAkSKQoGbGF0ZXN0GAIgASgLMhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEg4KBnVucmVhZBgDIAEoDRIVCg1yZWFkX3VwX3RvX2lkGAQgASgJEiYKBWdyb3VwGBQgASgLMhcuZG91eWEubWVzc2FnZS52MS5Hcm91cBINCgVtdXRlZBgVIAEoCCI0Cg9NYXJrUmVhZFJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRIQCgh1cF90b19pZBgCIAEoCSISChBNYXJrUmVhZFJlc3BvbnNlIiQKEEdldExhdGVzdFJlcXVlc3QSEAoIcGVlcl9pZHMYASADKAkiPQoRR2V0TGF0ZXN0UmVzcG9uc2USKAoGbGF0ZXN0GAEgAygLMhguZG91eWEubWVzc2FnZS52MS5MYXRlc3QiRQoGTGF0ZXN0Eg8KB3BlZXJfaWQYASABKAkSKgoHbWVzc2FnZRgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZSIUChJDb3VudFVucmVhZFJlcXVlc3QiJQoTQ291bnRVbnJlYWRSZXNwb25zZRIOCgZ1bnJlYWQYASABKAEiPwoQVGltZWxpbmVQb3NpdGlvbhIPCgd1c2VyX2lkGAEgASgJEg0KBWVwb2NoGAIgASgJEgsKA3NlcRgDIAEoCSJJChRSZWFkVGltZWxpbmVzUmVxdWVzdBIxCgVhZnRlchgBIAMoCzIiLmRvdXlhLm1lc3NhZ2UudjEuVGltZWxpbmVQb3NpdGlvbiJGChVSZWFkVGltZWxpbmVzUmVzcG9uc2USLQoJdGltZWxpbmVzGAEgAygLMhouZG91eWEubWVzc2FnZS52MS5UaW1lbGluZSJrCghUaW1lbGluZRINCgVlcG9jaBgBIAEoCRILCgNzZXEYAiABKAkSEQoJcmVjb3ZlcmVkGAMgASgIEjAKB2VudHJpZXMYBCADKAsyHy5kb3V5YS5tZXNzYWdlLnYxLlRpbWVsaW5lRW50cnkirAIKDVRpbWVsaW5lRW50cnkSCwoDc2VxGAEgASgJEg0KBWF0X21zGAIgASgBEiwKB21lc3NhZ2UYAyABKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2VIABIqCgRyZWFkGAQgASgLMhouZG91eWEubWVzc2FnZS52MS5SZWFkTWFya0gAEi8KCm1lbWJlcnNoaXAYFCABKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2VIABIdChNpbnZpdGVkX3RvX2dyb3VwX2lkGBUgASgJSAASNAoFbXV0ZWQYFiABKAsyIy5kb3V5YS5tZXNzYWdlLnYxLk11dGVkQ29udmVyc2F0aW9uSAASFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJQgYKBHdoYXQiQAoIUmVhZE1hcmsSEQoJcmVhZGVyX2lkGAEgASgJEg8KB3BlZXJfaWQYAiABKAkSEAoIdXBfdG9faWQYAyABKAkiRgoGTm90aWNlEioKBGtpbmQYASABKA4yHC5kb3V5YS5tZXNzYWdlLnYxLk5vdGljZUtpbmQSEAoIdXNlcl9pZHMYAiADKAkiwwEKBUdyb3VwEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSFAoMYW5ub3VuY2VtZW50GAMgASgJEhQKDHNob3dzX2xhdGVzdBgEIAEoCBIPCgdtZW1iZXJzGAUgASgNEhAKCGZhY2VfaWRzGAYgAygJEikKBHJvbGUYByABKA4yGy5kb3V5YS5tZXNzYWdlLnYxLkdyb3VwUm9sZRINCgVtdXRlZBgIIAEoCBIXCg9zaWxlbnRfdW50aWxfbXMYCSABKAEiTwoSQ3JlYXRlR3JvdXBSZXF1ZXN0EgwKBG5hbWUYASABKAkSEgoKbWVtYmVyX2lkcxgCIAMoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkijwEKDkdyb3VwV2l0aEFkZGVkEiYKBWdyb3VwGAEgASgLMhcuZG91eWEubWVzc2FnZS52MS5Hcm91cBIRCglhZGRlZF9pZHMYAiADKAkSEwoLaW52aXRlZF9pZHMYAyADKAkSLQoJbm90X2FkZGVkGAQgAygLMhouZG91eWEubWVzc2FnZS52MS5Ob3RBZGRlZCIrCghOb3RBZGRlZBIPCgd1c2VyX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIfChBHZXRHcm91cHNSZXF1ZXN0EgsKA2lkcxgBIAMoCSI8ChFHZXRHcm91cHNSZXNwb25zZRInCgZncm91cHMYASADKAsyFy5kb3V5YS5tZXNzYWdlLnYxLkdyb3VwIkQKEkxpc3RNZW1iZXJzUmVxdWVzdBIQCghncm91cF9pZBgBIAEoCRINCgVhZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSJOChNMaXN0TWVtYmVyc1Jlc3BvbnNlEikKB21lbWJlcnMYASADKAsyGC5kb3V5YS5tZXNzYWdlLnYxLk1lbWJlchIMCgRuZXh0GAIgASgJInQKBk1lbWJlchIPCgd1c2VyX2lkGAEgASgJEikKBHJvbGUYAiABKA4yGy5kb3V5YS5tZXNzYWdlLnYxLkdyb3VwUm9sZRIXCg9zaWxlbnRfdW50aWxfbXMYAyABKAESFQoNcmVhZF91cF90b19pZBgEIAEoCSKaAQoSQ2hhbmdlR3JvdXBSZXF1ZXN0EhAKCGdyb3VwX2lkGAEgASgJEhEKBG5hbWUYAiABKAlIAIgBARIZCgxhbm5vdW5jZW1lbnQYAyABKAlIAYgBARIZCgxzaG93c19sYXRlc3QYBCABKAhIAogBAUIHCgVfbmFtZUIPCg1fYW5ub3VuY2VtZW50Qg8KDV9zaG93c19sYXRlc3QiNwoRQWRkTWVtYmVyc1JlcXVlc3QSEAoIZ3JvdXBfaWQYASABKAkSEAoIdXNlcl9pZHMYAiADKAkiOAoTUmVtb3ZlTWVtYmVyUmVxdWVzdBIQCghncm91cF9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJIhYKFFJlbW92ZU1lbWJlclJlc3BvbnNlIl4KDlNldFJvbGVSZXF1ZXN0EhAKCGdyb3VwX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSKQoEcm9sZRgDIAEoDjIbLmRvdXlhLm1lc3NhZ2UudjEuR3JvdXBSb2xlIhEKD1NldFJvbGVSZXNwb25zZSJHChFNdXRlTWVtYmVyUmVxdWVzdBIQCghncm91cF9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg8KB21pbnV0ZXMYAyABKA0iFAoSTXV0ZU1lbWJlclJlc3BvbnNlIjkKF011dGVDb252ZXJzYXRpb25SZXF1ZXN0Eg8KB3BlZXJfaWQYASABKAkSDQoFbXV0ZWQYAiABKAgiGgoYTXV0ZUNvbnZlcnNhdGlvblJlc3BvbnNlIjMKEU11dGVkQ29udmVyc2F0aW9uEg8KB3BlZXJfaWQYASABKAkSDQoFbXV0ZWQYAiABKAgiSQoUTWFrZUdyb3VwTGlua1JlcXVlc3QSEAoIZ3JvdXBfaWQYASABKAkSEAoIbWF4X3VzZXMYAiABKA0SDQoFaG91cnMYAyABKA0iUAoJR3JvdXBMaW5rEgwKBGNvZGUYASABKAkSDAoEdXNlcxgCIAEoDRIQCghtYXhfdXNlcxgDIAEoDRIVCg1leHBpcmVzX2F0X21zGAQgASgBIicKE0dldEdyb3VwTGlua1JlcXVlc3QSEAoIZ3JvdXBfaWQYASABKAkiQQoUR2V0R3JvdXBMaW5rUmVzcG9uc2USKQoEbGluaxgBIAEoCzIbLmRvdXlhLm1lc3NhZ2UudjEuR3JvdXBMaW5rIioKFlJldm9rZUdyb3VwTGlua1JlcXVlc3QSEAoIZ3JvdXBfaWQYASABKAkiGQoXUmV2b2tlR3JvdXBMaW5rUmVzcG9uc2UiJgoWRmluZEdyb3VwQnlMaW5rUmVxdWVzdBIMCgRjb2RlGAEgASgJIlkKCkZvdW5kR3JvdXASCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIPCgdtZW1iZXJzGAMgASgNEhAKCGZhY2VfaWRzGAQgAygJEg4KBmpvaW5lZBgFIAEoCCIhChFKb2luQnlMaW5rUmVxdWVzdBIMCgRjb2RlGAEgASgJIjcKFkxpc3RJbnZpdGF0aW9uc1JlcXVlc3QSDgoGYmVmb3JlGAEgASgJEg0KBWxpbWl0GAIgASgNIloKF0xpc3RJbnZpdGF0aW9uc1Jlc3BvbnNlEjEKC2ludml0YXRpb25zGAEgAygLMhwuZG91eWEubWVzc2FnZS52MS5JbnZpdGF0aW9uEgwKBG5leHQYAiABKAkiVwoKSW52aXRhdGlvbhIQCghncm91cF9pZBgBIAEoCRISCgpncm91cF9uYW1lGAIgASgJEg8KB21lbWJlcnMYAyABKA0SEgoKaW52aXRlcl9pZBgEIAEoCSI9ChdBbnN3ZXJJbnZpdGF0aW9uUmVxdWVzdBIQCghncm91cF9pZBgBIAEoCRIQCghhY2NlcHRlZBgCIAEoCCIaChhBbnN3ZXJJbnZpdGF0aW9uUmVzcG9uc2UqzAIKCk5vdGljZUtpbmQSGwoXTk9USUNFX0tJTkRfVU5TUEVDSUZJRUQQABIXChNOT1RJQ0VfS0lORF9DUkVBVEVEEAESFQoRTk9USUNFX0tJTkRfQURERUQQAhIWChJOT1RJQ0VfS0lORF9KT0lORUQQAxIUChBOT1RJQ0VfS0lORF9MRUZUEAQSFwoTTk9USUNFX0tJTkRfUkVNT1ZFRBAFEhcKE05PVElDRV9LSU5EX1JFTkFNRUQQBhIZChVOT1RJQ0VfS0lORF9BTk5PVU5DRUQQBxIVChFOT1RJQ0VfS0lORF9PV05FUhAIEhUKEU5PVElDRV9LSU5EX0FETUlOEAkSGAoUTk9USUNFX0tJTkRfTk9fQURNSU4QChIVChFOT1RJQ0VfS0lORF9NVVRFRBALEhcKE05PVElDRV9LSU5EX1VOTVVURUQQDCpqCglHcm91cFJvbGUSGgoWR1JPVVBfUk9MRV9VTlNQRUNJRklFRBAAEhUKEUdST1VQX1JPTEVfTUVNQkVSEAESFAoQR1JPVVBfUk9MRV9BRE1JThACEhQKEEdST1VQX1JPTEVfT1dORVIQAzKgEQoOTWVzc2FnZVNlcnZpY2USQAoEU2VuZBIdLmRvdXlhLm1lc3NhZ2UudjEuU2VuZFJlcXVlc3QaGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2USYgoMTGlzdE1lc3NhZ2VzEiUuZG91eWEubWVzc2FnZS52MS5MaXN0TWVzc2FnZXNSZXF1ZXN0GiYuZG91eWEubWVzc2FnZS52MS5MaXN0TWVzc2FnZXNSZXNwb25zZSIDkAIBEnEKEUxpc3RDb252ZXJzYXRpb25zEiouZG91eWEubWVzc2FnZS52MS5MaXN0Q29udmVyc2F0aW9uc1JlcXVlc3QaKy5kb3V5YS5tZXNzYWdlLnYxLkxpc3RDb252ZXJzYXRpb25zUmVzcG9uc2UiA5ACARJWCghNYXJrUmVhZBIhLmRvdXlhLm1lc3NhZ2UudjEuTWFya1JlYWRSZXF1ZXN0GiIuZG91eWEubWVzc2FnZS52MS5NYXJrUmVhZFJlc3BvbnNlIgOQAgISWQoJR2V0TGF0ZXN0EiIuZG91eWEubWVzc2FnZS52MS5HZXRMYXRlc3RSZXF1ZXN0GiMuZG91eWEubWVzc2FnZS52MS5HZXRMYXRlc3RSZXNwb25zZSIDkAIBEmUKDVJlYWRUaW1lbGluZXMSJi5kb3V5YS5tZXNzYWdlLnYxLlJlYWRUaW1lbGluZXNSZXF1ZXN0GicuZG91eWEubWVzc2FnZS52MS5SZWFkVGltZWxpbmVzUmVzcG9uc2UiA5ACARJfCgtDb3VudFVucmVhZBIkLmRvdXlhLm1lc3NhZ2UudjEuQ291bnRVbnJlYWRSZXF1ZXN0GiUuZG91eWEubWVzc2FnZS52MS5Db3VudFVucmVhZFJlc3BvbnNlIgOQAgESVQoLQ3JlYXRlR3JvdXASJC5kb3V5YS5tZXNzYWdlLnYxLkNyZWF0ZUdyb3VwUmVxdWVzdBogLmRvdXlhLm1lc3NhZ2UudjEuR3JvdXBXaXRoQWRkZWQSWQoJR2V0R3JvdXBzEiIuZG91eWEubWVzc2FnZS52MS5HZXRHcm91cHNSZXF1ZXN0GiMuZG91eWEubWVzc2FnZS52MS5HZXRHcm91cHNSZXNwb25zZSIDkAIBEl8KC0xpc3RNZW1iZXJzEiQuZG91eWEubWVzc2FnZS52MS5MaXN0TWVtYmVyc1JlcXVlc3QaJS5kb3V5YS5tZXNzYWdlLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2UiA5ACARJRCgtDaGFuZ2VHcm91cBIkLmRvdXlhLm1lc3NhZ2UudjEuQ2hhbmdlR3JvdXBSZXF1ZXN0GhcuZG91eWEubWVzc2FnZS52MS5Hcm91cCIDkAICElgKCkFkZE1lbWJlcnMSIy5kb3V5YS5tZXNzYWdlLnYxLkFkZE1lbWJlcnNSZXF1ZXN0GiAuZG91eWEubWVzc2FnZS52MS5Hcm91cFdpdGhBZGRlZCIDkAICEmIKDFJlbW92ZU1lbWJlchIlLmRvdXlhLm1lc3NhZ2UudjEuUmVtb3ZlTWVtYmVyUmVxdWVzdBomLmRvdXlhLm1lc3NhZ2UudjEuUmVtb3ZlTWVtYmVyUmVzcG9uc2UiA5ACAhJTCgdTZXRSb2xlEiAuZG91eWEubWVzc2FnZS52MS5TZXRSb2xlUmVxdWVzdBohLmRvdXlhLm1lc3NhZ2UudjEuU2V0Um9sZVJlc3BvbnNlIgOQAgISXAoKTXV0ZU1lbWJlchIjLmRvdXlhLm1lc3NhZ2UudjEuTXV0ZU1lbWJlclJlcXVlc3QaJC5kb3V5YS5tZXNzYWdlLnYxLk11dGVNZW1iZXJSZXNwb25zZSIDkAICEm4KEE11dGVDb252ZXJzYXRpb24SKS5kb3V5YS5tZXNzYWdlLnYxLk11dGVDb252ZXJzYXRpb25SZXF1ZXN0GiouZG91eWEubWVzc2FnZS52MS5NdXRlQ29udmVyc2F0aW9uUmVzcG9uc2UiA5ACAhJUCg1NYWtlR3JvdXBMaW5rEiYuZG91eWEubWVzc2FnZS52MS5NYWtlR3JvdXBMaW5rUmVxdWVzdBobLmRvdXlhLm1lc3NhZ2UudjEuR3JvdXBMaW5rEmIKDEdldEdyb3VwTGluaxIlLmRvdXlhLm1lc3NhZ2UudjEuR2V0R3JvdXBMaW5rUmVxdWVzdBomLmRvdXlhLm1lc3NhZ2UudjEuR2V0R3JvdXBMaW5rUmVzcG9uc2UiA5ACARJrCg9SZXZva2VHcm91cExpbmsSKC5kb3V5YS5tZXNzYWdlLnYxLlJldm9rZUdyb3VwTGlua1JlcXVlc3QaKS5kb3V5YS5tZXNzYWdlLnYxLlJldm9rZUdyb3VwTGlua1Jlc3BvbnNlIgOQAgISXgoPRmluZEdyb3VwQnlMaW5rEiguZG91eWEubWVzc2FnZS52MS5GaW5kR3JvdXBCeUxpbmtSZXF1ZXN0GhwuZG91eWEubWVzc2FnZS52MS5Gb3VuZEdyb3VwIgOQAgESTwoKSm9pbkJ5TGluaxIjLmRvdXlhLm1lc3NhZ2UudjEuSm9pbkJ5TGlua1JlcXVlc3QaFy5kb3V5YS5tZXNzYWdlLnYxLkdyb3VwIgOQAgISawoPTGlzdEludml0YXRpb25zEiguZG91eWEubWVzc2FnZS52MS5MaXN0SW52aXRhdGlvbnNSZXF1ZXN0GikuZG91eWEubWVzc2FnZS52MS5MaXN0SW52aXRhdGlvbnNSZXNwb25zZSIDkAIBEm4KEEFuc3dlckludml0YXRpb24SKS5kb3V5YS5tZXNzYWdlLnYxLkFuc3dlckludml0YXRpb25SZXF1ZXN0GiouZG91eWEubWVzc2FnZS52MS5BbnN3ZXJJbnZpdGF0aW9uUmVzcG9uc2UiA5ACAmIGcHJvdG8z");
+  fileDesc("Cg1tZXNzYWdlLnByb3RvEhBkb3V5YS5tZXNzYWdlLnYxIvsCCgdNZXNzYWdlEgoKAmlkGAEgASgJEhEKCXNlbmRlcl9pZBgCIAEoCRITCgtyZWNlaXZlcl9pZBgDIAEoCRIPCgdjb250ZW50GAQgASgJEhIKCnNlbnRfYXRfbXMYBSABKAESEAoIaW5fZ3JvdXAYFCABKAgSKAoGbm90aWNlGBUgASgLMhguZG91eWEubWVzc2FnZS52MS5Ob3RpY2USEAoIcmVjYWxsZWQYKCABKAgSKQoIcmVwbHlfdG8YKSABKAsyFy5kb3V5YS5tZXNzYWdlLnYxLlF1b3RlEjIKCXJlYWN0aW9ucxgqIAMoCzIfLmRvdXlhLm1lc3NhZ2UudjEuUmVhY3Rpb25Db3VudBIRCglmb3J3YXJkZWQYKyABKAgSMQoHcGljdHVyZRgsIAEoCzIgLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZVBpY3R1cmUSEAoIdmlkZW9faWQYLSABKAkSEgoKcHJvZmlsZV9pZBguIAEoCSLOAQoLU2VuZFJlcXVlc3QSEwoLcmVjZWl2ZXJfaWQYASABKAkSDwoHY29udGVudBgCIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkSEwoLcmVwbHlfdG9faWQYKCABKAkSFgoOc3RhZ2VkX3BpY3R1cmUYKSABKAkSEAoIdmlkZW9faWQYKiABKAkSEgoKcHJvZmlsZV9pZBgrIAEoCRItCgdmb3J3YXJkGCwgASgLMhwuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlUmVmImwKE0xpc3RNZXNzYWdlc1JlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRIRCgliZWZvcmVfaWQYAiABKAkSEAoIYWZ0ZXJfaWQYAyABKAkSEAoIYWZ0ZXJfbXMYBCABKAESDQoFbGltaXQYBSABKA0iUQoUTGlzdE1lc3NhZ2VzUmVzcG9uc2USKwoIbWVzc2FnZXMYASADKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2USDAoEbW9yZRgCIAEoCCI5ChhMaXN0Q29udmVyc2F0aW9uc1JlcXVlc3QSDgoGYmVmb3JlGAEgASgJEg0KBWxpbWl0GAIgASgNImAKGUxpc3RDb252ZXJzYXRpb25zUmVzcG9uc2USNQoNY29udmVyc2F0aW9ucxgBIAMoCzIeLmRvdXlhLm1lc3NhZ2UudjEuQ29udmVyc2F0aW9uEgwKBG5leHQYAiABKAkiqAEKDENvbnZlcnNhdGlvbhIPCgdwZWVyX2lkGAEgASgJEikKBmxhdGVzdBgCIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRIOCgZ1bnJlYWQYAyABKA0SFQoNcmVhZF91cF90b19pZBgEIAEoCRImCgVncm91cBgUIAEoCzIXLmRvdXlhLm1lc3NhZ2UudjEuR3JvdXASDQoFbXV0ZWQYFSABKAgiNAoPTWFya1JlYWRSZXF1ZXN0Eg8KB3BlZXJfaWQYASABKAkSEAoIdXBfdG9faWQYAiABKAkiEgoQTWFya1JlYWRSZXNwb25zZSIkChBHZXRMYXRlc3RSZXF1ZXN0EhAKCHBlZXJfaWRzGAEgAygJIj0KEUdldExhdGVzdFJlc3BvbnNlEigKBmxhdGVzdBgBIAMoCzIYLmRvdXlhLm1lc3NhZ2UudjEuTGF0ZXN0IkUKBkxhdGVzdBIPCgdwZWVyX2lkGAEgASgJEioKB21lc3NhZ2UYAiABKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2UiFAoSQ291bnRVbnJlYWRSZXF1ZXN0IjwKE0NvdW50VW5yZWFkUmVzcG9uc2USDgoGdW5yZWFkGAEgASgBEhUKDW5vdGlmaWNhdGlvbnMYPCABKAEiPwoQVGltZWxpbmVQb3NpdGlvbhIPCgd1c2VyX2lkGAEgASgJEg0KBWVwb2NoGAIgASgJEgsKA3NlcRgDIAEoCSJJChRSZWFkVGltZWxpbmVzUmVxdWVzdBIxCgVhZnRlchgBIAMoCzIiLmRvdXlhLm1lc3NhZ2UudjEuVGltZWxpbmVQb3NpdGlvbiJGChVSZWFkVGltZWxpbmVzUmVzcG9uc2USLQoJdGltZWxpbmVzGAEgAygLMhouZG91eWEubWVzc2FnZS52MS5UaW1lbGluZSJrCghUaW1lbGluZRINCgVlcG9jaBgBIAEoCRILCgNzZXEYAiABKAkSEQoJcmVjb3ZlcmVkGAMgASgIEjAKB2VudHJpZXMYBCADKAsyHy5kb3V5YS5tZXNzYWdlLnYxLlRpbWVsaW5lRW50cnki+wMKDVRpbWVsaW5lRW50cnkSCwoDc2VxGAEgASgJEg0KBWF0X21zGAIgASgBEiwKB21lc3NhZ2UYAyABKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2VIABIqCgRyZWFkGAQgASgLMhouZG91eWEubWVzc2FnZS52MS5SZWFkTWFya0gAEi8KCm1lbWJlcnNoaXAYFCABKAsyGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2VIABIdChNpbnZpdGVkX3RvX2dyb3VwX2lkGBUgASgJSAASNAoFbXV0ZWQYFiABKAsyIy5kb3V5YS5tZXNzYWdlLnYxLk11dGVkQ29udmVyc2F0aW9uSAASLAoHY2hhbmdlZBgoIAEoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZUgAEjEKBmhpZGRlbhgpIAEoCzIfLmRvdXlhLm1lc3NhZ2UudjEuSGlkZGVuTWVzc2FnZUgAEjwKDG5vdGlmaWNhdGlvbhg8IAEoCzIkLmRvdXlhLm1lc3NhZ2UudjEuTm90aWZpY2F0aW9uQ2hhbmdlSAASLgoIc2V0dGluZ3MYUCABKAsyGi5kb3V5YS5tZXNzYWdlLnYxLlNldHRpbmdzSAASFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJQgYKBHdoYXQiQAoIUmVhZE1hcmsSEQoJcmVhZGVyX2lkGAEgASgJEg8KB3BlZXJfaWQYAiABKAkSEAoIdXBfdG9faWQYAyABKAkiRgoGTm90aWNlEioKBGtpbmQYASABKA4yHC5kb3V5YS5tZXNzYWdlLnYxLk5vdGljZUtpbmQSEAoIdXNlcl9pZHMYAiADKAkiwwEKBUdyb3VwEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSFAoMYW5ub3VuY2VtZW50GAMgASgJEhQKDHNob3dzX2xhdGVzdBgEIAEoCBIPCgdtZW1iZXJzGAUgASgNEhAKCGZhY2VfaWRzGAYgAygJEikKBHJvbGUYByABKA4yGy5kb3V5YS5tZXNzYWdlLnYxLkdyb3VwUm9sZRINCgVtdXRlZBgIIAEoCBIXCg9zaWxlbnRfdW50aWxfbXMYCSABKAEiTwoSQ3JlYXRlR3JvdXBSZXF1ZXN0EgwKBG5hbWUYASABKAkSEgoKbWVtYmVyX2lkcxgCIAMoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkijwEKDkdyb3VwV2l0aEFkZGVkEiYKBWdyb3VwGAEgASgLMhcuZG91eWEubWVzc2FnZS52MS5Hcm91cBIRCglhZGRlZF9pZHMYAiADKAkSEwoLaW52aXRlZF9pZHMYAyADKAkSLQoJbm90X2FkZGVkGAQgAygLMhouZG91eWEubWVzc2FnZS52MS5Ob3RBZGRlZCIrCghOb3RBZGRlZBIPCgd1c2VyX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIfChBHZXRHcm91cHNSZXF1ZXN0EgsKA2lkcxgBIAMoCSI8ChFHZXRHcm91cHNSZXNwb25zZRInCgZncm91cHMYASADKAsyFy5kb3V5YS5tZXNzYWdlLnYxLkdyb3VwIkQKEkxpc3RNZW1iZXJzUmVxdWVzdBIQCghncm91cF9pZBgBIAEoCRINCgVhZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSJOChNMaXN0TWVtYmVyc1Jlc3BvbnNlEikKB21lbWJlcnMYASADKAsyGC5kb3V5YS5tZXNzYWdlLnYxLk1lbWJlchIMCgRuZXh0GAIgASgJInQKBk1lbWJlchIPCgd1c2VyX2lkGAEgASgJEikKBHJvbGUYAiABKA4yGy5kb3V5YS5tZXNzYWdlLnYxLkdyb3VwUm9sZRIXCg9zaWxlbnRfdW50aWxfbXMYAyABKAESFQoNcmVhZF91cF90b19pZBgEIAEoCSKaAQoSQ2hhbmdlR3JvdXBSZXF1ZXN0EhAKCGdyb3VwX2lkGAEgASgJEhEKBG5hbWUYAiABKAlIAIgBARIZCgxhbm5vdW5jZW1lbnQYAyABKAlIAYgBARIZCgxzaG93c19sYXRlc3QYBCABKAhIAogBAUIHCgVfbmFtZUIPCg1fYW5ub3VuY2VtZW50Qg8KDV9zaG93c19sYXRlc3QiNwoRQWRkTWVtYmVyc1JlcXVlc3QSEAoIZ3JvdXBfaWQYASABKAkSEAoIdXNlcl9pZHMYAiADKAkiOAoTUmVtb3ZlTWVtYmVyUmVxdWVzdBIQCghncm91cF9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJIhYKFFJlbW92ZU1lbWJlclJlc3BvbnNlIl4KDlNldFJvbGVSZXF1ZXN0EhAKCGdyb3VwX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSKQoEcm9sZRgDIAEoDjIbLmRvdXlhLm1lc3NhZ2UudjEuR3JvdXBSb2xlIhEKD1NldFJvbGVSZXNwb25zZSJHChFNdXRlTWVtYmVyUmVxdWVzdBIQCghncm91cF9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg8KB21pbnV0ZXMYAyABKA0iFAoSTXV0ZU1lbWJlclJlc3BvbnNlIjkKF011dGVDb252ZXJzYXRpb25SZXF1ZXN0Eg8KB3BlZXJfaWQYASABKAkSDQoFbXV0ZWQYAiABKAgiGgoYTXV0ZUNvbnZlcnNhdGlvblJlc3BvbnNlIjMKEU11dGVkQ29udmVyc2F0aW9uEg8KB3BlZXJfaWQYASABKAkSDQoFbXV0ZWQYAiABKAgiSQoUTWFrZUdyb3VwTGlua1JlcXVlc3QSEAoIZ3JvdXBfaWQYASABKAkSEAoIbWF4X3VzZXMYAiABKA0SDQoFaG91cnMYAyABKA0iUAoJR3JvdXBMaW5rEgwKBGNvZGUYASABKAkSDAoEdXNlcxgCIAEoDRIQCghtYXhfdXNlcxgDIAEoDRIVCg1leHBpcmVzX2F0X21zGAQgASgBIicKE0dldEdyb3VwTGlua1JlcXVlc3QSEAoIZ3JvdXBfaWQYASABKAkiQQoUR2V0R3JvdXBMaW5rUmVzcG9uc2USKQoEbGluaxgBIAEoCzIbLmRvdXlhLm1lc3NhZ2UudjEuR3JvdXBMaW5rIioKFlJldm9rZUdyb3VwTGlua1JlcXVlc3QSEAoIZ3JvdXBfaWQYASABKAkiGQoXUmV2b2tlR3JvdXBMaW5rUmVzcG9uc2UiJgoWRmluZEdyb3VwQnlMaW5rUmVxdWVzdBIMCgRjb2RlGAEgASgJIlkKCkZvdW5kR3JvdXASCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIPCgdtZW1iZXJzGAMgASgNEhAKCGZhY2VfaWRzGAQgAygJEg4KBmpvaW5lZBgFIAEoCCIhChFKb2luQnlMaW5rUmVxdWVzdBIMCgRjb2RlGAEgASgJIjcKFkxpc3RJbnZpdGF0aW9uc1JlcXVlc3QSDgoGYmVmb3JlGAEgASgJEg0KBWxpbWl0GAIgASgNIloKF0xpc3RJbnZpdGF0aW9uc1Jlc3BvbnNlEjEKC2ludml0YXRpb25zGAEgAygLMhwuZG91eWEubWVzc2FnZS52MS5JbnZpdGF0aW9uEgwKBG5leHQYAiABKAkiVwoKSW52aXRhdGlvbhIQCghncm91cF9pZBgBIAEoCRISCgpncm91cF9uYW1lGAIgASgJEg8KB21lbWJlcnMYAyABKA0SEgoKaW52aXRlcl9pZBgEIAEoCSI9ChdBbnN3ZXJJbnZpdGF0aW9uUmVxdWVzdBIQCghncm91cF9pZBgBIAEoCRIQCghhY2NlcHRlZBgCIAEoCCIaChhBbnN3ZXJJbnZpdGF0aW9uUmVzcG9uc2UizAEKDE5vdGlmaWNhdGlvbhIwCgRraW5kGAEgASgOMiIuZG91eWEubWVzc2FnZS52MS5Ob3RpZmljYXRpb25LaW5kEhIKCnN1YmplY3RfaWQYAiABKAkSEAoIcG9zaXRpb24YAyABKAkSDQoFYXRfbXMYBCABKAESDAoEc2VlbhgFIAEoCBIOCgZwZW9wbGUYBiABKAESEQoJYWN0b3JfaWRzGAcgAygJEhAKCHZpZGVvX2lkGAggASgJEhIKCmNvbW1lbnRfaWQYCSABKAkiOQoYTGlzdE5vdGlmaWNhdGlvbnNSZXF1ZXN0Eg4KBmN1cnNvchgBIAEoCRINCgVsaW1pdBgCIAEoDSJgChlMaXN0Tm90aWZpY2F0aW9uc1Jlc3BvbnNlEjUKDW5vdGlmaWNhdGlvbnMYASADKAsyHi5kb3V5YS5tZXNzYWdlLnYxLk5vdGlmaWNhdGlvbhIMCgRuZXh0GAIgASgJIi0KHE1hcmtOb3RpZmljYXRpb25zU2VlblJlcXVlc3QSDQoFdXBfdG8YASABKAkiHwodTWFya05vdGlmaWNhdGlvbnNTZWVuUmVzcG9uc2UiIAoeR2V0Tm90aWZpY2F0aW9uU2V0dGluZ3NSZXF1ZXN0IkwKFE5vdGlmaWNhdGlvblNldHRpbmdzEjQKBWtpbmRzGAEgAygLMiUuZG91eWEubWVzc2FnZS52MS5Ob3RpZmljYXRpb25TZXR0aW5nImMKE05vdGlmaWNhdGlvblNldHRpbmcSMAoEa2luZBgBIAEoDjIiLmRvdXlhLm1lc3NhZ2UudjEuTm90aWZpY2F0aW9uS2luZBIMCgRsaXN0GAIgASgIEgwKBHB1c2gYAyABKAgiWgoSTm90aWZpY2F0aW9uQ2hhbmdlEjAKBGtpbmQYASABKA4yIi5kb3V5YS5tZXNzYWdlLnYxLk5vdGlmaWNhdGlvbktpbmQSEgoKc3ViamVjdF9pZBgCIAEoCSITChFHZXRQdXNoS2V5UmVxdWVzdCIoChJHZXRQdXNoS2V5UmVzcG9uc2USEgoKcHVibGljX2tleRgBIAEoCSJyChpQdXRQdXNoU3Vic2NyaXB0aW9uUmVxdWVzdBIQCghlbmRwb2ludBgBIAEoCRIOCgZwMjU2ZGgYAiABKAkSDAoEYXV0aBgDIAEoCRISCgpzZXNzaW9uX2lkGAQgASgJEhAKCGxhbmd1YWdlGAUgASgJIh0KG1B1dFB1c2hTdWJzY3JpcHRpb25SZXNwb25zZSIxCh1EZWxldGVQdXNoU3Vic2NyaXB0aW9uUmVxdWVzdBIQCghlbmRwb2ludBgBIAEoCSIgCh5EZWxldGVQdXNoU3Vic2NyaXB0aW9uUmVzcG9uc2UiIgoIU2V0dGluZ3MSFgoOaGlkZXNfcHJlc2VuY2UYASABKAgiQgoTR2V0V2F0Y2hhYmxlUmVxdWVzdBIrCgZwZW9wbGUYASADKAsyGy5kb3V5YS5tZXNzYWdlLnYxLldhdGNoZWRCeSIvCglXYXRjaGVkQnkSDwoHdXNlcl9pZBgBIAEoCRIRCglvdGhlcl9pZHMYAiADKAkiKQoUR2V0V2F0Y2hhYmxlUmVzcG9uc2USEQoJd2F0Y2hhYmxlGAEgAygMIkUKGUdldFR5cGluZ0F1ZGllbmNlc1JlcXVlc3QSKAoGdHlwaW5nGAEgAygLMhguZG91eWEubWVzc2FnZS52MS5UeXBpbmciMgoGVHlwaW5nEg8KB3VzZXJfaWQYASABKAkSFwoPY29udmVyc2F0aW9uX2lkGAIgASgJIlEKGkdldFR5cGluZ0F1ZGllbmNlc1Jlc3BvbnNlEjMKCWF1ZGllbmNlcxgBIAMoCzIgLmRvdXlhLm1lc3NhZ2UudjEuVHlwaW5nQXVkaWVuY2UiIgoOVHlwaW5nQXVkaWVuY2USEAoIdXNlcl9pZHMYASADKAkiJQoRRmluZEhpZGRlblJlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiJgoSRmluZEhpZGRlblJlc3BvbnNlEhAKCHVzZXJfaWRzGAEgAygJIiUKE0hpZGVQcmVzZW5jZVJlcXVlc3QSDgoGaGlkZGVuGAEgASgIIhYKFEhpZGVQcmVzZW5jZVJlc3BvbnNlInoKBVF1b3RlEgoKAmlkGAEgASgJEhEKCXNlbmRlcl9pZBgCIAEoCRIPCgdjb250ZW50GAMgASgJEhAKCHJlY2FsbGVkGAQgASgIEg8KB3BpY3R1cmUYBSABKAgSDQoFdmlkZW8YBiABKAgSDwoHcHJvZmlsZRgHIAEoCCJPCg5NZXNzYWdlUGljdHVyZRILCgNrZXkYASABKAkSEQoJc21hbGxfa2V5GAIgASgJEg0KBXdpZHRoGAMgASgNEg4KBmhlaWdodBgEIAEoDSIxCgpNZXNzYWdlUmVmEg8KB3BlZXJfaWQYASABKAkSEgoKbWVzc2FnZV9pZBgCIAEoCSJEChVTZWFyY2hNZXNzYWdlc1JlcXVlc3QSDAoEdGV4dBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iUwoWU2VhcmNoTWVzc2FnZXNSZXNwb25zZRIrCghtZXNzYWdlcxgBIAMoCzIZLmRvdXlhLm1lc3NhZ2UudjEuTWVzc2FnZRIMCgRuZXh0GAIgASgJIjsKF0ZpbmRNZXNzYWdlQmxvYnNSZXF1ZXN0EhIKCm1lc3NhZ2VfaWQYASABKAkSDAoEa2V5cxgCIAMoCSIoChhGaW5kTWVzc2FnZUJsb2JzUmVzcG9uc2USDAoEa2V5cxgBIAMoCSI6Cg1SZWFjdGlvbkNvdW50Eg0KBWVtb2ppGAEgASgJEg0KBWNvdW50GAIgASgNEgsKA293bhgDIAEoCCI0Cg1IaWRkZW5NZXNzYWdlEg8KB3BlZXJfaWQYASABKAkSEgoKbWVzc2FnZV9pZBgCIAEoCSJUChJTZXRSZWFjdGlvblJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRISCgptZXNzYWdlX2lkGAIgASgJEg0KBWVtb2ppGAMgASgJEgoKAm9uGAQgASgIIhUKE1NldFJlYWN0aW9uUmVzcG9uc2UiWQoUTGlzdFJlYWN0aW9uc1JlcXVlc3QSDwoHcGVlcl9pZBgBIAEoCRISCgptZXNzYWdlX2lkGAIgASgJEg0KBWFmdGVyGAMgASgJEg0KBWxpbWl0GAQgASgNIloKFUxpc3RSZWFjdGlvbnNSZXNwb25zZRIzCglyZWFjdGlvbnMYASADKAsyIC5kb3V5YS5tZXNzYWdlLnYxLlBlcnNvblJlYWN0aW9uEgwKBG5leHQYAiABKAkiMAoOUGVyc29uUmVhY3Rpb24SDwoHdXNlcl9pZBgBIAEoCRINCgVlbW9qaRgCIAEoCSI7ChRSZWNhbGxNZXNzYWdlUmVxdWVzdBIPCgdwZWVyX2lkGAEgASgJEhIKCm1lc3NhZ2VfaWQYAiABKAkiFwoVUmVjYWxsTWVzc2FnZVJlc3BvbnNlIjkKEkhpZGVNZXNzYWdlUmVxdWVzdBIPCgdwZWVyX2lkGAEgASgJEhIKCm1lc3NhZ2VfaWQYAiABKAkiFQoTSGlkZU1lc3NhZ2VSZXNwb25zZSrMAgoKTm90aWNlS2luZBIbChdOT1RJQ0VfS0lORF9VTlNQRUNJRklFRBAAEhcKE05PVElDRV9LSU5EX0NSRUFURUQQARIVChFOT1RJQ0VfS0lORF9BRERFRBACEhYKEk5PVElDRV9LSU5EX0pPSU5FRBADEhQKEE5PVElDRV9LSU5EX0xFRlQQBBIXChNOT1RJQ0VfS0lORF9SRU1PVkVEEAUSFwoTTk9USUNFX0tJTkRfUkVOQU1FRBAGEhkKFU5PVElDRV9LSU5EX0FOTk9VTkNFRBAHEhUKEU5PVElDRV9LSU5EX09XTkVSEAgSFQoRTk9USUNFX0tJTkRfQURNSU4QCRIYChROT1RJQ0VfS0lORF9OT19BRE1JThAKEhUKEU5PVElDRV9LSU5EX01VVEVEEAsSFwoTTk9USUNFX0tJTkRfVU5NVVRFRBAMKmoKCUdyb3VwUm9sZRIaChZHUk9VUF9ST0xFX1VOU1BFQ0lGSUVEEAASFQoRR1JPVVBfUk9MRV9NRU1CRVIQARIUChBHUk9VUF9ST0xFX0FETUlOEAISFAoQR1JPVVBfUk9MRV9PV05FUhADKokCChBOb3RpZmljYXRpb25LaW5kEiEKHU5PVElGSUNBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYTk9USUZJQ0FUSU9OX0tJTkRfRk9MTE9XEAESGgoWTk9USUZJQ0FUSU9OX0tJTkRfTElLRRACEh0KGU5PVElGSUNBVElPTl9LSU5EX0NPTU1FTlQQAxIbChdOT1RJRklDQVRJT05fS0lORF9SRVBMWRAEEh0KGU5PVElGSUNBVElPTl9LSU5EX01FTlRJT04QBRIfChtOT1RJRklDQVRJT05fS0lORF9QVUJMSVNIRUQQBhIcChhOT1RJRklDQVRJT05fS0lORF9GQUlMRUQQBzKlIAoOTWVzc2FnZVNlcnZpY2USQAoEU2VuZBIdLmRvdXlhLm1lc3NhZ2UudjEuU2VuZFJlcXVlc3QaGS5kb3V5YS5tZXNzYWdlLnYxLk1lc3NhZ2USYgoMTGlzdE1lc3NhZ2VzEiUuZG91eWEubWVzc2FnZS52MS5MaXN0TWVzc2FnZXNSZXF1ZXN0GiYuZG91eWEubWVzc2FnZS52MS5MaXN0TWVzc2FnZXNSZXNwb25zZSIDkAIBEnEKEUxpc3RDb252ZXJzYXRpb25zEiouZG91eWEubWVzc2FnZS52MS5MaXN0Q29udmVyc2F0aW9uc1JlcXVlc3QaKy5kb3V5YS5tZXNzYWdlLnYxLkxpc3RDb252ZXJzYXRpb25zUmVzcG9uc2UiA5ACARJWCghNYXJrUmVhZBIhLmRvdXlhLm1lc3NhZ2UudjEuTWFya1JlYWRSZXF1ZXN0GiIuZG91eWEubWVzc2FnZS52MS5NYXJrUmVhZFJlc3BvbnNlIgOQAgISWQoJR2V0TGF0ZXN0EiIuZG91eWEubWVzc2FnZS52MS5HZXRMYXRlc3RSZXF1ZXN0GiMuZG91eWEubWVzc2FnZS52MS5HZXRMYXRlc3RSZXNwb25zZSIDkAIBEmUKDVJlYWRUaW1lbGluZXMSJi5kb3V5YS5tZXNzYWdlLnYxLlJlYWRUaW1lbGluZXNSZXF1ZXN0GicuZG91eWEubWVzc2FnZS52MS5SZWFkVGltZWxpbmVzUmVzcG9uc2UiA5ACARJfCgtDb3VudFVucmVhZBIkLmRvdXlhLm1lc3NhZ2UudjEuQ291bnRVbnJlYWRSZXF1ZXN0GiUuZG91eWEubWVzc2FnZS52MS5Db3VudFVucmVhZFJlc3BvbnNlIgOQAgESVQoLQ3JlYXRlR3JvdXASJC5kb3V5YS5tZXNzYWdlLnYxLkNyZWF0ZUdyb3VwUmVxdWVzdBogLmRvdXlhLm1lc3NhZ2UudjEuR3JvdXBXaXRoQWRkZWQSWQoJR2V0R3JvdXBzEiIuZG91eWEubWVzc2FnZS52MS5HZXRHcm91cHNSZXF1ZXN0GiMuZG91eWEubWVzc2FnZS52MS5HZXRHcm91cHNSZXNwb25zZSIDkAIBEl8KC0xpc3RNZW1iZXJzEiQuZG91eWEubWVzc2FnZS52MS5MaXN0TWVtYmVyc1JlcXVlc3QaJS5kb3V5YS5tZXNzYWdlLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2UiA5ACARJRCgtDaGFuZ2VHcm91cBIkLmRvdXlhLm1lc3NhZ2UudjEuQ2hhbmdlR3JvdXBSZXF1ZXN0GhcuZG91eWEubWVzc2FnZS52MS5Hcm91cCIDkAICElgKCkFkZE1lbWJlcnMSIy5kb3V5YS5tZXNzYWdlLnYxLkFkZE1lbWJlcnNSZXF1ZXN0GiAuZG91eWEubWVzc2FnZS52MS5Hcm91cFdpdGhBZGRlZCIDkAICEmIKDFJlbW92ZU1lbWJlchIlLmRvdXlhLm1lc3NhZ2UudjEuUmVtb3ZlTWVtYmVyUmVxdWVzdBomLmRvdXlhLm1lc3NhZ2UudjEuUmVtb3ZlTWVtYmVyUmVzcG9uc2UiA5ACAhJTCgdTZXRSb2xlEiAuZG91eWEubWVzc2FnZS52MS5TZXRSb2xlUmVxdWVzdBohLmRvdXlhLm1lc3NhZ2UudjEuU2V0Um9sZVJlc3BvbnNlIgOQAgISXAoKTXV0ZU1lbWJlchIjLmRvdXlhLm1lc3NhZ2UudjEuTXV0ZU1lbWJlclJlcXVlc3QaJC5kb3V5YS5tZXNzYWdlLnYxLk11dGVNZW1iZXJSZXNwb25zZSIDkAICEm4KEE11dGVDb252ZXJzYXRpb24SKS5kb3V5YS5tZXNzYWdlLnYxLk11dGVDb252ZXJzYXRpb25SZXF1ZXN0GiouZG91eWEubWVzc2FnZS52MS5NdXRlQ29udmVyc2F0aW9uUmVzcG9uc2UiA5ACAhJUCg1NYWtlR3JvdXBMaW5rEiYuZG91eWEubWVzc2FnZS52MS5NYWtlR3JvdXBMaW5rUmVxdWVzdBobLmRvdXlhLm1lc3NhZ2UudjEuR3JvdXBMaW5rEmIKDEdldEdyb3VwTGluaxIlLmRvdXlhLm1lc3NhZ2UudjEuR2V0R3JvdXBMaW5rUmVxdWVzdBomLmRvdXlhLm1lc3NhZ2UudjEuR2V0R3JvdXBMaW5rUmVzcG9uc2UiA5ACARJrCg9SZXZva2VHcm91cExpbmsSKC5kb3V5YS5tZXNzYWdlLnYxLlJldm9rZUdyb3VwTGlua1JlcXVlc3QaKS5kb3V5YS5tZXNzYWdlLnYxLlJldm9rZUdyb3VwTGlua1Jlc3BvbnNlIgOQAgISXgoPRmluZEdyb3VwQnlMaW5rEiguZG91eWEubWVzc2FnZS52MS5GaW5kR3JvdXBCeUxpbmtSZXF1ZXN0GhwuZG91eWEubWVzc2FnZS52MS5Gb3VuZEdyb3VwIgOQAgESTwoKSm9pbkJ5TGluaxIjLmRvdXlhLm1lc3NhZ2UudjEuSm9pbkJ5TGlua1JlcXVlc3QaFy5kb3V5YS5tZXNzYWdlLnYxLkdyb3VwIgOQAgISawoPTGlzdEludml0YXRpb25zEiguZG91eWEubWVzc2FnZS52MS5MaXN0SW52aXRhdGlvbnNSZXF1ZXN0GikuZG91eWEubWVzc2FnZS52MS5MaXN0SW52aXRhdGlvbnNSZXNwb25zZSIDkAIBEm4KEEFuc3dlckludml0YXRpb24SKS5kb3V5YS5tZXNzYWdlLnYxLkFuc3dlckludml0YXRpb25SZXF1ZXN0GiouZG91eWEubWVzc2FnZS52MS5BbnN3ZXJJbnZpdGF0aW9uUmVzcG9uc2UiA5ACAhJxChFMaXN0Tm90aWZpY2F0aW9ucxIqLmRvdXlhLm1lc3NhZ2UudjEuTGlzdE5vdGlmaWNhdGlvbnNSZXF1ZXN0GisuZG91eWEubWVzc2FnZS52MS5MaXN0Tm90aWZpY2F0aW9uc1Jlc3BvbnNlIgOQAgESfQoVTWFya05vdGlmaWNhdGlvbnNTZWVuEi4uZG91eWEubWVzc2FnZS52MS5NYXJrTm90aWZpY2F0aW9uc1NlZW5SZXF1ZXN0Gi8uZG91eWEubWVzc2FnZS52MS5NYXJrTm90aWZpY2F0aW9uc1NlZW5SZXNwb25zZSIDkAICEngKF0dldE5vdGlmaWNhdGlvblNldHRpbmdzEjAuZG91eWEubWVzc2FnZS52MS5HZXROb3RpZmljYXRpb25TZXR0aW5nc1JlcXVlc3QaJi5kb3V5YS5tZXNzYWdlLnYxLk5vdGlmaWNhdGlvblNldHRpbmdzIgOQAgESbgoXU2V0Tm90aWZpY2F0aW9uU2V0dGluZ3MSJi5kb3V5YS5tZXNzYWdlLnYxLk5vdGlmaWNhdGlvblNldHRpbmdzGiYuZG91eWEubWVzc2FnZS52MS5Ob3RpZmljYXRpb25TZXR0aW5ncyIDkAICElwKCkdldFB1c2hLZXkSIy5kb3V5YS5tZXNzYWdlLnYxLkdldFB1c2hLZXlSZXF1ZXN0GiQuZG91eWEubWVzc2FnZS52MS5HZXRQdXNoS2V5UmVzcG9uc2UiA5ACARJ3ChNQdXRQdXNoU3Vic2NyaXB0aW9uEiwuZG91eWEubWVzc2FnZS52MS5QdXRQdXNoU3Vic2NyaXB0aW9uUmVxdWVzdBotLmRvdXlhLm1lc3NhZ2UudjEuUHV0UHVzaFN1YnNjcmlwdGlvblJlc3BvbnNlIgOQAgISgAEKFkRlbGV0ZVB1c2hTdWJzY3JpcHRpb24SLy5kb3V5YS5tZXNzYWdlLnYxLkRlbGV0ZVB1c2hTdWJzY3JpcHRpb25SZXF1ZXN0GjAuZG91eWEubWVzc2FnZS52MS5EZWxldGVQdXNoU3Vic2NyaXB0aW9uUmVzcG9uc2UiA5ACAhJiCgxHZXRXYXRjaGFibGUSJS5kb3V5YS5tZXNzYWdlLnYxLkdldFdhdGNoYWJsZVJlcXVlc3QaJi5kb3V5YS5tZXNzYWdlLnYxLkdldFdhdGNoYWJsZVJlc3BvbnNlIgOQAgESdAoSR2V0VHlwaW5nQXVkaWVuY2VzEisuZG91eWEubWVzc2FnZS52MS5HZXRUeXBpbmdBdWRpZW5jZXNSZXF1ZXN0GiwuZG91eWEubWVzc2FnZS52MS5HZXRUeXBpbmdBdWRpZW5jZXNSZXNwb25zZSIDkAIBElwKCkZpbmRIaWRkZW4SIy5kb3V5YS5tZXNzYWdlLnYxLkZpbmRIaWRkZW5SZXF1ZXN0GiQuZG91eWEubWVzc2FnZS52MS5GaW5kSGlkZGVuUmVzcG9uc2UiA5ACARJiCgxIaWRlUHJlc2VuY2USJS5kb3V5YS5tZXNzYWdlLnYxLkhpZGVQcmVzZW5jZVJlcXVlc3QaJi5kb3V5YS5tZXNzYWdlLnYxLkhpZGVQcmVzZW5jZVJlc3BvbnNlIgOQAgISRwoLU2VuZFBpY3R1cmUSHS5kb3V5YS5tZXNzYWdlLnYxLlNlbmRSZXF1ZXN0GhkuZG91eWEubWVzc2FnZS52MS5NZXNzYWdlEmgKDlNlYXJjaE1lc3NhZ2VzEicuZG91eWEubWVzc2FnZS52MS5TZWFyY2hNZXNzYWdlc1JlcXVlc3QaKC5kb3V5YS5tZXNzYWdlLnYxLlNlYXJjaE1lc3NhZ2VzUmVzcG9uc2UiA5ACARJuChBGaW5kTWVzc2FnZUJsb2JzEikuZG91eWEubWVzc2FnZS52MS5GaW5kTWVzc2FnZUJsb2JzUmVxdWVzdBoqLmRvdXlhLm1lc3NhZ2UudjEuRmluZE1lc3NhZ2VCbG9ic1Jlc3BvbnNlIgOQAgESXwoLU2V0UmVhY3Rpb24SJC5kb3V5YS5tZXNzYWdlLnYxLlNldFJlYWN0aW9uUmVxdWVzdBolLmRvdXlhLm1lc3NhZ2UudjEuU2V0UmVhY3Rpb25SZXNwb25zZSIDkAICEmUKDUxpc3RSZWFjdGlvbnMSJi5kb3V5YS5tZXNzYWdlLnYxLkxpc3RSZWFjdGlvbnNSZXF1ZXN0GicuZG91eWEubWVzc2FnZS52MS5MaXN0UmVhY3Rpb25zUmVzcG9uc2UiA5ACARJlCg1SZWNhbGxNZXNzYWdlEiYuZG91eWEubWVzc2FnZS52MS5SZWNhbGxNZXNzYWdlUmVxdWVzdBonLmRvdXlhLm1lc3NhZ2UudjEuUmVjYWxsTWVzc2FnZVJlc3BvbnNlIgOQAgISXwoLSGlkZU1lc3NhZ2USJC5kb3V5YS5tZXNzYWdlLnYxLkhpZGVNZXNzYWdlUmVxdWVzdBolLmRvdXlhLm1lc3NhZ2UudjEuSGlkZU1lc3NhZ2VSZXNwb25zZSIDkAICYgZwcm90bzM");
 
 /**
  * @generated from message douya.message.v1.Message
@@ -58,6 +58,51 @@ export type Message = Message$1<"douya.message.v1.Message"> & {
    * @generated from field: douya.message.v1.Notice notice = 21;
    */
   notice?: Notice | undefined;
+
+  /**
+   * Its sender has taken it back: nothing of it is left.
+   *
+   * @generated from field: bool recalled = 40;
+   */
+  recalled: boolean;
+
+  /**
+   * What it answers; absent: nothing.
+   *
+   * @generated from field: douya.message.v1.Quote reply_to = 41;
+   */
+  replyTo?: Quote | undefined;
+
+  /**
+   * The first one first.
+   *
+   * @generated from field: repeated douya.message.v1.ReactionCount reactions = 42;
+   */
+  reactions: ReactionCount[];
+
+  /**
+   * Sent on from another conversation.
+   *
+   * @generated from field: bool forwarded = 43;
+   */
+  forwarded: boolean;
+
+  /**
+   * @generated from field: douya.message.v1.MessagePicture picture = 44;
+   */
+  picture?: MessagePicture | undefined;
+
+  /**
+   * What it shows as a card, by its id; whether one may see that is asked where it is kept. Empty: none.
+   *
+   * @generated from field: string video_id = 45;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: string profile_id = 46;
+   */
+  profileId: string;
 };
 
 /**
@@ -92,6 +137,37 @@ export type SendRequest = Message$1<"douya.message.v1.SendRequest"> & {
    * @generated from field: string idempotency_key = 3;
    */
   idempotencyKey: string;
+
+  /**
+   * The message of the same conversation that this one answers; empty: none.
+   *
+   * @generated from field: string reply_to_id = 40;
+   */
+  replyToId: string;
+
+  /**
+   * At most one of these. With one of them the text may be empty. A picture: a staged file, of SendPicture only.
+   *
+   * @generated from field: string staged_picture = 41;
+   */
+  stagedPicture: string;
+
+  /**
+   * @generated from field: string video_id = 42;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: string profile_id = 43;
+   */
+  profileId: string;
+
+  /**
+   * A message of any conversation of the caller, which is sent on: its text, and what it shows.
+   *
+   * @generated from field: douya.message.v1.MessageRef forward = 44;
+   */
+  forward?: MessageRef | undefined;
 };
 
 /**
@@ -374,6 +450,13 @@ export type CountUnreadResponse = Message$1<"douya.message.v1.CountUnreadRespons
    * @generated from field: double unread = 1;
    */
   unread: number;
+
+  /**
+   * How many notifications the caller has not seen.
+   *
+   * @generated from field: double notifications = 60;
+   */
+  notifications: number;
 };
 
 /**
@@ -540,6 +623,34 @@ export type TimelineEntry = Message$1<"douya.message.v1.TimelineEntry"> & {
      */
     value: MutedConversation;
     case: "muted";
+  } | {
+    /**
+     * A message that was there has changed, and is this now.
+     *
+     * @generated from field: douya.message.v1.Message changed = 40;
+     */
+    value: Message;
+    case: "changed";
+  } | {
+    /**
+     * The person has removed a message for themselves.
+     *
+     * @generated from field: douya.message.v1.HiddenMessage hidden = 41;
+     */
+    value: HiddenMessage;
+    case: "hidden";
+  } | {
+    /**
+     * @generated from field: douya.message.v1.NotificationChange notification = 60;
+     */
+    value: NotificationChange;
+    case: "notification";
+  } | {
+    /**
+     * @generated from field: douya.message.v1.Settings settings = 80;
+     */
+    value: Settings;
+    case: "settings";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -1439,6 +1550,1035 @@ export const AnswerInvitationResponseSchema: GenMessage<AnswerInvitationResponse
   messageDesc(file_message, 54);
 
 /**
+ * Everything of one kind about one thing.
+ *
+ * @generated from message douya.message.v1.Notification
+ */
+export type Notification = Message$1<"douya.message.v1.Notification"> & {
+  /**
+   * @generated from field: douya.message.v1.NotificationKind kind = 1;
+   */
+  kind: NotificationKind;
+
+  /**
+   * What it is about; with the kind it is the notification's name. Of follows: their day, counted from 1970.
+   *
+   * @generated from field: string subject_id = 2;
+   */
+  subjectId: string;
+
+  /**
+   * Grows with each news of the person.
+   *
+   * @generated from field: string position = 3;
+   */
+  position: string;
+
+  /**
+   * @generated from field: double at_ms = 4;
+   */
+  atMs: number;
+
+  /**
+   * @generated from field: bool seen = 5;
+   */
+  seen: boolean;
+
+  /**
+   * How many people, and the latest of them, at most 3.
+   *
+   * @generated from field: double people = 6;
+   */
+  people: number;
+
+  /**
+   * @generated from field: repeated string actor_ids = 7;
+   */
+  actorIds: string[];
+
+  /**
+   * Empty where it is about none.
+   *
+   * @generated from field: string video_id = 8;
+   */
+  videoId: string;
+
+  /**
+   * The latest one.
+   *
+   * @generated from field: string comment_id = 9;
+   */
+  commentId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.Notification.
+ * Use `create(NotificationSchema)` to create a new message.
+ */
+export const NotificationSchema: GenMessage<Notification> = /*@__PURE__*/
+  messageDesc(file_message, 55);
+
+/**
+ * @generated from message douya.message.v1.ListNotificationsRequest
+ */
+export type ListNotificationsRequest = Message$1<"douya.message.v1.ListNotificationsRequest"> & {
+  /**
+   * `next` of the page before; empty: from the latest.
+   *
+   * @generated from field: string cursor = 1;
+   */
+  cursor: string;
+
+  /**
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.message.v1.ListNotificationsRequest.
+ * Use `create(ListNotificationsRequestSchema)` to create a new message.
+ */
+export const ListNotificationsRequestSchema: GenMessage<ListNotificationsRequest> = /*@__PURE__*/
+  messageDesc(file_message, 56);
+
+/**
+ * @generated from message douya.message.v1.ListNotificationsResponse
+ */
+export type ListNotificationsResponse = Message$1<"douya.message.v1.ListNotificationsResponse"> & {
+  /**
+   * @generated from field: repeated douya.message.v1.Notification notifications = 1;
+   */
+  notifications: Notification[];
+
+  /**
+   * Empty at the end.
+   *
+   * @generated from field: string next = 2;
+   */
+  next: string;
+};
+
+/**
+ * Describes the message douya.message.v1.ListNotificationsResponse.
+ * Use `create(ListNotificationsResponseSchema)` to create a new message.
+ */
+export const ListNotificationsResponseSchema: GenMessage<ListNotificationsResponse> = /*@__PURE__*/
+  messageDesc(file_message, 57);
+
+/**
+ * @generated from message douya.message.v1.MarkNotificationsSeenRequest
+ */
+export type MarkNotificationsSeenRequest = Message$1<"douya.message.v1.MarkNotificationsSeenRequest"> & {
+  /**
+   * @generated from field: string up_to = 1;
+   */
+  upTo: string;
+};
+
+/**
+ * Describes the message douya.message.v1.MarkNotificationsSeenRequest.
+ * Use `create(MarkNotificationsSeenRequestSchema)` to create a new message.
+ */
+export const MarkNotificationsSeenRequestSchema: GenMessage<MarkNotificationsSeenRequest> = /*@__PURE__*/
+  messageDesc(file_message, 58);
+
+/**
+ * @generated from message douya.message.v1.MarkNotificationsSeenResponse
+ */
+export type MarkNotificationsSeenResponse = Message$1<"douya.message.v1.MarkNotificationsSeenResponse"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.MarkNotificationsSeenResponse.
+ * Use `create(MarkNotificationsSeenResponseSchema)` to create a new message.
+ */
+export const MarkNotificationsSeenResponseSchema: GenMessage<MarkNotificationsSeenResponse> = /*@__PURE__*/
+  messageDesc(file_message, 59);
+
+/**
+ * @generated from message douya.message.v1.GetNotificationSettingsRequest
+ */
+export type GetNotificationSettingsRequest = Message$1<"douya.message.v1.GetNotificationSettingsRequest"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.GetNotificationSettingsRequest.
+ * Use `create(GetNotificationSettingsRequestSchema)` to create a new message.
+ */
+export const GetNotificationSettingsRequestSchema: GenMessage<GetNotificationSettingsRequest> = /*@__PURE__*/
+  messageDesc(file_message, 60);
+
+/**
+ * @generated from message douya.message.v1.NotificationSettings
+ */
+export type NotificationSettings = Message$1<"douya.message.v1.NotificationSettings"> & {
+  /**
+   * @generated from field: repeated douya.message.v1.NotificationSetting kinds = 1;
+   */
+  kinds: NotificationSetting[];
+};
+
+/**
+ * Describes the message douya.message.v1.NotificationSettings.
+ * Use `create(NotificationSettingsSchema)` to create a new message.
+ */
+export const NotificationSettingsSchema: GenMessage<NotificationSettings> = /*@__PURE__*/
+  messageDesc(file_message, 61);
+
+/**
+ * @generated from message douya.message.v1.NotificationSetting
+ */
+export type NotificationSetting = Message$1<"douya.message.v1.NotificationSetting"> & {
+  /**
+   * @generated from field: douya.message.v1.NotificationKind kind = 1;
+   */
+  kind: NotificationKind;
+
+  /**
+   * Whether it is in the list and counted, and whether it is pushed to devices.
+   *
+   * @generated from field: bool list = 2;
+   */
+  list: boolean;
+
+  /**
+   * @generated from field: bool push = 3;
+   */
+  push: boolean;
+};
+
+/**
+ * Describes the message douya.message.v1.NotificationSetting.
+ * Use `create(NotificationSettingSchema)` to create a new message.
+ */
+export const NotificationSettingSchema: GenMessage<NotificationSetting> = /*@__PURE__*/
+  messageDesc(file_message, 62);
+
+/**
+ * Something in the person's list is new, or they have seen it.
+ *
+ * @generated from message douya.message.v1.NotificationChange
+ */
+export type NotificationChange = Message$1<"douya.message.v1.NotificationChange"> & {
+  /**
+   * Unspecified: nothing is new; what was seen, on another device perhaps, or the settings.
+   *
+   * @generated from field: douya.message.v1.NotificationKind kind = 1;
+   */
+  kind: NotificationKind;
+
+  /**
+   * @generated from field: string subject_id = 2;
+   */
+  subjectId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.NotificationChange.
+ * Use `create(NotificationChangeSchema)` to create a new message.
+ */
+export const NotificationChangeSchema: GenMessage<NotificationChange> = /*@__PURE__*/
+  messageDesc(file_message, 63);
+
+/**
+ * @generated from message douya.message.v1.GetPushKeyRequest
+ */
+export type GetPushKeyRequest = Message$1<"douya.message.v1.GetPushKeyRequest"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.GetPushKeyRequest.
+ * Use `create(GetPushKeyRequestSchema)` to create a new message.
+ */
+export const GetPushKeyRequestSchema: GenMessage<GetPushKeyRequest> = /*@__PURE__*/
+  messageDesc(file_message, 64);
+
+/**
+ * @generated from message douya.message.v1.GetPushKeyResponse
+ */
+export type GetPushKeyResponse = Message$1<"douya.message.v1.GetPushKeyResponse"> & {
+  /**
+   * An uncompressed point of P-256, in base64url.
+   *
+   * @generated from field: string public_key = 1;
+   */
+  publicKey: string;
+};
+
+/**
+ * Describes the message douya.message.v1.GetPushKeyResponse.
+ * Use `create(GetPushKeyResponseSchema)` to create a new message.
+ */
+export const GetPushKeyResponseSchema: GenMessage<GetPushKeyResponse> = /*@__PURE__*/
+  messageDesc(file_message, 65);
+
+/**
+ * @generated from message douya.message.v1.PutPushSubscriptionRequest
+ */
+export type PutPushSubscriptionRequest = Message$1<"douya.message.v1.PutPushSubscriptionRequest"> & {
+  /**
+   * Where the browser's push service takes messages (RFC 8030).
+   *
+   * @generated from field: string endpoint = 1;
+   */
+  endpoint: string;
+
+  /**
+   * With what they are encrypted (RFC 8291), in base64url.
+   *
+   * @generated from field: string p256dh = 2;
+   */
+  p256dh: string;
+
+  /**
+   * @generated from field: string auth = 3;
+   */
+  auth: string;
+
+  /**
+   * The session of the browser.
+   *
+   * @generated from field: string session_id = 4;
+   */
+  sessionId: string;
+
+  /**
+   * What is shown is written in it: en or zh.
+   *
+   * @generated from field: string language = 5;
+   */
+  language: string;
+};
+
+/**
+ * Describes the message douya.message.v1.PutPushSubscriptionRequest.
+ * Use `create(PutPushSubscriptionRequestSchema)` to create a new message.
+ */
+export const PutPushSubscriptionRequestSchema: GenMessage<PutPushSubscriptionRequest> = /*@__PURE__*/
+  messageDesc(file_message, 66);
+
+/**
+ * @generated from message douya.message.v1.PutPushSubscriptionResponse
+ */
+export type PutPushSubscriptionResponse = Message$1<"douya.message.v1.PutPushSubscriptionResponse"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.PutPushSubscriptionResponse.
+ * Use `create(PutPushSubscriptionResponseSchema)` to create a new message.
+ */
+export const PutPushSubscriptionResponseSchema: GenMessage<PutPushSubscriptionResponse> = /*@__PURE__*/
+  messageDesc(file_message, 67);
+
+/**
+ * @generated from message douya.message.v1.DeletePushSubscriptionRequest
+ */
+export type DeletePushSubscriptionRequest = Message$1<"douya.message.v1.DeletePushSubscriptionRequest"> & {
+  /**
+   * @generated from field: string endpoint = 1;
+   */
+  endpoint: string;
+};
+
+/**
+ * Describes the message douya.message.v1.DeletePushSubscriptionRequest.
+ * Use `create(DeletePushSubscriptionRequestSchema)` to create a new message.
+ */
+export const DeletePushSubscriptionRequestSchema: GenMessage<DeletePushSubscriptionRequest> = /*@__PURE__*/
+  messageDesc(file_message, 68);
+
+/**
+ * @generated from message douya.message.v1.DeletePushSubscriptionResponse
+ */
+export type DeletePushSubscriptionResponse = Message$1<"douya.message.v1.DeletePushSubscriptionResponse"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.DeletePushSubscriptionResponse.
+ * Use `create(DeletePushSubscriptionResponseSchema)` to create a new message.
+ */
+export const DeletePushSubscriptionResponseSchema: GenMessage<DeletePushSubscriptionResponse> = /*@__PURE__*/
+  messageDesc(file_message, 69);
+
+/**
+ * What a person has set, as it is now.
+ *
+ * @generated from message douya.message.v1.Settings
+ */
+export type Settings = Message$1<"douya.message.v1.Settings"> & {
+  /**
+   * @generated from field: bool hides_presence = 1;
+   */
+  hidesPresence: boolean;
+};
+
+/**
+ * Describes the message douya.message.v1.Settings.
+ * Use `create(SettingsSchema)` to create a new message.
+ */
+export const SettingsSchema: GenMessage<Settings> = /*@__PURE__*/
+  messageDesc(file_message, 70);
+
+/**
+ * @generated from message douya.message.v1.GetWatchableRequest
+ */
+export type GetWatchableRequest = Message$1<"douya.message.v1.GetWatchableRequest"> & {
+  /**
+   * Together at most 2,000 others.
+   *
+   * @generated from field: repeated douya.message.v1.WatchedBy people = 1;
+   */
+  people: WatchedBy[];
+};
+
+/**
+ * Describes the message douya.message.v1.GetWatchableRequest.
+ * Use `create(GetWatchableRequestSchema)` to create a new message.
+ */
+export const GetWatchableRequestSchema: GenMessage<GetWatchableRequest> = /*@__PURE__*/
+  messageDesc(file_message, 71);
+
+/**
+ * @generated from message douya.message.v1.WatchedBy
+ */
+export type WatchedBy = Message$1<"douya.message.v1.WatchedBy"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: repeated string other_ids = 2;
+   */
+  otherIds: string[];
+};
+
+/**
+ * Describes the message douya.message.v1.WatchedBy.
+ * Use `create(WatchedBySchema)` to create a new message.
+ */
+export const WatchedBySchema: GenMessage<WatchedBy> = /*@__PURE__*/
+  messageDesc(file_message, 72);
+
+/**
+ * @generated from message douya.message.v1.GetWatchableResponse
+ */
+export type GetWatchableResponse = Message$1<"douya.message.v1.GetWatchableResponse"> & {
+  /**
+   * In the order asked: for each person as many bytes as others, 1 for those whose presence they may see.
+   *
+   * @generated from field: repeated bytes watchable = 1;
+   */
+  watchable: Uint8Array[];
+};
+
+/**
+ * Describes the message douya.message.v1.GetWatchableResponse.
+ * Use `create(GetWatchableResponseSchema)` to create a new message.
+ */
+export const GetWatchableResponseSchema: GenMessage<GetWatchableResponse> = /*@__PURE__*/
+  messageDesc(file_message, 73);
+
+/**
+ * @generated from message douya.message.v1.GetTypingAudiencesRequest
+ */
+export type GetTypingAudiencesRequest = Message$1<"douya.message.v1.GetTypingAudiencesRequest"> & {
+  /**
+   * At most 500.
+   *
+   * @generated from field: repeated douya.message.v1.Typing typing = 1;
+   */
+  typing: Typing[];
+};
+
+/**
+ * Describes the message douya.message.v1.GetTypingAudiencesRequest.
+ * Use `create(GetTypingAudiencesRequestSchema)` to create a new message.
+ */
+export const GetTypingAudiencesRequestSchema: GenMessage<GetTypingAudiencesRequest> = /*@__PURE__*/
+  messageDesc(file_message, 74);
+
+/**
+ * @generated from message douya.message.v1.Typing
+ */
+export type Typing = Message$1<"douya.message.v1.Typing"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * The other person.
+   *
+   * @generated from field: string conversation_id = 2;
+   */
+  conversationId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.Typing.
+ * Use `create(TypingSchema)` to create a new message.
+ */
+export const TypingSchema: GenMessage<Typing> = /*@__PURE__*/
+  messageDesc(file_message, 75);
+
+/**
+ * @generated from message douya.message.v1.GetTypingAudiencesResponse
+ */
+export type GetTypingAudiencesResponse = Message$1<"douya.message.v1.GetTypingAudiencesResponse"> & {
+  /**
+   * In the order asked.
+   *
+   * @generated from field: repeated douya.message.v1.TypingAudience audiences = 1;
+   */
+  audiences: TypingAudience[];
+};
+
+/**
+ * Describes the message douya.message.v1.GetTypingAudiencesResponse.
+ * Use `create(GetTypingAudiencesResponseSchema)` to create a new message.
+ */
+export const GetTypingAudiencesResponseSchema: GenMessage<GetTypingAudiencesResponse> = /*@__PURE__*/
+  messageDesc(file_message, 76);
+
+/**
+ * @generated from message douya.message.v1.TypingAudience
+ */
+export type TypingAudience = Message$1<"douya.message.v1.TypingAudience"> & {
+  /**
+   * @generated from field: repeated string user_ids = 1;
+   */
+  userIds: string[];
+};
+
+/**
+ * Describes the message douya.message.v1.TypingAudience.
+ * Use `create(TypingAudienceSchema)` to create a new message.
+ */
+export const TypingAudienceSchema: GenMessage<TypingAudience> = /*@__PURE__*/
+  messageDesc(file_message, 77);
+
+/**
+ * @generated from message douya.message.v1.FindHiddenRequest
+ */
+export type FindHiddenRequest = Message$1<"douya.message.v1.FindHiddenRequest"> & {
+  /**
+   * At most 2,000.
+   *
+   * @generated from field: repeated string user_ids = 1;
+   */
+  userIds: string[];
+};
+
+/**
+ * Describes the message douya.message.v1.FindHiddenRequest.
+ * Use `create(FindHiddenRequestSchema)` to create a new message.
+ */
+export const FindHiddenRequestSchema: GenMessage<FindHiddenRequest> = /*@__PURE__*/
+  messageDesc(file_message, 78);
+
+/**
+ * @generated from message douya.message.v1.FindHiddenResponse
+ */
+export type FindHiddenResponse = Message$1<"douya.message.v1.FindHiddenResponse"> & {
+  /**
+   * @generated from field: repeated string user_ids = 1;
+   */
+  userIds: string[];
+};
+
+/**
+ * Describes the message douya.message.v1.FindHiddenResponse.
+ * Use `create(FindHiddenResponseSchema)` to create a new message.
+ */
+export const FindHiddenResponseSchema: GenMessage<FindHiddenResponse> = /*@__PURE__*/
+  messageDesc(file_message, 79);
+
+/**
+ * @generated from message douya.message.v1.HidePresenceRequest
+ */
+export type HidePresenceRequest = Message$1<"douya.message.v1.HidePresenceRequest"> & {
+  /**
+   * @generated from field: bool hidden = 1;
+   */
+  hidden: boolean;
+};
+
+/**
+ * Describes the message douya.message.v1.HidePresenceRequest.
+ * Use `create(HidePresenceRequestSchema)` to create a new message.
+ */
+export const HidePresenceRequestSchema: GenMessage<HidePresenceRequest> = /*@__PURE__*/
+  messageDesc(file_message, 80);
+
+/**
+ * @generated from message douya.message.v1.HidePresenceResponse
+ */
+export type HidePresenceResponse = Message$1<"douya.message.v1.HidePresenceResponse"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.HidePresenceResponse.
+ * Use `create(HidePresenceResponseSchema)` to create a new message.
+ */
+export const HidePresenceResponseSchema: GenMessage<HidePresenceResponse> = /*@__PURE__*/
+  messageDesc(file_message, 81);
+
+/**
+ * A message that another one answers, as far as the one who asks may see it.
+ *
+ * @generated from message douya.message.v1.Quote
+ */
+export type Quote = Message$1<"douya.message.v1.Quote"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Empty: it is gone, for them at least.
+   *
+   * @generated from field: string sender_id = 2;
+   */
+  senderId: string;
+
+  /**
+   * Its beginning.
+   *
+   * @generated from field: string content = 3;
+   */
+  content: string;
+
+  /**
+   * @generated from field: bool recalled = 4;
+   */
+  recalled: boolean;
+
+  /**
+   * @generated from field: bool picture = 5;
+   */
+  picture: boolean;
+
+  /**
+   * @generated from field: bool video = 6;
+   */
+  video: boolean;
+
+  /**
+   * @generated from field: bool profile = 7;
+   */
+  profile: boolean;
+};
+
+/**
+ * Describes the message douya.message.v1.Quote.
+ * Use `create(QuoteSchema)` to create a new message.
+ */
+export const QuoteSchema: GenMessage<Quote> = /*@__PURE__*/
+  messageDesc(file_message, 82);
+
+/**
+ * @generated from message douya.message.v1.MessagePicture
+ */
+export type MessagePicture = Message$1<"douya.message.v1.MessagePicture"> & {
+  /**
+   * Blob keys of JPEGs.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: string small_key = 2;
+   */
+  smallKey: string;
+
+  /**
+   * Of the large one.
+   *
+   * @generated from field: uint32 width = 3;
+   */
+  width: number;
+
+  /**
+   * @generated from field: uint32 height = 4;
+   */
+  height: number;
+};
+
+/**
+ * Describes the message douya.message.v1.MessagePicture.
+ * Use `create(MessagePictureSchema)` to create a new message.
+ */
+export const MessagePictureSchema: GenMessage<MessagePicture> = /*@__PURE__*/
+  messageDesc(file_message, 83);
+
+/**
+ * @generated from message douya.message.v1.MessageRef
+ */
+export type MessageRef = Message$1<"douya.message.v1.MessageRef"> & {
+  /**
+   * @generated from field: string peer_id = 1;
+   */
+  peerId: string;
+
+  /**
+   * @generated from field: string message_id = 2;
+   */
+  messageId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.MessageRef.
+ * Use `create(MessageRefSchema)` to create a new message.
+ */
+export const MessageRefSchema: GenMessage<MessageRef> = /*@__PURE__*/
+  messageDesc(file_message, 84);
+
+/**
+ * @generated from message douya.message.v1.SearchMessagesRequest
+ */
+export type SearchMessagesRequest = Message$1<"douya.message.v1.SearchMessagesRequest"> & {
+  /**
+   * 2 to 64 characters.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * `next` of the page before; empty: from the newest.
+   *
+   * @generated from field: string before = 2;
+   */
+  before: string;
+
+  /**
+   * @generated from field: uint32 limit = 3;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.message.v1.SearchMessagesRequest.
+ * Use `create(SearchMessagesRequestSchema)` to create a new message.
+ */
+export const SearchMessagesRequestSchema: GenMessage<SearchMessagesRequest> = /*@__PURE__*/
+  messageDesc(file_message, 85);
+
+/**
+ * @generated from message douya.message.v1.SearchMessagesResponse
+ */
+export type SearchMessagesResponse = Message$1<"douya.message.v1.SearchMessagesResponse"> & {
+  /**
+   * @generated from field: repeated douya.message.v1.Message messages = 1;
+   */
+  messages: Message[];
+
+  /**
+   * Empty at the end.
+   *
+   * @generated from field: string next = 2;
+   */
+  next: string;
+};
+
+/**
+ * Describes the message douya.message.v1.SearchMessagesResponse.
+ * Use `create(SearchMessagesResponseSchema)` to create a new message.
+ */
+export const SearchMessagesResponseSchema: GenMessage<SearchMessagesResponse> = /*@__PURE__*/
+  messageDesc(file_message, 86);
+
+/**
+ * @generated from message douya.message.v1.FindMessageBlobsRequest
+ */
+export type FindMessageBlobsRequest = Message$1<"douya.message.v1.FindMessageBlobsRequest"> & {
+  /**
+   * @generated from field: string message_id = 1;
+   */
+  messageId: string;
+
+  /**
+   * @generated from field: repeated string keys = 2;
+   */
+  keys: string[];
+};
+
+/**
+ * Describes the message douya.message.v1.FindMessageBlobsRequest.
+ * Use `create(FindMessageBlobsRequestSchema)` to create a new message.
+ */
+export const FindMessageBlobsRequestSchema: GenMessage<FindMessageBlobsRequest> = /*@__PURE__*/
+  messageDesc(file_message, 87);
+
+/**
+ * @generated from message douya.message.v1.FindMessageBlobsResponse
+ */
+export type FindMessageBlobsResponse = Message$1<"douya.message.v1.FindMessageBlobsResponse"> & {
+  /**
+   * @generated from field: repeated string keys = 1;
+   */
+  keys: string[];
+};
+
+/**
+ * Describes the message douya.message.v1.FindMessageBlobsResponse.
+ * Use `create(FindMessageBlobsResponseSchema)` to create a new message.
+ */
+export const FindMessageBlobsResponseSchema: GenMessage<FindMessageBlobsResponse> = /*@__PURE__*/
+  messageDesc(file_message, 88);
+
+/**
+ * @generated from message douya.message.v1.ReactionCount
+ */
+export type ReactionCount = Message$1<"douya.message.v1.ReactionCount"> & {
+  /**
+   * @generated from field: string emoji = 1;
+   */
+  emoji: string;
+
+  /**
+   * @generated from field: uint32 count = 2;
+   */
+  count: number;
+
+  /**
+   * Whether the caller is one of them.
+   *
+   * @generated from field: bool own = 3;
+   */
+  own: boolean;
+};
+
+/**
+ * Describes the message douya.message.v1.ReactionCount.
+ * Use `create(ReactionCountSchema)` to create a new message.
+ */
+export const ReactionCountSchema: GenMessage<ReactionCount> = /*@__PURE__*/
+  messageDesc(file_message, 89);
+
+/**
+ * @generated from message douya.message.v1.HiddenMessage
+ */
+export type HiddenMessage = Message$1<"douya.message.v1.HiddenMessage"> & {
+  /**
+   * @generated from field: string peer_id = 1;
+   */
+  peerId: string;
+
+  /**
+   * @generated from field: string message_id = 2;
+   */
+  messageId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.HiddenMessage.
+ * Use `create(HiddenMessageSchema)` to create a new message.
+ */
+export const HiddenMessageSchema: GenMessage<HiddenMessage> = /*@__PURE__*/
+  messageDesc(file_message, 90);
+
+/**
+ * @generated from message douya.message.v1.SetReactionRequest
+ */
+export type SetReactionRequest = Message$1<"douya.message.v1.SetReactionRequest"> & {
+  /**
+   * @generated from field: string peer_id = 1;
+   */
+  peerId: string;
+
+  /**
+   * @generated from field: string message_id = 2;
+   */
+  messageId: string;
+
+  /**
+   * @generated from field: string emoji = 3;
+   */
+  emoji: string;
+
+  /**
+   * False: it is taken away.
+   *
+   * @generated from field: bool on = 4;
+   */
+  on: boolean;
+};
+
+/**
+ * Describes the message douya.message.v1.SetReactionRequest.
+ * Use `create(SetReactionRequestSchema)` to create a new message.
+ */
+export const SetReactionRequestSchema: GenMessage<SetReactionRequest> = /*@__PURE__*/
+  messageDesc(file_message, 91);
+
+/**
+ * @generated from message douya.message.v1.SetReactionResponse
+ */
+export type SetReactionResponse = Message$1<"douya.message.v1.SetReactionResponse"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.SetReactionResponse.
+ * Use `create(SetReactionResponseSchema)` to create a new message.
+ */
+export const SetReactionResponseSchema: GenMessage<SetReactionResponse> = /*@__PURE__*/
+  messageDesc(file_message, 92);
+
+/**
+ * @generated from message douya.message.v1.ListReactionsRequest
+ */
+export type ListReactionsRequest = Message$1<"douya.message.v1.ListReactionsRequest"> & {
+  /**
+   * @generated from field: string peer_id = 1;
+   */
+  peerId: string;
+
+  /**
+   * @generated from field: string message_id = 2;
+   */
+  messageId: string;
+
+  /**
+   * `next` of the page before; empty: from the first.
+   *
+   * @generated from field: string after = 3;
+   */
+  after: string;
+
+  /**
+   * @generated from field: uint32 limit = 4;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.message.v1.ListReactionsRequest.
+ * Use `create(ListReactionsRequestSchema)` to create a new message.
+ */
+export const ListReactionsRequestSchema: GenMessage<ListReactionsRequest> = /*@__PURE__*/
+  messageDesc(file_message, 93);
+
+/**
+ * @generated from message douya.message.v1.ListReactionsResponse
+ */
+export type ListReactionsResponse = Message$1<"douya.message.v1.ListReactionsResponse"> & {
+  /**
+   * @generated from field: repeated douya.message.v1.PersonReaction reactions = 1;
+   */
+  reactions: PersonReaction[];
+
+  /**
+   * Empty at the end.
+   *
+   * @generated from field: string next = 2;
+   */
+  next: string;
+};
+
+/**
+ * Describes the message douya.message.v1.ListReactionsResponse.
+ * Use `create(ListReactionsResponseSchema)` to create a new message.
+ */
+export const ListReactionsResponseSchema: GenMessage<ListReactionsResponse> = /*@__PURE__*/
+  messageDesc(file_message, 94);
+
+/**
+ * @generated from message douya.message.v1.PersonReaction
+ */
+export type PersonReaction = Message$1<"douya.message.v1.PersonReaction"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: string emoji = 2;
+   */
+  emoji: string;
+};
+
+/**
+ * Describes the message douya.message.v1.PersonReaction.
+ * Use `create(PersonReactionSchema)` to create a new message.
+ */
+export const PersonReactionSchema: GenMessage<PersonReaction> = /*@__PURE__*/
+  messageDesc(file_message, 95);
+
+/**
+ * @generated from message douya.message.v1.RecallMessageRequest
+ */
+export type RecallMessageRequest = Message$1<"douya.message.v1.RecallMessageRequest"> & {
+  /**
+   * @generated from field: string peer_id = 1;
+   */
+  peerId: string;
+
+  /**
+   * @generated from field: string message_id = 2;
+   */
+  messageId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.RecallMessageRequest.
+ * Use `create(RecallMessageRequestSchema)` to create a new message.
+ */
+export const RecallMessageRequestSchema: GenMessage<RecallMessageRequest> = /*@__PURE__*/
+  messageDesc(file_message, 96);
+
+/**
+ * @generated from message douya.message.v1.RecallMessageResponse
+ */
+export type RecallMessageResponse = Message$1<"douya.message.v1.RecallMessageResponse"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.RecallMessageResponse.
+ * Use `create(RecallMessageResponseSchema)` to create a new message.
+ */
+export const RecallMessageResponseSchema: GenMessage<RecallMessageResponse> = /*@__PURE__*/
+  messageDesc(file_message, 97);
+
+/**
+ * @generated from message douya.message.v1.HideMessageRequest
+ */
+export type HideMessageRequest = Message$1<"douya.message.v1.HideMessageRequest"> & {
+  /**
+   * @generated from field: string peer_id = 1;
+   */
+  peerId: string;
+
+  /**
+   * @generated from field: string message_id = 2;
+   */
+  messageId: string;
+};
+
+/**
+ * Describes the message douya.message.v1.HideMessageRequest.
+ * Use `create(HideMessageRequestSchema)` to create a new message.
+ */
+export const HideMessageRequestSchema: GenMessage<HideMessageRequest> = /*@__PURE__*/
+  messageDesc(file_message, 98);
+
+/**
+ * @generated from message douya.message.v1.HideMessageResponse
+ */
+export type HideMessageResponse = Message$1<"douya.message.v1.HideMessageResponse"> & {
+};
+
+/**
+ * Describes the message douya.message.v1.HideMessageResponse.
+ * Use `create(HideMessageResponseSchema)` to create a new message.
+ */
+export const HideMessageResponseSchema: GenMessage<HideMessageResponse> = /*@__PURE__*/
+  messageDesc(file_message, 99);
+
+/**
  * @generated from enum douya.message.v1.NoticeKind
  */
 export enum NoticeKind {
@@ -1554,13 +2694,75 @@ export const GroupRoleSchema: GenEnum<GroupRole> = /*@__PURE__*/
   enumDesc(file_message, 1);
 
 /**
+ * @generated from enum douya.message.v1.NotificationKind
+ */
+export enum NotificationKind {
+  /**
+   * @generated from enum value: NOTIFICATION_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: NOTIFICATION_KIND_FOLLOW = 1;
+   */
+  FOLLOW = 1,
+
+  /**
+   * Of a video or a post of pictures.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_LIKE = 2;
+   */
+  LIKE = 2,
+
+  /**
+   * On a video of the person.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_COMMENT = 3;
+   */
+  COMMENT = 3,
+
+  /**
+   * To a comment or a reply of the person.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_REPLY = 4;
+   */
+  REPLY = 4,
+
+  /**
+   * In a comment or with a video.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_MENTION = 5;
+   */
+  MENTION = 5,
+
+  /**
+   * @generated from enum value: NOTIFICATION_KIND_PUBLISHED = 6;
+   */
+  PUBLISHED = 6,
+
+  /**
+   * 8: invited to a group, 9: a decision of a moderator.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_FAILED = 7;
+   */
+  FAILED = 7,
+}
+
+/**
+ * Describes the enum douya.message.v1.NotificationKind.
+ */
+export const NotificationKindSchema: GenEnum<NotificationKind> = /*@__PURE__*/
+  enumDesc(file_message, 2);
+
+/**
  * @generated from service douya.message.v1.MessageService
  */
 export const MessageService: GenService<{
   /**
    * The caller writes to a person or in a group. Within a conversation each message has a later millisecond than the one
    * before it, and messages become readable in this order. Errors: MESSAGE_INVALID, WRITES_TO_SELF, USER_NOT_FOUND,
-   * STRANGER_LIMIT, IDEMPOTENCY_KEY_INVALID, NOT_IN_GROUP, MUTED_IN_GROUP.
+   * STRANGER_LIMIT, IDEMPOTENCY_KEY_INVALID, NOT_IN_GROUP, MUTED_IN_GROUP; MESSAGE_NOT_FOUND and MESSAGE_RECALLED, of what
+   * it answers.
    *
    * @generated from rpc douya.message.v1.MessageService.Send
    */
@@ -1790,6 +2992,191 @@ export const MessageService: GenService<{
     methodKind: "unary";
     input: typeof AnswerInvitationRequestSchema;
     output: typeof AnswerInvitationResponseSchema;
+  },
+  /**
+   * What concerns the caller, grouped, the latest news first. Some may be about videos that the caller may not see any
+   * more: ask GetVideos as the caller, and leave out what is not there. Error: CURSOR_INVALID.
+   *
+   * @generated from rpc douya.message.v1.MessageService.ListNotifications
+   */
+  listNotifications: {
+    methodKind: "unary";
+    input: typeof ListNotificationsRequestSchema;
+    output: typeof ListNotificationsResponseSchema;
+  },
+  /**
+   * The caller has seen the notifications up to a position. It never goes back.
+   *
+   * @generated from rpc douya.message.v1.MessageService.MarkNotificationsSeen
+   */
+  markNotificationsSeen: {
+    methodKind: "unary";
+    input: typeof MarkNotificationsSeenRequestSchema;
+    output: typeof MarkNotificationsSeenResponseSchema;
+  },
+  /**
+   * What the caller wants to be told of, and how.
+   *
+   * @generated from rpc douya.message.v1.MessageService.GetNotificationSettings
+   */
+  getNotificationSettings: {
+    methodKind: "unary";
+    input: typeof GetNotificationSettingsRequestSchema;
+    output: typeof NotificationSettingsSchema;
+  },
+  /**
+   * Kinds that are left out stay as they are.
+   *
+   * @generated from rpc douya.message.v1.MessageService.SetNotificationSettings
+   */
+  setNotificationSettings: {
+    methodKind: "unary";
+    input: typeof NotificationSettingsSchema;
+    output: typeof NotificationSettingsSchema;
+  },
+  /**
+   * The key by which push services know this installation (RFC 8292); a browser subscribes with it.
+   *
+   * @generated from rpc douya.message.v1.MessageService.GetPushKey
+   */
+  getPushKey: {
+    methodKind: "unary";
+    input: typeof GetPushKeyRequestSchema;
+    output: typeof GetPushKeyResponseSchema;
+  },
+  /**
+   * A browser of the caller is told of notifications from now on, until its session ends. An endpoint has one person.
+   * Beyond 20 browsers the one
+   * that has not said so for the longest time is forgotten. Error: PUSH_SUBSCRIPTION_INVALID.
+   *
+   * @generated from rpc douya.message.v1.MessageService.PutPushSubscription
+   */
+  putPushSubscription: {
+    methodKind: "unary";
+    input: typeof PutPushSubscriptionRequestSchema;
+    output: typeof PutPushSubscriptionResponseSchema;
+  },
+  /**
+   * @generated from rpc douya.message.v1.MessageService.DeletePushSubscription
+   */
+  deletePushSubscription: {
+    methodKind: "unary";
+    input: typeof DeletePushSubscriptionRequestSchema;
+    output: typeof DeletePushSubscriptionResponseSchema;
+  },
+  /**
+   * Which of these others each person may see the presence of: friends, and those with whom messages went both ways;
+   * nobody whom they block or who blocks them, and nobody while they hide their own. For gateways.
+   *
+   * @generated from rpc douya.message.v1.MessageService.GetWatchable
+   */
+  getWatchable: {
+    methodKind: "unary";
+    input: typeof GetWatchableRequestSchema;
+    output: typeof GetWatchableResponseSchema;
+  },
+  /**
+   * Who is told that each of these people writes in a conversation: a friend, or who has written to them, with no block
+   * between them; others learn of a stranger when they are sent something. For gateways.
+   *
+   * @generated from rpc douya.message.v1.MessageService.GetTypingAudiences
+   */
+  getTypingAudiences: {
+    methodKind: "unary";
+    input: typeof GetTypingAudiencesRequestSchema;
+    output: typeof GetTypingAudiencesResponseSchema;
+  },
+  /**
+   * Those of these people who hide their presence; for gateways.
+   *
+   * @generated from rpc douya.message.v1.MessageService.FindHidden
+   */
+  findHidden: {
+    methodKind: "unary";
+    input: typeof FindHiddenRequestSchema;
+    output: typeof FindHiddenResponseSchema;
+  },
+  /**
+   * Whether the caller hides their presence: then they do not see that of others either.
+   *
+   * @generated from rpc douya.message.v1.MessageService.HidePresence
+   */
+  hidePresence: {
+    methodKind: "unary";
+    input: typeof HidePresenceRequestSchema;
+    output: typeof HidePresenceResponseSchema;
+  },
+  /**
+   * Send with a picture: a staged file, which is gone afterwards. Errors besides: NOT_A_PICTURE, PICTURE_DAMAGED,
+   * PICTURE_TOO_LARGE.
+   *
+   * @generated from rpc douya.message.v1.MessageService.SendPicture
+   */
+  sendPicture: {
+    methodKind: "unary";
+    input: typeof SendRequestSchema;
+    output: typeof MessageSchema;
+  },
+  /**
+   * The caller's messages with a text in them, newest first. Error: SEARCH_INVALID.
+   *
+   * @generated from rpc douya.message.v1.MessageService.SearchMessages
+   */
+  searchMessages: {
+    methodKind: "unary";
+    input: typeof SearchMessagesRequestSchema;
+    output: typeof SearchMessagesResponseSchema;
+  },
+  /**
+   * Those of these blobs that a message shows, if the caller may see it.
+   *
+   * @generated from rpc douya.message.v1.MessageService.FindMessageBlobs
+   */
+  findMessageBlobs: {
+    methodKind: "unary";
+    input: typeof FindMessageBlobsRequestSchema;
+    output: typeof FindMessageBlobsResponseSchema;
+  },
+  /**
+   * Puts an emoji under a message, or takes it away. Errors: REACTION_INVALID, REACTIONS_TOO_MANY, MESSAGE_RECALLED,
+   * USER_BLOCKED, BLOCKED_BY_USER.
+   *
+   * @generated from rpc douya.message.v1.MessageService.SetReaction
+   */
+  setReaction: {
+    methodKind: "unary";
+    input: typeof SetReactionRequestSchema;
+    output: typeof SetReactionResponseSchema;
+  },
+  /**
+   * Who has put which emojis under a message, the first one first.
+   *
+   * @generated from rpc douya.message.v1.MessageService.ListReactions
+   */
+  listReactions: {
+    methodKind: "unary";
+    input: typeof ListReactionsRequestSchema;
+    output: typeof ListReactionsResponseSchema;
+  },
+  /**
+   * Takes a message of the caller back, for everybody: what it said is removed. Errors: NOT_YOURS, RECALL_TOO_LATE.
+   *
+   * @generated from rpc douya.message.v1.MessageService.RecallMessage
+   */
+  recallMessage: {
+    methodKind: "unary";
+    input: typeof RecallMessageRequestSchema;
+    output: typeof RecallMessageResponseSchema;
+  },
+  /**
+   * Removes a message for the caller alone.
+   *
+   * @generated from rpc douya.message.v1.MessageService.HideMessage
+   */
+  hideMessage: {
+    methodKind: "unary";
+    input: typeof HideMessageRequestSchema;
+    output: typeof HideMessageResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_message, 0);

@@ -128,10 +128,23 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        /** @description 1 to 2,000 characters, line breaks among them. */
+                        /** @description 1 to 2,000 characters, line breaks among them. With something that is shown or sent on it may be empty. */
                         content: string;
+                        /** @description A message that the caller can read, to be sent on as it is; `content` is ignored. */
+                        forward?: {
+                            /** @description A 64-bit id as a decimal string. */
+                            conversationId: string;
+                            /** @description A 64-bit id as a decimal string. */
+                            messageId: string;
+                        };
                         /** @description One's own name for the message: sent again with the same key, it is the same. */
                         idempotencyKey?: string;
+                        /** @description A 64-bit id as a decimal string. */
+                        profileId?: string;
+                        /** @description A 64-bit id as a decimal string. */
+                        replyTo?: string;
+                        /** @description A 64-bit id as a decimal string. */
+                        videoId?: string;
                     };
                 };
             };
@@ -156,6 +169,246 @@ export interface paths {
                 };
             };
         };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{userId}/messages/{messageId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a message for oneself; others see it as before */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    messageId: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{userId}/messages/{messageId}/reactions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who has put which emojis under a message, the first one first */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    messageId: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["MessageReaction"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{userId}/messages/{messageId}/reactions/{emoji}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put an emoji under a message: 3 of one's own at most, 20 kinds of all */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description One emoji. */
+                    emoji: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    messageId: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Take one's emoji away */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description One emoji. */
+                    emoji: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    messageId: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{userId}/messages/{messageId}/recalled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Take a message of one's own back, for everybody, within 2 minutes
+         * @description Everybody sees that it was taken back; what it said is removed.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    messageId: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -233,6 +486,61 @@ export interface paths {
                 };
             };
         };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{userId}/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a picture: a JPEG, PNG, WebP, GIF, HEIC or AVIF of at most 8 MB
+         * @description What is kept are JPEGs without anything else that is in the file. Only who may read the message can load them.
+         */
+        post: {
+            parameters: {
+                query?: {
+                    idempotencyKey?: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    replyTo?: string;
+                };
+                header?: never;
+                path: {
+                    /** @description The other person, or the group. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Message"];
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1612,6 +1920,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's messages with a text in them, newest first */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                    /** @description 2 to 64 characters. */
+                    q: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["FoundMessage"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/password": {
         parameters: {
             query?: never;
@@ -1634,6 +1996,89 @@ export interface paths {
                         currentPassword: string;
                         /** @description As when registering. */
                         newPassword: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/presence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether one hides when one is here */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            hidden: boolean;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Hide when one is here, and was; or show it again
+         * @description Who hides it does not see it of others either.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        hidden: boolean;
                     };
                 };
             };
@@ -1741,6 +2186,8 @@ export interface paths {
                     content: {
                         "application/json": {
                             messages: number;
+                            /** @description Those that one has not seen. */
+                            notifications: number;
                         };
                     };
                 };
@@ -1862,6 +2309,523 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What concerns one, grouped, the latest news first
+         * @description What people do to one thing is one item. An item comes to the top when something is new, so a page may repeat one that was on an earlier page; its `id` stays.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["Notification"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Mark notifications as seen, up to one */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            /** @description The `position` of the latest one that was seen. */
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description A 64-bit id as a decimal string. */
+                        upTo: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What one is told of, and how */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            comment: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            failed: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            follow: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            like: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            mention: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            published: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            reply: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Choose what one is told of, and how
+         * @description Kinds that are left out stay as they are.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        comment?: {
+                            /** @description Whether it is in the list and counted. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        failed?: {
+                            /** @description Whether it is in the list and counted. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        follow?: {
+                            /** @description Whether it is in the list and counted. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        like?: {
+                            /** @description Whether it is in the list and counted. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        mention?: {
+                            /** @description Whether it is in the list and counted. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        published?: {
+                            /** @description Whether it is in the list and counted. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        reply?: {
+                            /** @description Whether it is in the list and counted. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            comment: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            failed: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            follow: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            like: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            mention: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            published: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            reply: {
+                                /** @description Whether it is in the list and counted. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/presence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether people are here, or when they were
+         * @description Of friends, and of people with whom messages went both ways; not of those with whom there is a block, and of nobody while one hides one's own. Others are left out. Who has a connection subscribes to it there.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /** @description Up to 100 ids, with commas between them. */
+                    userIds: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            people: {
+                                /** @description Null: they are here, or nothing is known, or they show it to nobody. */
+                                lastSeenAt: string | null;
+                                online: boolean;
+                                /** @description A 64-bit id as a decimal string. */
+                                userId: string;
+                            }[];
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/push/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The key with which a browser subscribes to pushes */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            /** @description For `applicationServerKey`, in base64url (RFC 8292). */
+                            publicKey: string;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/push/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Tell a browser of notifications while no page is open
+         * @description What `PushSubscription.toJSON()` gives. Say it again at each start; it ends with the session. A push is a JSON object, encrypted for the browser: `id` and `kind` of the notification, `name` of the latest person, how many `others` there are, and `videoId`, `commentId` or `actorId`.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description Where its push service takes messages. */
+                        endpoint: string;
+                        /** @description RFC 8291, in base64url. */
+                        keys: {
+                            auth: string;
+                            p256dh: string;
+                        };
+                        /** @default en */
+                        language: "en" | "zh";
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Tell a browser nothing any more */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description Where its push service takes messages. */
+                        endpoint: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         options?: never;
         head?: never;
         patch?: never;
@@ -2014,20 +2978,28 @@ export interface paths {
                             entries: {
                                 /** Format: date-time */
                                 at: string;
+                                hidden?: {
+                                    /** @description A 64-bit id as a decimal string. */
+                                    conversationId: string;
+                                    /** @description A 64-bit id as a decimal string. */
+                                    messageId: string;
+                                };
                                 /** @description Of a message of one's own: the key it was sent with. */
                                 idempotencyKey?: string;
                                 invitation?: {
                                     /** @description A 64-bit id as a decimal string. */
                                     conversationId: string;
                                 };
-                                /** @description message, read, membership (a message with a notice of a group, perhaps about one's own place in it), invitation (to a group), muted (one has changed that for a conversation), or removed: what was there went with an account. */
+                                /** @description message; changed: a message that was there is this now; hidden: the person has removed one for themselves; read; membership (a message with a notice of a group, perhaps about one's own place in it), invitation (to a group), muted (one has changed that for a conversation), notification, settings, or removed: what was there is gone, with an account perhaps. */
                                 kind: string;
                                 message?: {
                                     /** @description A 64-bit id as a decimal string. */
                                     conversationId: string;
+                                    /** @description Sent on from another conversation. */
+                                    forwarded?: boolean;
                                     /** @description A 64-bit id as a decimal string. */
                                     id: string;
-                                    /** @description The conversation is a group. */
+                                    /** @description It was said in a group. */
                                     inGroup?: boolean;
                                     /** @description Nobody has written this message: it tells what happened in the group. Its sender did it, or is the group itself. Its text is the new name or announcement, or how many were added. */
                                     notice?: {
@@ -2039,16 +3011,51 @@ export interface paths {
                                         /** @description Whom it concerns; of many the first. */
                                         userIds: string[];
                                     };
+                                    /** @description JPEGs, at addresses for the caller alone that expire; the size is that of the large one. */
+                                    picture?: {
+                                        height: number;
+                                        smallUrl: string;
+                                        url: string;
+                                        width: number;
+                                    };
+                                    /** @description The person that it shows as a card. */
+                                    profileId?: string;
+                                    reactions?: {
+                                        count: number;
+                                        emoji: string;
+                                        /** @description Whether one of them is the caller's. */
+                                        own: boolean;
+                                    }[];
+                                    /** @description Its sender has taken it back; nothing of it is left. */
+                                    recalled?: boolean;
+                                    /** @description The message that it answers. Without `senderId` that is gone. */
+                                    replyTo?: {
+                                        /** @description A 64-bit id as a decimal string. */
+                                        id: string;
+                                        recalled?: boolean;
+                                        /** @description A 64-bit id as a decimal string. */
+                                        senderId?: string;
+                                        /** @enum {string} */
+                                        shows?: "picture" | "video" | "profile";
+                                        /** @description Its beginning: 200 characters at most. */
+                                        text: string;
+                                    };
                                     /** @description A 64-bit id as a decimal string. */
                                     senderId: string;
                                     /** Format: date-time */
                                     sentAt: string;
                                     text: string;
+                                    /** @description The video that it shows as a card, if `GET /videos/{id}` lets the caller see it. */
+                                    videoId?: string;
                                 };
                                 muted?: {
                                     /** @description A 64-bit id as a decimal string. */
                                     conversationId: string;
                                     muted: boolean;
+                                };
+                                notification?: {
+                                    /** @description The notification with news, as it is in the list. Null: what was seen has changed, or the settings. */
+                                    id: string | null;
                                 };
                                 /** @description In a group of up to 50 the authors of what was read are told that somebody has: the reader is the group itself, and its members tell up to where each has read. */
                                 read?: {
@@ -2061,6 +3068,9 @@ export interface paths {
                                 };
                                 /** @description The number of an entry in the timeline of its person; each is one more than the one before. */
                                 seq: string;
+                                settings?: {
+                                    presenceHidden: boolean;
+                                };
                             }[];
                             epoch: string;
                             recovered: boolean;
@@ -4801,6 +5811,15 @@ export interface components {
                 url: string;
             }[];
         };
+        FoundMessage: {
+            /** @description Of the other person or the group. */
+            conversationId: string;
+            group: components["schemas"]["Group"] | null;
+            message: components["schemas"]["Message"];
+            /** @description Null: it is a group. */
+            peer: components["schemas"]["User"] | null;
+            sender: components["schemas"]["User"];
+        };
         Group: {
             /** @description May be empty. */
             announcement: string;
@@ -4884,9 +5903,11 @@ export interface components {
         };
         Message: {
             content: string;
+            /** @description Sent on from another conversation. */
+            forwarded?: boolean;
             /** @description A 64-bit id as a decimal string. */
             id: string;
-            /** @description The receiver is a group. */
+            /** @description It was said in a group. */
             inGroup?: boolean;
             /** @description Nobody has written this message: it tells what happened in the group. Its sender did it, or is the group itself. Its text is the new name or announcement, or how many were added. */
             notice?: {
@@ -4898,8 +5919,37 @@ export interface components {
                 /** @description Whom it concerns; of many the first. */
                 userIds: string[];
             };
+            /** @description JPEGs, at addresses for the caller alone that expire; the size is that of the large one. */
+            picture?: {
+                height: number;
+                smallUrl: string;
+                url: string;
+                width: number;
+            };
+            /** @description The person that it shows as a card. */
+            profileId?: string;
+            reactions?: {
+                count: number;
+                emoji: string;
+                /** @description Whether one of them is the caller's. */
+                own: boolean;
+            }[];
+            /** @description Its sender has taken it back; nothing of it is left. */
+            recalled?: boolean;
             /** @description A person or a group. */
             receiverId: string;
+            /** @description The message that it answers. Without `senderId` that is gone. */
+            replyTo?: {
+                /** @description A 64-bit id as a decimal string. */
+                id: string;
+                recalled?: boolean;
+                /** @description A 64-bit id as a decimal string. */
+                senderId?: string;
+                /** @enum {string} */
+                shows?: "picture" | "video" | "profile";
+                /** @description Its beginning: 200 characters at most. */
+                text: string;
+            };
             /** @description A 64-bit id as a decimal string. */
             senderId: string;
             /**
@@ -4907,6 +5957,39 @@ export interface components {
              * @description Different for every message of a conversation, and in their order.
              */
             sentAt: string;
+            /** @description The video that it shows as a card, if `GET /videos/{id}` lets the caller see it. */
+            videoId?: string;
+        };
+        MessageReaction: {
+            emoji: string;
+            user: components["schemas"]["User"];
+        };
+        Notification: {
+            /** @description The latest of them, at most 3. */
+            actors: components["schemas"]["User"][];
+            /** Format: date-time */
+            at: string;
+            /** @description The latest comment. */
+            commentId: string | null;
+            /** @description Of all of one kind about one thing. */
+            id: string;
+            /** @enum {string} */
+            kind: "follow" | "like" | "comment" | "reply" | "mention" | "published" | "failed";
+            /** @description How many people it is that did it. */
+            people: number;
+            /** @description Grows with each news; up to where one has seen is said with it. */
+            position: string;
+            seen: boolean;
+            video: {
+                coverUrl: string | null;
+                /** @description The reason why it could not be made. */
+                failure: string | null;
+                /** @description A 64-bit id as a decimal string. */
+                id: string;
+                /** @enum {string} */
+                kind: "video" | "pictures";
+                title: string;
+            } | null;
         };
         Problem: {
             /** @description A sentence for people. */
