@@ -120,7 +120,8 @@ export function actStore(
         const [message] = rows;
         if (!message) throw refusal("MESSAGE_NOT_FOUND");
         if (!message.added) return [];
-        const unread = message.low_id === "0" ? await showLessInGroup(on, act, message) : await showLess(on, act, message);
+        const unread =
+          message.low_id === "0" ? await showLessInGroup(on, act, message) : await showLess(on, act, message);
         return tell(on, emit, act, message, [userId], unread);
       }),
     /** Who has reacted to a message, and how: in the order of time, after this one. */

@@ -172,10 +172,17 @@ test("who came later, has left or was never there can do nothing with a message,
     );
   }
   expect(await store().shownBlobs("1", id, ["another", picture.small_key])).toEqual([picture.small_key]);
-  expect(await searchStore(own.db).search("1", "BEFORE", newest.beforeId, 10)).toMatchObject([{ id, picture }]);
+  expect(await searchStore(own.db).search("1", "BEFORE", newest.beforeId, 10)).toMatchObject([
+    { id, picture },
+  ]);
   await say("1", "about it", { replyToId: id });
   const answered = async (who: string) => (await list(who)).at(-1)!.reply_to;
-  expect(await answered("2")).toMatchObject({ id, sender_id: "2", content: "a word of before", picture: true });
+  expect(await answered("2")).toMatchObject({
+    id,
+    sender_id: "2",
+    content: "a word of before",
+    picture: true,
+  });
   expect(await answered("4")).toMatchObject({ id, sender_id: null, content: null, picture: false });
 });
 

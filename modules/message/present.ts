@@ -73,7 +73,8 @@ export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, there, me
     }
     case entryKinds.settings: {
       const is = subjectId === "1";
-      if (peerId === "0") return { ...entry, what: { case: "settings" as const, value: { hidesPresence: is } } };
+      if (peerId === "0")
+        return { ...entry, what: { case: "settings" as const, value: { hidesPresence: is } } };
       const muted = { peerId, muted: is };
       return { ...entry, what: { case: "muted" as const, value: muted } };
     }

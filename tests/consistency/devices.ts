@@ -73,9 +73,9 @@ export function device(owner: Person, name: string, origins: () => string[], ran
   });
 
   async function fetchAll(): Promise<void> {
-    for (const { peer } of await all<Schemas["Conversation"]>("/conversations"))
-      for (const { id, content } of await all<Schemas["Message"]>(`/conversations/${peer.id}/messages`))
-        put(peer.id, id, content);
+    for (const { id: peerId } of await all<Schemas["Conversation"]>("/conversations"))
+      for (const { id, content } of await all<Schemas["Message"]>(`/conversations/${peerId}/messages`))
+        put(peerId, id, content);
   }
   async function all<T>(path: string): Promise<T[]> {
     const items: T[] = [];
@@ -101,7 +101,7 @@ export function device(owner: Person, name: string, origins: () => string[], ran
   function wake(): void {
     client ??= createRealtimeClient({
       timeline,
-      news: { online() {} },
+      news: { online() {}, live() {}, line() {} },
       open: async () => open(),
       async poll(position, signal) {
         const query = position
@@ -188,8 +188,8 @@ export function device(owner: Person, name: string, origins: () => string[], ran
     /** As somebody sees it who fetches everything. */
     async fetched(): Promise<Shown["messages"]> {
       const found: Shown["messages"] = {};
-      for (const { peer } of await all<Schemas["Conversation"]>("/conversations"))
-        found[peer.id] = (await all<Schemas["Message"]>(`/conversations/${peer.id}/messages`))
+      for (const { id: peerId } of await all<Schemas["Conversation"]>("/conversations"))
+        found[peerId] = (await all<Schemas["Message"]>(`/conversations/${peerId}/messages`))
           .sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1))
           .map(({ content }) => content);
       return found;

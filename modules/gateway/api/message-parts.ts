@@ -27,7 +27,8 @@ export function conversationOf({ senderId, receiverId, inGroup }: Message, ownId
 
 /** What a message has besides its text, as `messageParts` describes it. */
 export function toMessageParts(message: Message, urls: PictureUrls) {
-  const { id, inGroup, notice, recalled, replyTo, reactions, forwarded, picture, videoId, profileId } = message;
+  const { id, inGroup, notice, recalled, replyTo, reactions, forwarded, picture, videoId, profileId } =
+    message;
   return {
     ...(inGroup && { inGroup }),
     ...(notice && { notice: { kind: noticeNames[notice.kind], userIds: notice.userIds } }),

@@ -33,9 +33,14 @@ export function messageSearchRoutes({
         const { messages, next } = await message.searchMessages({ text: q, before: cursor, limit }, call);
         const groupIds = messages.flatMap(({ inGroup, receiverId }) => (inGroup ? [receiverId] : []));
         const { groups } =
-          groupIds.length > 0 ? await message.getGroups({ ids: [...new Set(groupIds)] }, call) : { groups: [] };
+          groupIds.length > 0
+            ? await message.getGroups({ ids: [...new Set(groupIds)] }, call)
+            : { groups: [] };
         const groupOf = new Map(groups.map((group) => [group.id, group]));
-        const ids = messages.flatMap((one) => [one.senderId, ...(one.inGroup ? [] : [conversationOf(one, ownId)])]);
+        const ids = messages.flatMap((one) => [
+          one.senderId,
+          ...(one.inGroup ? [] : [conversationOf(one, ownId)]),
+        ]);
         const faceIds = groups.flatMap((group) => group.faceIds);
         const urls = urlsFor(request);
         const people = await peopleById(composer, [...new Set([...ids, ...faceIds])], urls, call);

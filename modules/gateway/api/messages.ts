@@ -88,7 +88,9 @@ export function messageRoutes({
         );
         const edge = after ? messages.at(-1) : messages[0];
         const ids = messages.flatMap(({ inGroup, senderId, notice, replyTo }) =>
-          inGroup ? [senderId, ...(notice?.userIds ?? []), ...(replyTo?.senderId ? [replyTo.senderId] : [])] : [],
+          inGroup
+            ? [senderId, ...(notice?.userIds ?? []), ...(replyTo?.senderId ? [replyTo.senderId] : [])]
+            : [],
         );
         const urls = urlsFor(request);
         const people = await peopleById(composer, ids, urls, call);

@@ -44,8 +44,19 @@ interface Props {
 
 /** The messages, the newest at the lower edge; older ones load when one scrolls up to them. */
 export function Bubbles(props: Props) {
-  const { conversationId, label, people, named, empty, messages, outbox, hasOlder, onOlder, onAgain, onDrop } =
-    props;
+  const {
+    conversationId,
+    label,
+    people,
+    named,
+    empty,
+    messages,
+    outbox,
+    hasOlder,
+    onOlder,
+    onAgain,
+    onDrop,
+  } = props;
   const { t, format } = useI18n();
   const me = useUser();
   const acts = useMessageActs(conversationId);
