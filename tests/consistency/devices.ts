@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { type Answer, createRealtimeClient, type Socket } from "#apps/web/src/realtime/client.ts";
+import { noWants } from "#apps/web/src/realtime/live.ts";
 import { createTimeline, type Entry, type Position } from "#apps/web/src/realtime/timeline.ts";
 import type { Random } from "#platform/testing/random.ts";
 import { body, type Page, type Schemas } from "../harness/http-client.ts";
@@ -102,6 +103,7 @@ export function device(owner: Person, name: string, origins: () => string[], ran
     client ??= createRealtimeClient({
       timeline,
       news: { online() {}, live() {}, line() {} },
+      wants: () => noWants,
       open: async () => open(),
       async poll(position, signal) {
         const query = position
