@@ -37,6 +37,8 @@ export interface Realtime {
   hub: TimelineHub;
   message: Pick<GatewayClients["message"], "send">;
   limits: Pick<Limits, "takeFor">;
+  /** Whether operators have switched off writing. */
+  isWritingOff(): boolean;
   /** Runs `enter` in its turn. Error: BUSY. */
   letIn(call: Call, enter: () => Promise<void>): Promise<void>;
   /** Counts the connection for its person. */
@@ -172,6 +174,7 @@ export function serveConnection(
   ): Promise<void> {
     const { idempotencyKey, conversationId, text } = frame;
     try {
+      if (realtime.isWritingOff()) throw refusal("SWITCHED_OFF");
       await realtime.limits.takeFor("messages", userId);
       const sent = await realtime.message.send(
         { receiverId: conversationId, content: text, idempotencyKey },

@@ -48,6 +48,7 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
   const ofPerson = new Map<string, Set<Connection>>();
   const realtime: Realtime = {
     ...services,
+    isWritingOff: () => app.switchedOff?.().has("messages") ?? false,
     letIn: (call, enter) => entrance.run(enter, call.deadlineMs),
     admit(connection, userId) {
       const own = ofPerson.get(userId) ?? new Set();

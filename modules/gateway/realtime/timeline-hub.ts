@@ -220,10 +220,11 @@ export function createTimelineHub(
             const key = givenKey(userId, sent.messageId);
             if (!given.has(key) && !givenBefore.has(key)) tellOf(userId);
           }
-      [givenBefore, given] = [given, new Set()];
       cursor = found.cursor;
     } catch (error) {
       log.debug({ err: error }, "could not follow the log for timelines");
+    } finally {
+      [givenBefore, given] = [given, new Set()];
     }
     lookAtSome(Math.ceil(people.size * share));
     following = undefined;

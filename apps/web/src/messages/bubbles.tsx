@@ -1,4 +1,5 @@
 import type { Message, User } from "../api/types.ts";
+import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { AlertIcon } from "../ui/icons.tsx";
@@ -56,7 +57,8 @@ export function Bubbles({ peer, messages, outbox, hasOlder, onOlder, onAgain, on
             {outgoing.failed && (
               <div className="bubble-failed" role="alert">
                 <AlertIcon size={16} />
-                {t.notSent}
+                {/* The network's absence is told once, for all. */}
+                {outgoing.problem?.status ? explain(t, outgoing.problem) : t.notSent}
                 <button type="button" onClick={onAgain}>
                   {t.retry}
                 </button>

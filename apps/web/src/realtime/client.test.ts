@@ -201,6 +201,24 @@ it("waits twice as long after each failure, and never longer than twenty seconds
   expect(waits).toEqual([1, 2, 4, 8, 16, 20, 20, 20]);
 });
 
+it("keeps to connections where the server refuses them in words, and comes back later than it said, with others spread", async () => {
+  let polls = 0;
+  const { next, lines } = scripted({
+    poll: () => {
+      polls++;
+      return Promise.reject(new Error("no requests"));
+    },
+  });
+  for (let count = 1; count <= 5; count++) {
+    const line = await next(count);
+    line.say({ type: "bye", reason: "BUSY", detail: "…", retryAfterMs: 2_000 });
+    await seconds(2.9);
+    expect(lines).toHaveLength(count);
+    await seconds(0.2);
+  }
+  expect(polls).toBe(0);
+});
+
 it("comes back when the server said, and with another token when the one it had is over", async () => {
   const { next, refusals, giveTokens, lines } = scripted();
   const first = await next(1);
