@@ -106,11 +106,17 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
   app.addHook("onRequest", async (request) => {
     checkOrigin(request, publicUrl);
   });
-  app.get("/realtime", { websocket: true, schema: { hide: true } }, (socket, request) => {
-    const newCall = (): Call => ({ traceId: newTraceId(), deadlineMs: Date.now() + callMs });
-    connections.add(
-      serveConnection(socket, realtime, newCall, (reason) => limits.takeUnidentified(request, reason)),
-    );
+  app.route({
+    ...{ method: "GET", url: "/realtime", schema: { hide: true } },
+    handler() {
+      throw refusal("FRAME_INVALID", `Connect by a WebSocket of ${subprotocol}; see /api/v1/asyncapi.json.`);
+    },
+    wsHandler(socket, request) {
+      const newCall = (): Call => ({ traceId: newTraceId(), deadlineMs: Date.now() + callMs });
+      connections.add(
+        serveConnection(socket, realtime, newCall, (reason) => limits.takeUnidentified(request, reason)),
+      );
+    },
   });
 }
 
