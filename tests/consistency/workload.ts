@@ -70,7 +70,7 @@ export function workload(options: {
     if (texts.length < messagesPerConversation && random.chance(0.5)) {
       const content = `${pair} ${texts.length}`;
       texts.push(content);
-      const json = { content, idempotencyKey: content };
+      const json = { content, idempotencyKey: content.replaceAll(" ", "-") };
       await messages.write(content, true, () => me.post(`/conversations/${other.id}/messages`, { json }));
     } else await readMessages(me, other);
   }
