@@ -57,8 +57,9 @@ export function Bubbles({ peer, messages, outbox, hasOlder, onOlder, onAgain, on
             {outgoing.failed && (
               <div className="bubble-failed" role="alert">
                 <AlertIcon size={16} />
+                {t.notSent}
                 {/* The network's absence is told once, for all. */}
-                {outgoing.problem?.status ? explain(t, outgoing.problem) : t.notSent}
+                {outgoing.problem?.status ? <span>{explain(t, outgoing.problem)}</span> : null}
                 <button type="button" onClick={onAgain}>
                   {t.retry}
                 </button>
