@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { withoutDeleted } from "#contracts/deleted-accounts.ts";
 import { messageSent } from "#contracts/events.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { EventWriter } from "#platform/events/events.ts";
@@ -8,7 +9,7 @@ import { type Ids, timeOfId } from "#platform/ids/snowflake.ts";
 import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
 import { refusalOf, type SendContext } from "./rules.ts";
 import type { Tables } from "./tables.ts";
-import { append, type Head } from "./timeline-store.ts";
+import { append } from "./timeline-store.ts";
 
 /** A message to send, with the relationship of the two people as the relation module has it. */
 export interface SendCommand {
@@ -33,10 +34,10 @@ export function sendStore(
   db: Kysely<Tables>,
   ids: Ids,
   events: EventWriter<Tables>,
-  reached: (heads: Head[]) => void,
+  reached: (heads: TimelineHead[]) => void,
 ): Send {
   async function sendAll(commands: SendCommand[]): Promise<(MessageRow | DomainError)[]> {
-    let heads: Head[] = [];
+    let heads: TimelineHead[] = [];
     const outcomes = await events.transaction(db, async (transaction, emit) => {
       const locked = await lockConversations(transaction, commands);
       const earlier = await findByKey(transaction, commands);
@@ -122,7 +123,7 @@ async function findByKey(on: Queryable<Tables>, commands: SendCommand[]): Promis
  * Adds the messages and what follows from them. The conversations are locked, and now both people. Error:
  * AccountsDeleted.
  */
-async function add(on: Queryable<Tables>, added: (SendCommand & { id: string })[]): Promise<Head[]> {
+async function add(on: Queryable<Tables>, added: (SendCommand & { id: string })[]): Promise<TimelineHead[]> {
   await sql`
     with sent as materialized (
       select * from unnest(${added.map((one) => one.senderId)}::int8[], ${added.map((one) => one.receiverId)}::int8[],

@@ -1,10 +1,11 @@
 import { sql } from "kysely";
 import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
-import { append, type Head } from "./timeline-store.ts";
+import { append } from "./timeline-store.ts";
 
 export interface ReadCommand extends Pair {
   upToId: string;
@@ -15,7 +16,7 @@ export type Range = { beforeId: string } | { afterId: string };
 
 /** The SQL of the module, except for sending. */
 export function messageStore(db: Kysely<Tables>) {
-  const moveAll = (commands: ReadCommand[]): Promise<Head[]> =>
+  const moveAll = (commands: ReadCommand[]): Promise<TimelineHead[]> =>
     inTransaction(db, async (transaction) => {
       // Waits for transactions that are sending; the next statement sees everything that they sent.
       await lock(transaction, commands);
@@ -35,7 +36,7 @@ export function messageStore(db: Kysely<Tables>) {
      * Moves many read positions in one transaction, with the counts; returns whose timelines have got how far. No two
      * may be of the same person and peer.
      */
-    async markRead(commands: ReadCommand[]): Promise<Head[]> {
+    async markRead(commands: ReadCommand[]): Promise<TimelineHead[]> {
       try {
         return await moveAll(commands);
       } catch (error) {

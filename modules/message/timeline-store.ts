@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { refuseDeleted } from "#contracts/deleted-accounts.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { gapsLeft } from "#platform/events/log/gaps-left.ts";
 import type { MessageRow } from "./pairs.ts";
@@ -31,14 +32,8 @@ export interface NewEntry {
   unread: number;
 }
 
-/** How far a person's timeline has got. A database that may have gone back has other epochs than before. */
-export interface Head {
-  userId: string;
-  seq: string;
-}
-
-export interface Position extends Head {
-  /** Empty: none is known. */
+export interface Position extends TimelineHead {
+  /** Empty: none is known. A database that may have gone back has other epochs than before. */
   epoch: string;
 }
 
@@ -65,7 +60,7 @@ export interface TimelineRows {
  * locks the rows of all people, so this is the transaction's last lock. Read marks are not told to deleted accounts. Error:
  * AccountsDeleted.
  */
-export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]): Promise<Head[]> {
+export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]): Promise<TimelineHead[]> {
   const { rows } = await sql<{ user_id: string; seq: string; gone: boolean }>`
     with added as materialized (
       select * from unnest(${entries.map((one) => one.userId)}::int8[],
@@ -95,7 +90,7 @@ export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]
 }
 
 /** Removes what a person has too much of: now and then, since it costs as much for one entry as for many. */
-async function trim(on: Queryable<Tables>, heads: readonly Head[], added: number): Promise<void> {
+async function trim(on: Queryable<Tables>, heads: readonly TimelineHead[], added: number): Promise<void> {
   const due = heads.filter(({ seq }) => Number(seq) > maxKept && Number(seq) % trimEvery < added);
   if (due.length === 0) return;
   await sql`

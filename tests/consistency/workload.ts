@@ -136,6 +136,11 @@ export function workload(options: {
     unknown: () => [profiles, follows, messages, likes].reduce((sum, { unknown }) => sum + unknown, 0),
     /** What no order of the operations explains so far. */
     violations,
+    /** Of what every write was refused, so that nothing was checked. */
+    unwritten: () =>
+      Object.entries({ profiles, follows, messages, likes }).flatMap(([what, history]) =>
+        history.isWritten() ? [] : [what],
+      ),
     /** Conversations in which a message was seen twice. */
     doubled: () => [...twice],
     /** Reads every key once, when all is well again: what is missing now is lost. */
