@@ -8,7 +8,6 @@ const include = [
   "tests/follows.test.ts",
   "tests/visibility.test.ts",
   "tests/consistency/consistency.test.ts",
-  "tests/consistency/devices.test.ts",
   "tests/cluster/fault-matrix.test.ts",
   "tests/cluster/cluster.test.ts",
   "tests/feed-property.test.ts",

@@ -168,12 +168,14 @@ async function buildServer(out) {
 
 /** A package finds its files where it is installed, although its code is in the bundle. */
 function readsOwnFolder(name) {
-  const inside = new RegExp(`/node_modules/${name}/(.+\\.js)$`);
+  const inside = `/node_modules/${name}/`;
   return {
     name,
     setup({ onLoad }) {
-      onLoad({ filter: inside }, ({ path }) => {
-        const installed = `require("node:module").createRequire(ownUrl).resolve("${name}/${inside.exec(path)[1]}")`;
+      onLoad({ filter: /\.js$/ }, ({ path }) => {
+        const [, file] = path.split(inside);
+        if (file === undefined) return undefined;
+        const installed = `require("node:module").createRequire(ownUrl).resolve("${name}/${file}")`;
         const folder = `require("node:path").dirname(${installed})`;
         return { contents: readFileSync(path, "utf8").replaceAll("__dirname", folder) };
       });

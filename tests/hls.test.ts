@@ -102,7 +102,7 @@ describe.each(shapes)("HLS, %s", (shape) => {
         expect(attributes[at]).toContain(`,${name}=${value}`);
     for (const { playlist } of Object.values(stream.rungs))
       expect([...playlist.matchAll(/^#EXTINF:(.*),$/gm)].map(([, seconds]) => seconds)).toEqual([
-        ...["1.000000", "1.000000", "2.000000", "2.000000", "2.000000"],
+        ...["1.000000", "1.000000", "1.000000", "1.000000", "2.000000", "2.000000"],
       ]);
     const unbroken = new Set(streamRules);
     for (const [rule, breaks] of brokenStreams) {

@@ -119,7 +119,7 @@ export function followingFeed(options: {
     coalesce(
       async (people: { userId: string; otherIds: string[] }[], call) =>
         (await relation.getStandings({ people, oneWay }, call)).standings,
-      ({ otherIds }) => otherIds.length,
+      { idsIn: ({ otherIds }) => otherIds.length },
     ),
   ) as [Standings, Standings];
   async function onlyFollowed(userId: string, ids: string[], call: Call): Promise<Set<string>> {

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { AccountsDeleted, accountDeleted } from "#contracts/deleted-accounts.ts";
 import { timelinesGrown } from "#contracts/events.ts";
 import { refusal } from "#contracts/reasons.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import type { Emit } from "#platform/events/event-type.ts";
 import type { EventWriter } from "#platform/events/events.ts";
@@ -14,7 +15,7 @@ import { lockOwn, type Pair } from "./pairs.ts";
 import { dropPictures } from "./picture-store.ts";
 import { maxOwnReactions, maxReactions, recallMs } from "./rules.ts";
 import type { Tables } from "./tables.ts";
-import { append, type Head } from "./timeline-store.ts";
+import { append } from "./timeline-store.ts";
 
 /** A message of a conversation, and who acts on it. */
 export interface Act extends Pair {
@@ -35,7 +36,10 @@ export function actStore(
   nowMs: () => number = Date.now,
 ) {
   /** Again without those who were deleted meanwhile, as they are told nothing. */
-  async function acting(userId: string, act: (on: On, emit: Emit) => Promise<Head[]>): Promise<Head[]> {
+  async function acting(
+    userId: string,
+    act: (on: On, emit: Emit) => Promise<TimelineHead[]>,
+  ): Promise<TimelineHead[]> {
     for (;;) {
       try {
         return await events.transaction(db, act);
@@ -54,7 +58,7 @@ export function actStore(
     { low_id, high_id }: Place,
     people: readonly string[],
     unread = 0,
-  ): Promise<Head[]> {
+  ): Promise<TimelineHead[]> {
     const change = { kind: "changed", atMs: nowMs(), subjectId: messageId, unread } as const;
     const entries = people.map((id) => {
       const peerId = conversationOf(id, low_id, high_id);
@@ -65,7 +69,7 @@ export function actStore(
     return heads;
   }
 
-  async function tellAll(on: On, emit: Emit, act: Act, place: Place): Promise<Head[]> {
+  async function tellAll(on: On, emit: Emit, act: Act, place: Place): Promise<TimelineHead[]> {
     return tell(on, emit, act, place, await audienceOf(on, place.low_id, place.high_id, act.messageId));
   }
 

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { AccountsDeleted, withoutDeleted } from "#contracts/deleted-accounts.ts";
 import { timelinesGrown } from "#contracts/events.ts";
 import { refusal } from "#contracts/reasons.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Queryable } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { GroupWriter } from "./group-transaction.ts";
@@ -18,7 +19,7 @@ import {
 import { nextId } from "./next-id.ts";
 import { pairKey } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
-import { appendToGroups, type Head } from "./timeline-store.ts";
+import { appendToGroups } from "./timeline-store.ts";
 
 /** A message to a group. */
 interface GroupSendCommand {
@@ -41,7 +42,7 @@ export function groupSendStore(
   isThere: (blobKey: string) => Promise<boolean> = async () => true,
 ): GroupSend {
   async function sendAll(commands: GroupSendCommand[]): Promise<(MessageRow | DomainError)[]> {
-    let heads: Head[] = [];
+    let heads: TimelineHead[] = [];
     const outcomes = await events.transaction(db, async (on, emit) => {
       heads = [];
       const groups = await lockGroups(on, commands);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { GroupRole } from "#contracts/gen/message_pb.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { createSnowflake, maxId } from "#platform/ids/snowflake.ts";
@@ -18,11 +19,11 @@ import { counts } from "./recount.ts";
 import { removeGroup } from "./remove-group.ts";
 import { messageStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
-import { type Head, timelineStore } from "./timeline-store.ts";
+import { timelineStore } from "./timeline-store.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 const ids = createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now });
-let told: Head[] = [];
+let told: TimelineHead[] = [];
 beforeAll(async () => {
   own = await createModuleDatabase<Tables>("message", "groups", migrations);
 });
@@ -39,7 +40,7 @@ beforeEach(async () => {
 
 const writer = () => ({
   ...{ db: own.db, ids, events: own.events },
-  reached: (heads: Head[]) => void told.push(...heads),
+  reached: (heads: TimelineHead[]) => void told.push(...heads),
 });
 const groups = () => groupStore(writer(), own.jobs);
 const lists = () => groupLists(own.db);

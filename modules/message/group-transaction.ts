@@ -2,18 +2,19 @@ import { sql } from "kysely";
 import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
 import { timelinesGrown } from "#contracts/events.ts";
 import type { NoticeKind } from "#contracts/gen/message_pb.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import { type Ids, timeOfId } from "#platform/ids/snowflake.ts";
 import type { Tables } from "./tables.ts";
-import { type AlsoTold, appendToGroups, type Head } from "./timeline-store.ts";
+import { type AlsoTold, appendToGroups } from "./timeline-store.ts";
 
 /** What a change of groups needs. */
 export interface GroupWriter {
   db: Kysely<Tables>;
   ids: Ids;
   events: EventWriter<Tables>;
-  reached(heads: Head[]): void;
+  reached(heads: TimelineHead[]): void;
 }
 
 export interface GroupRow {
@@ -63,7 +64,7 @@ export async function changeGroup<R>(
   open: (on: Transaction<Tables>) => Promise<GroupRow | undefined>,
   work: (change: GroupChange) => Promise<R>,
 ): Promise<R | undefined> {
-  let heads: Head[] = [];
+  let heads: TimelineHead[] = [];
   try {
     const result = await events.transaction(db, async (on, emit) => {
       heads = [];
@@ -95,7 +96,15 @@ export async function lockGroup(on: Queryable<Tables>, groupId: string): Promise
 }
 
 /** Adds notices as messages, each of a later millisecond than the one before. */
-async function post({ on, ids, group, notices, leaving, invited, coming }: GroupChange): Promise<Head[]> {
+async function post({
+  on,
+  ids,
+  group,
+  notices,
+  leaving,
+  invited,
+  coming,
+}: GroupChange): Promise<TimelineHead[]> {
   let lastId = group.last_id;
   const posted = notices.map((notice) => {
     lastId = ids.next(lastId === "0" ? undefined : timeOfId(lastId));

@@ -2,7 +2,7 @@ import { MessageService } from "#contracts/gen/message_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
-import { timelineSignal, writeHeads } from "#contracts/timelines.ts";
+import { type TimelineHead, timelineSignal, writeHeads } from "#contracts/timelines.ts";
 import type { BlobKey } from "#platform/blob/blob-store.ts";
 import { perCall } from "#platform/db/database.ts";
 import { rebuildJob, rebuildKind } from "#platform/jobs/rebuild.ts";
@@ -40,7 +40,7 @@ import { searchStore } from "./search-store.ts";
 import { sendStore } from "./send-store.ts";
 import { messageStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
-import { type Head, timelineStore } from "./timeline-store.ts";
+import { timelineStore } from "./timeline-store.ts";
 
 const expireEveryMs = 3_600_000;
 
@@ -76,7 +76,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
   recount: counts,
   readModels: { timelines: { group: "message.accounts" } },
   async start({ config, db, clients, ids, events, signals, jobs, blobs, media, log }) {
-    const reached = (heads: Head[]) => {
+    const reached = (heads: TimelineHead[]) => {
       if (heads.length > 0) void signals.tell(timelineSignal, writeHeads(heads));
     };
     const store = perCall(db, messageStore);

@@ -48,7 +48,7 @@ export const migrations: Migrations = {
     create table message.timeline (
       user_id int8 not null,
       seq int8 not null,
-      -- modules/message/timeline.ts
+      -- modules/message/timeline-store.ts
       kind int2 not null,
       at_ms int8 not null,
       peer_id int8 not null,

@@ -1,11 +1,12 @@
 import { sql } from "kysely";
 import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Pair } from "./pairs.ts";
 import type { Standing } from "./rules.ts";
 import type { Tables } from "./tables.ts";
-import { append, type Head } from "./timeline-store.ts";
+import { append } from "./timeline-store.ts";
 
 /** What decides who is shown whose presence, and who hides theirs. */
 export function presenceStore(db: Kysely<Tables>) {
@@ -31,7 +32,7 @@ export function presenceStore(db: Kysely<Tables>) {
       return rows.map(({ user_id }) => user_id);
     },
     /** Also told to all devices of the person; returns how far their timeline has got. */
-    async hide(userId: string, hidden: boolean): Promise<Head[]> {
+    async hide(userId: string, hidden: boolean): Promise<TimelineHead[]> {
       try {
         return await inTransaction(db, async (transaction) => {
           const { rows } = await sql`

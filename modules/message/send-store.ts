@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { withoutDeleted } from "#contracts/deleted-accounts.ts";
 import { messageSent } from "#contracts/events.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { EventWriter } from "#platform/events/events.ts";
@@ -19,7 +20,7 @@ import { nextId } from "./next-id.ts";
 import { inOrder, lock, type Pair, pairKey, unnest } from "./pairs.ts";
 import { refusalOf, type SendContext } from "./rules.ts";
 import type { Tables } from "./tables.ts";
-import { append, type Head } from "./timeline-store.ts";
+import { append } from "./timeline-store.ts";
 
 /** A message to send, with the relationship of the two people as the relation module has it. */
 export interface SendCommand {
@@ -51,11 +52,11 @@ export function sendStore(
   db: Kysely<Tables>,
   ids: Ids,
   events: EventWriter<Tables>,
-  reached: (heads: Head[]) => void,
+  reached: (heads: TimelineHead[]) => void,
   isThere: (blobKey: string) => Promise<boolean> = async () => true,
 ): Send {
   async function sendAll(commands: SendCommand[]): Promise<(MessageRow | DomainError)[]> {
-    let heads: Head[] = [];
+    let heads: TimelineHead[] = [];
     const outcomes = await events.transaction(db, async (transaction, emit) => {
       const locked = await lockConversations(transaction, commands);
       const messages = commands.map((one) => ({ ...one, place: inOrder(one.senderId, one.receiverId) }));
@@ -118,7 +119,7 @@ function pairsOf(commands: SendCommand[]): Pair[] {
  * Adds the messages and what follows from them. The conversations are locked, and now both people. Error:
  * AccountsDeleted.
  */
-async function add(on: Queryable<Tables>, added: Added[]): Promise<Head[]> {
+async function add(on: Queryable<Tables>, added: Added[]): Promise<TimelineHead[]> {
   const toStrangers = added.flatMap(({ id, friends }) => (friends ? [] : [id]));
   const receiver = sql`s.low_id + (s.high_id - s.sender_id)`;
   await sql`

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
 import { refusal } from "#contracts/reasons.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { maxReadersTold } from "./group-rules.ts";
@@ -8,7 +9,7 @@ import { isOf, isShown, type MessageRow, messageColumns, sees, shownLatest } fro
 import { lock, lockOwn, lockPlaces, type Pair, pairKey, unnest } from "./pairs.ts";
 import { shownBlobs } from "./picture-store.ts";
 import type { Tables } from "./tables.ts";
-import { append, type Head, type NewEntry } from "./timeline-store.ts";
+import { append, type NewEntry } from "./timeline-store.ts";
 
 export interface ReadCommand extends Pair {
   upToId: string;
@@ -19,7 +20,7 @@ export type Range = { beforeId: string } | { afterId: string };
 
 /** The SQL of the module, except for sending. */
 export function messageStore(db: Kysely<Tables>) {
-  const moveAll = (commands: ReadCommand[]): Promise<Head[]> =>
+  const moveAll = (commands: ReadCommand[]): Promise<TimelineHead[]> =>
     inTransaction(db, async (transaction) => {
       // Waits for transactions that are sending; the next statement sees everything that they sent.
       const pairs = await lock(transaction, commands);
@@ -41,7 +42,7 @@ export function messageStore(db: Kysely<Tables>) {
      * Moves many read positions in one transaction, with the counts; returns whose timelines have got how far. No two
      * may be of the same person and peer.
      */
-    async markRead(commands: ReadCommand[]): Promise<Head[]> {
+    async markRead(commands: ReadCommand[]): Promise<TimelineHead[]> {
       try {
         return await moveAll(commands);
       } catch (error) {
@@ -113,7 +114,7 @@ export function messageStore(db: Kysely<Tables>) {
       return pairs.map(({ userId, peerId }) => found.get(pairKey(userId, peerId)));
     },
     /** Whether what is said in a conversation counts into the person's unread messages. Error: NOT_FOUND. */
-    async mute({ userId, peerId }: Pair, muted: boolean): Promise<Head[]> {
+    async mute({ userId, peerId }: Pair, muted: boolean): Promise<TimelineHead[]> {
       return inTransaction(db, async (on) => {
         await lockOwn(on, { userId, peerId });
         const { rows } = await sql<{ unread: number; was: boolean }>`

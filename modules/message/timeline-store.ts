@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
 import { refuseDeleted } from "#contracts/deleted-accounts.ts";
-import { readHeads } from "#contracts/timelines.ts";
+import { readHeads, type TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { gapsLeft } from "#platform/events/log/gaps-left.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
@@ -42,14 +42,8 @@ export interface NewEntry {
   unread: number;
 }
 
-/** How far a person's timeline has got. A database that may have gone back has other epochs than before. */
-export interface Head {
-  userId: string;
-  seq: string;
-}
-
-export interface Position extends Head {
-  /** Empty: none is known. */
+export interface Position extends TimelineHead {
+  /** Empty: none is known. A database that may have gone back has other epochs than before. */
   epoch: string;
 }
 
@@ -78,7 +72,7 @@ export interface TimelineRows {
  * locks the rows of all people, so this is the transaction's last lock. Deleted accounts are not told of what others do
  * with messages that are there. Error: AccountsDeleted.
  */
-export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]): Promise<Head[]> {
+export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]): Promise<TimelineHead[]> {
   const rows = sql`
     select * from unnest(${entries.map((one) => one.userId)}::int8[],
       ${entries.map((one) => entryKinds[one.kind])}::int2[], ${entries.map((one) => one.atMs)}::int8[],
@@ -121,7 +115,7 @@ export async function appendToGroups(
   on: Queryable<Tables>,
   entries: readonly GroupEntry[],
   alsoTold: readonly AlsoTold[] = [],
-): Promise<Head[]> {
+): Promise<TimelineHead[]> {
   const rows = sql`
     select m.user_id, s.kind, s.at_ms, s.group_id as peer_id, s.id as subject_id, 0::int8 as actor_id,
       (s.kind = ${entryKinds.message} and not m.muted and m.user_id <> s.sender_id)::int4 as unread, s.n
@@ -172,13 +166,13 @@ const numbered = (entries: RawBuilder<unknown>, unlessGone = sql``) => sql`
   )`;
 
 /** Removes what is too much after up to `added` entries more for each. */
-async function trimmed(on: Queryable<Tables>, heads: Head[], added: number): Promise<Head[]> {
+async function trimmed(on: Queryable<Tables>, heads: TimelineHead[], added: number): Promise<TimelineHead[]> {
   await trim(on, heads, added);
   return heads;
 }
 
 /** Removes what a person has too much of: now and then, since it costs as much for one entry as for many. */
-async function trim(on: Queryable<Tables>, heads: readonly Head[], added: number): Promise<void> {
+async function trim(on: Queryable<Tables>, heads: readonly TimelineHead[], added: number): Promise<void> {
   const due = heads.filter(({ seq }) => Number(seq) > maxKept && Number(seq) % trimEvery < added);
   if (due.length === 0) return;
   await sql`

@@ -17,7 +17,7 @@ export function askAudience(relation: Client<typeof RelationService, "getStandin
   const standingsOf = coalesce(
     async (people: { userId: string; otherIds: string[] }[], call) =>
       (await relation.getStandings({ people }, call)).standings,
-    ({ otherIds }) => otherIds.length,
+    { idsIn: ({ otherIds }) => otherIds.length },
   );
   return {
     async visible(videos, call) {

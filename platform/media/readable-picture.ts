@@ -111,13 +111,8 @@ export async function drawPicture(
     await writeFile(both, Buffer.concat([await readFile(colours), await readFile(both)]));
     await engine.still(
       {
-        ...{
-          source: { path: both, demuxer: PICTURE_DEMUXERS.jpeg },
-          stream: 0,
-          atMs: 0,
-          ofAll: true,
-          output,
-        },
+        source: { path: both, demuxer: PICTURE_DEMUXERS.jpeg },
+        ...{ stream: 0, atMs: 0, ofAll: true, output },
         filter: opaqueFilter(drawnSize(header, box).fitted, alpha.premultiplied),
       },
       run,

@@ -102,7 +102,7 @@ test("large requests do not share a message, and each finds its own answer", asy
       sizes.push(asked.flat().length);
       return asked.map((ids) => ids[0]);
     },
-    (ids) => ids.length,
+    { idsIn: (ids) => ids.length },
   );
   const counts = [1500, 400, 200, 3000, 1, 1];
   const answers = await Promise.all(

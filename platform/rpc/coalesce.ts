@@ -7,15 +7,19 @@ const limits = { maxBatch: 64, parallel: 2 };
 /** A request with this many ids and its response each fit into one message. */
 const maxIds = 2000;
 
+interface BatchSize {
+  /** Requests that go on at a time. */
+  maxBatch?: number;
+}
+
 /**
  * Merges concurrent requests into one call. The call has no caller and the latest deadline of its requests; each
- * request keeps its own deadline. Traffic of different colours is not merged. The call ends when no request waits for it. `idsIn` counts the ids of a request;
- * too many for one message become several calls. `maxBatch`: requests that go on at a time.
+ * request keeps its own deadline. Traffic of different colours is not merged. The call ends when no request waits for it. `idsIn` counts the ids of a request,
+ * one if it is absent; too many for one message become several calls.
  */
 export function coalesce<Asked, Answer>(
   load: (asked: Asked[], call: Call) => Promise<Answer[]>,
-  idsIn: (asked: Asked) => number = () => 1,
-  { maxBatch = limits.maxBatch }: { maxBatch?: number } = {},
+  { idsIn, maxBatch = limits.maxBatch }: BatchSize & { idsIn?: (asked: Asked) => number } = {},
 ): (asked: Asked, call: Call) => Promise<Answer> {
   interface Request {
     asked: Asked;
@@ -51,13 +55,14 @@ export function coalesce<Asked, Answer>(
 export function coalesceById<T>(
   load: (ids: string[], call: Call) => Promise<T[]>,
   idOf: (entry: T) => string,
+  size?: BatchSize,
 ): (ids: string[], call: Call) => Promise<ReadonlyMap<string, T>> {
   return coalesce(async (asked: string[][], call) => {
     const ids = [...new Set(asked.flat())];
     const found = await Promise.all(chunks(ids).map((portion) => load(portion, call)));
     const byId = new Map(found.flat().map((entry) => [idOf(entry), entry]));
     return asked.map(() => byId);
-  });
+  }, size);
 }
 
 /** Each chunk has as many ids as fit into a message, or is a single larger request. */

@@ -1,14 +1,13 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startPrivatePostgres } from "#platform/testing/private-postgres.ts";
 import { queryOnce } from "#platform/testing/query-once.ts";
 import { randomOf, testSeed } from "#platform/testing/random.ts";
 import { everydayCluster } from "../harness/cluster.ts";
 import { registerMany } from "../harness/crowd.ts";
-import { type Deployment, deploy, shapes } from "../harness/deployment.ts";
+import { shapes } from "../harness/deployment.ts";
 import { scenarioOf } from "../harness/scenario.ts";
 import { nowAndThenMs, until } from "../harness/within.ts";
 import { device } from "./devices.ts";
+import { deployFaulty, type FaultyDeployment } from "./faulty-deployment.ts";
 
 /** `npm run test:consistency` has hundreds of devices, for minutes. */
 const seconds = Number(process.env.CONSISTENCY_SECONDS ?? 8);
@@ -21,57 +20,26 @@ const circle = 4;
 /** Devices that write, lose their lines and sleep, while processes, engines and the database are killed. */
 describe.each(shapes)("every device shows what is in the tables, %s", (shape) => {
   const random = randomOf(testSeed(`devices, ${shape}`));
-  let database: { kill(): Promise<void>; restart(): Promise<void>; remove?(): Promise<void> };
-  let deployment: Deployment;
-  const server = scenarioOf(() => deployment);
+  let faulty: FaultyDeployment;
+  const server = scenarioOf(() => faulty.deployment);
   const devices: ReturnType<typeof device>[] = [];
   let second: string | undefined;
   /** Of all gateways: one comes back to any of them. */
-  const origins = () => [deployment.origin, ...(second ? [second] : [])];
+  const origins = () => [server.origin, ...(second ? [second] : [])];
 
   beforeAll(async () => {
-    if (shape === "cluster") {
-      deployment = await deploy(shape);
-      const cluster = await everydayCluster();
-      database = { kill: () => cluster.kill("postgres-primary"), restart: cluster.whole };
-    } else {
-      const postgres = await startPrivatePostgres();
-      database = postgres;
-      deployment = await deploy(shape, { databaseUrl: postgres.url });
-      if (shape === "split") second = await deployment.another("gateway");
-    }
+    faulty = await deployFaulty(shape, random, ["message", "user", "gateway"]);
+    if (shape === "split") second = await faulty.deployment.another("gateway");
   });
   afterAll(async () => {
     for (const { sleep } of devices) sleep();
-    await deployment?.remove();
-    await database?.remove?.();
+    await faulty?.remove();
   });
-
-  const modules = shape === "all" ? ["gateway"] : ["message", "user", "gateway"];
-  const faults = {
-    async killProcess() {
-      const module = random.of(modules);
-      await deployment.programOf(module).kill();
-      await deployment.restart(module);
-    },
-    async pauseProcess() {
-      const program = deployment.programOf(random.of(modules));
-      program.signal("SIGSTOP");
-      await delay(random.below(2_000));
-      program.signal("SIGCONT");
-    },
-    async killDatabase() {
-      await database.kill();
-      await database.restart();
-    },
-    ...(shape === "cluster" && {
-      async killEngine() {
-        const cluster = await everydayCluster();
-        await cluster.kill(random.of(["redis", "nats-1"]));
-        await cluster.whole();
-      },
-    }),
-  };
+  async function killEngine() {
+    const cluster = await everydayCluster();
+    await cluster.kill(random.of(["redis", "nats-1"]));
+    await cluster.whole();
+  }
 
   test("nothing lost, nothing doubled, in order", async () => {
     const all = await registerMany(server, people);
@@ -80,25 +48,21 @@ describe.each(shapes)("every device shows what is in the tables, %s", (shape) =>
     for (const [i, me] of all.entries())
       for (const other of friendsOf(i)) expect((await me.put(`/users/${other.id}/follow`)).status).toBe(204);
     for (const owner of all)
-      for (let i = 0; i < devicesEach; i++) devices.push(device(owner, `device ${i}`, origins, random));
+      for (let i = 0; i < devicesEach; i++) devices.push(device(owner, `device-${i}`, origins, random));
 
     const acknowledged = () => devices.flatMap((one) => one.acknowledged);
     const untilMs = performance.now() + seconds * 1000;
-    const goesOn = () => performance.now() < untilMs || acknowledged().length < leastAcknowledged;
-    const suffer = async () => {
-      while (goesOn()) {
-        await delay(random.below(2_000));
-        await faults[random.of(Object.keys(faults) as (keyof typeof faults)[])]!();
-      }
-    };
+    const isWell = () => devices.every(({ problems }) => problems.length === 0);
+    const goesOn = () =>
+      isWell() && (performance.now() < untilMs || acknowledged().length < leastAcknowledged);
     const acted = devices.map((one) => one.act(goesOn, friendsOf(all.indexOf(one.owner))));
-    await Promise.all([...acted, suffer()]);
+    await Promise.all([...acted, faulty.suffer(goesOn, shape === "cluster" ? [killEngine] : [])]);
+    expect(devices.flatMap(({ problems }) => problems)).toEqual([]);
     await Promise.all(devices.map((one) => one.settle()));
     const resyncs = devices.reduce((sum, one) => sum + one.resyncs(), 0);
     process.stdout.write(
       `devices, ${shape}: ${devices.length} devices, ${acknowledged().length} messages, ${resyncs} times from the lists\n`,
     );
-    expect(devices.flatMap(({ problems }) => problems)).toEqual([]);
 
     // What everybody wrote is there once.
     const written = new Map<string, number>();
@@ -131,7 +95,7 @@ describe.each(shapes)("every device shows what is in the tables, %s", (shape) =>
         });
     }
     const holes = await queryOnce(
-      deployment.databaseUrlOf("message"),
+      faulty.deployment.databaseUrlOf("message"),
       `select user_id from message.person p
        where seq <> (select count(*) from message.timeline t where t.user_id = p.user_id)
          or seq <> (select coalesce(max(seq), 0) from message.timeline t where t.user_id = p.user_id)`,

@@ -157,7 +157,7 @@ export function device(owner: Person, name: string, origins: () => string[], ran
         const dice = random.next();
         if (dice < 0.35) {
           const to = random.of(friends).id;
-          const text = `${owner.username} ${name} ${++texts}`;
+          const text = `${owner.username}-${name}-${++texts}`;
           unsent.set(text, { to, text });
         } else if (dice < 0.45) await readSome();
         else if (dice < 0.5) socket?.terminate();

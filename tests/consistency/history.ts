@@ -64,6 +64,12 @@ export class History<Value> {
     for (const [key, value] of see(answer.body)) this.add(key, { kind: "read", value, calledMs, answeredMs });
   }
 
+  /** Whether any write was acknowledged: else there is nothing to check. */
+  isWritten(): boolean {
+    const all = [...this.byKey.values()].flat();
+    return all.some(({ kind, answeredMs }) => kind === "write" && answeredMs < Number.POSITIVE_INFINITY);
+  }
+
   private add(key: string, operation: Operation<Value>): void {
     const operations = this.byKey.get(key);
     if (operations) operations.push(operation);

@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { problemBody } from "#contracts/problem.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { isDiskFull } from "#platform/errors/disk-full.ts";
@@ -24,7 +24,12 @@ export function toRefusal(error: unknown, request: FastifyRequest): DomainError 
     const reason = code?.startsWith("FST_") ? "MALFORMED_REQUEST" : "INVALID_ARGUMENT";
     return refusal(reason, message.replace(/\.?$/, "."));
   }
-  request.log.error({ err: error, traceId: request.id }, "internal error");
+  return unexpected(error, request.log, request.id);
+}
+
+/** Logs an error that is neither a refusal nor the client's fault, and says what the client is told. */
+export function unexpected(error: unknown, log: FastifyBaseLogger, traceId?: string): DomainError {
+  log.error({ err: error, ...(traceId && { traceId }) }, "internal error");
   if (isDiskFull(error)) return refusal("DISK_FULL");
   return refusal("INTERNAL", "Something went wrong on our side. Try again in a moment.");
 }

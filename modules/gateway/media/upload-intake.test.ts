@@ -17,7 +17,7 @@ import { createMetrics } from "#platform/observe/metrics.ts";
 import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import { localSignals } from "#platform/signals/signals.ts";
 import { fixedSettings } from "#platform/testing/fixed-settings.ts";
-import { gatewayModule } from "../index.ts";
+import { type GatewayConfig, gatewayModule } from "../index.ts";
 import { createUploadIntake } from "./upload-intake.ts";
 
 const { privateKey, publicKey } = await generateKeyPair("EdDSA");
@@ -50,10 +50,14 @@ beforeEach(async () => {
     listPublicKeys: async () => ({ jwks: [jwk] }),
     checkSessions: async () => ({ aliveSessionIds: ["2"], moderatorSessionIds: [] }),
   };
-  const config = {
+  const config: GatewayConfig = {
     publicUrl: "",
     mediaUrl: "",
+    realtimeUrls: [],
+    mediaCacheSeconds: 60,
     maxUploadBytes,
+    quotaBytes: 0,
+    timeZone: "Asia/Shanghai",
     webDir: join(dir, "none"),
     secret: "s".repeat(32),
   };

@@ -42,6 +42,8 @@ export interface Realtime {
   hubs: Hubs;
   message: Pick<GatewayClients["message"], "send">;
   limits: Pick<Limits, "takeFor">;
+  /** Whether operators have switched off writing. */
+  isWritingOff(): boolean;
   /** Runs `enter` in its turn. Error: BUSY. */
   letIn(call: Call, enter: () => Promise<void>): Promise<void>;
   /** Counts the connection for its person. */
@@ -195,6 +197,7 @@ export function serveConnection(
   ): Promise<void> {
     const { idempotencyKey, conversationId, text, replyTo = "", videoId = "", profileId = "" } = frame;
     try {
+      if (realtime.isWritingOff()) throw refusal("SWITCHED_OFF");
       await realtime.limits.takeFor("messages", userId);
       const sent = await realtime.message.send(
         { receiverId: conversationId, content: text, idempotencyKey, replyToId: replyTo, videoId, profileId },

@@ -7,9 +7,11 @@ import { newTraceId } from "#platform/observe/trace-context.ts";
 import type { Protection } from "#platform/protect/protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Limits } from "../edge/limits.ts";
+import { unexpected } from "../edge/problem.ts";
 import { type MediaUrls, originOf } from "../media/media-urls.ts";
 import { type Connection, type Realtime, serveConnection } from "./connection.ts";
 import { subprotocol } from "./frames.ts";
+import { inTurn } from "./in-turn.ts";
 
 const maxFrameBytes = 16 * 1024;
 /** A person's devices and browsers; the oldest makes room, since it may be one whose end nobody has seen. */
@@ -50,6 +52,7 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
   const ofPerson = new Map<string, Set<Connection>>();
   const realtime: Realtime = {
     ...services,
+    isWritingOff: () => app.switchedOff?.().has("messages") ?? false,
     letIn: (call, enter) => entrance.run(enter, call.deadlineMs),
     admit(connection, userId) {
       const own = ofPerson.get(userId) ?? new Set();
@@ -66,17 +69,12 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
       own?.delete(connection);
       if (own?.size === 0) ofPerson.delete(userId!);
     },
-    unexpected(error) {
-      log.error({ err: error }, "internal error");
-      return refusal("INTERNAL", "Something went wrong on our side. Try again in a moment.");
-    },
+    unexpected: (error) => unexpected(error, log),
   };
 
-  let turn = 0;
+  const next = inTurn(connections);
   const timer = setInterval(() => {
-    let i = 0;
-    for (const connection of connections) if (i++ % turns === turn) connection.look();
-    turn = (turn + 1) % turns;
+    for (let i = Math.ceil(connections.size / turns); i > 0; i--) next()?.look();
   }, turnMs);
 
   await app.register(websocket, {
@@ -94,11 +92,10 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
       const size = Math.max(leastInSlice, Math.ceil(all.length / slices));
       for (let i = 0; i < all.length; i += size) {
         if (i > 0) await delay(sliceMs);
-        for (const connection of all.slice(i, i + size))
-          connection.drain(Math.ceil(Math.random() * comeBackMs));
+        drain(all.slice(i, i + size));
       }
       // Whoever came meanwhile.
-      for (const connection of connections) connection.drain(Math.ceil(Math.random() * comeBackMs));
+      drain(connections);
       // A phone that sleeps does not answer.
       for (let i = 0; i < politeLooks && connections.size > 0; i++) await delay(sliceMs);
       for (const client of app.websocketServer.clients) client.terminate();
@@ -107,18 +104,28 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
   app.addHook("onRequest", async (request) => {
     checkOrigin(request, publicUrl);
   });
-  app.get("/realtime", { websocket: true, schema: { hide: true } }, (socket, request) => {
-    const newCall = (): Call => ({ traceId: newTraceId(), deadlineMs: Date.now() + callMs });
-    connections.add(
-      serveConnection(
-        socket,
-        realtime,
-        newCall,
-        (reason) => limits.takeUnidentified(request, reason),
-        (paths, viewerId) => services.urlsAt(paths ? "" : originOf(request, publicUrl), viewerId),
-      ),
-    );
+  app.route({
+    ...{ method: "GET", url: "/realtime", schema: { hide: true } },
+    handler() {
+      throw refusal("FRAME_INVALID", `Connect by a WebSocket of ${subprotocol}; see /api/v1/asyncapi.json.`);
+    },
+    wsHandler(socket, request) {
+      const newCall = (): Call => ({ traceId: newTraceId(), deadlineMs: Date.now() + callMs });
+      connections.add(
+        serveConnection(
+          socket,
+          realtime,
+          newCall,
+          (reason) => limits.takeUnidentified(request, reason),
+          (paths, viewerId) => services.urlsAt(paths ? "" : originOf(request, publicUrl), viewerId),
+        ),
+      );
+    },
   });
+}
+
+function drain(some: Iterable<Connection>): void {
+  for (const connection of some) connection.drain(Math.ceil(Math.random() * comeBackMs));
 }
 
 /** A page of another site could otherwise connect from its visitor's browser. Error: CROSS_SITE. */

@@ -9,6 +9,7 @@ import type { Call } from "#platform/rpc/call.ts";
 import { coalesce } from "#platform/rpc/coalesce.ts";
 import type { Signals } from "#platform/signals/signals.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
+import { inTurn } from "./in-turn.ts";
 
 /** Of a timeline: what comes next has the number after `seq`. */
 export interface Position {
@@ -97,8 +98,7 @@ export function createTimelineHub(
   const people = new Map<string, Person>();
   let cursor = "";
   let following: NodeJS.Timeout | undefined;
-  /** Who is looked at next. */
-  let looking = people.entries();
+  const nextPerson = inTurn(people);
   let stopped = false;
   /** Messages that were given since the last look at the log, and before it: hearing of them there says nothing new. */
   let given = new Set<string>();
@@ -109,8 +109,7 @@ export function createTimelineHub(
     coalesce(
       async (after: (Position & { userId: string })[], call): Promise<Timeline[]> =>
         (await message.readTimelines({ after }, call)).timelines,
-      () => Math.ceil(mostIds / perQuestion),
-      { maxBatch },
+      { idsIn: () => Math.ceil(mostIds / perQuestion), maxBatch },
     );
   /** Nobody who comes, and no news, waits behind looks at everybody. */
   const readForJoin = reader(joinsPerQuestion);
@@ -118,9 +117,10 @@ export function createTimelineHub(
   const ownCall = (): Call => ({ traceId: newTraceId(), deadlineMs: Date.now() + readMs });
 
   /** Gives all receivers of a person what is new, until there is nothing. */
-  async function pull(userId: string, person: Person, read = readNews): Promise<void> {
+  async function pull(person: Person, read = readNews): Promise<void> {
     if (person.pulling || person.retry) return;
     person.pulling = true;
+    const { userId } = person;
     const mayLack = (receiver: Receiver) => person.unsure || isAfter(person.wanted, receiver.position.seq);
     try {
       for (let first = nextOf(person); first && mayLack(first); first = nextOf(person)) {
@@ -135,7 +135,7 @@ export function createTimelineHub(
       if (!stopped)
         person.retry = setTimeout(() => {
           person.retry = undefined;
-          void pull(userId, person);
+          void pull(person);
         }, retryMs).unref();
     } finally {
       person.pulling = false;
@@ -189,21 +189,16 @@ export function createTimelineHub(
     person.told++;
     if (seq === undefined) person.unsure = true;
     else if (isAfter(seq, person.wanted)) person.wanted = seq;
-    void pull(userId, person);
+    void pull(person);
   }
 
   /** Looks at some of all people, so that everybody has been looked at after a while. */
   function lookAtSome(count: number): void {
     for (let i = 0; i < count; i++) {
-      let next = looking.next();
-      if (next.done) {
-        looking = people.entries();
-        next = looking.next();
-      }
-      if (next.done) return;
-      const [userId, person] = next.value;
+      const person = nextPerson();
+      if (!person) return;
       person.unsure = true;
-      void pull(userId, person, readForLook);
+      void pull(person, readForLook);
     }
   }
 
@@ -223,10 +218,11 @@ export function createTimelineHub(
               if (!given.has(key) && !givenBefore.has(key)) tellOf(userId);
             }
         }
-      [givenBefore, given] = [given, new Set()];
       cursor = found.cursor;
     } catch (error) {
       log.debug({ err: error }, "could not follow the log for timelines");
+    } finally {
+      [givenBefore, given] = [given, new Set()];
     }
     lookAtSome(Math.ceil(people.size * share));
     following = undefined;
@@ -238,7 +234,7 @@ export function createTimelineHub(
     if (!stopped) following ??= setTimeout(() => void follow(), followMs).unref();
   }
 
-  function forgetIfAlone(userId: string, { receivers, joining, retry }: Person): void {
+  function forgetIfAlone({ userId, receivers, joining, retry }: Person): void {
     if (receivers.size > 0 || joining > 0) return;
     clearTimeout(retry);
     people.delete(userId);
@@ -264,25 +260,25 @@ export function createTimelineHub(
         person.receivers.add(receiver);
         hand(person, receiver, entries);
         if (person.told !== told || isAfter(seq, receiver.position.seq)) person.unsure = true;
-        void pull(userId, person);
+        void pull(person);
         keepFollowing();
       } finally {
         person.joining--;
-        forgetIfAlone(userId, person);
+        forgetIfAlone(person);
       }
     },
     resume(receiver) {
       const person = people.get(receiver.userId);
       if (!person?.full.delete(receiver)) return;
       person.unsure = true;
-      void pull(receiver.userId, person);
+      void pull(person);
     },
     leave(receiver) {
       const person = people.get(receiver.userId);
       if (!person) return;
       person.receivers.delete(receiver);
       person.full.delete(receiver);
-      forgetIfAlone(receiver.userId, person);
+      forgetIfAlone(person);
     },
     receivers: () => [...people.values()].reduce((sum, { receivers }) => sum + receivers.size, 0),
     stop() {

@@ -1,6 +1,7 @@
 import type { MessageService } from "#contracts/gen/message_pb.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
 import { isId } from "#platform/ids/snowflake.ts";
@@ -8,7 +9,6 @@ import { type Call, requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import type { Act, ActStore, ReactionPosition } from "../act-store.ts";
 import { blockOf, checkEmoji, maxReactionsListed } from "../rules.ts";
-import type { Head } from "../timeline-store.ts";
 
 type Service = Handlers<typeof MessageService>;
 
@@ -16,7 +16,7 @@ type Service = Handlers<typeof MessageService>;
 export function actHandlers(
   store: PerCall<ActStore>,
   relation: Client<typeof RelationService, "getRelations">,
-  reached: (heads: Head[]) => void,
+  reached: (heads: TimelineHead[]) => void,
 ): Pick<Service, "setReaction" | "listReactions" | "recallMessage" | "hideMessage"> {
   return {
     async setReaction(request, call) {

@@ -1,4 +1,5 @@
 import type { MessageService } from "#contracts/gen/message_pb.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
@@ -6,11 +7,10 @@ import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { conversationKey } from "../pairs.ts";
 import type { MessageStore, ReadCommand } from "../store.ts";
-import type { Head } from "../timeline-store.ts";
 
 export function markRead(
   store: PerCall<MessageStore>,
-  reached: (heads: Head[]) => void,
+  reached: (heads: TimelineHead[]) => void,
 ): Handlers<typeof MessageService>["markRead"] {
   const apply = createBatcher(
     async (commands: ReadCommand[], batch) => {

@@ -1,13 +1,13 @@
 import type { MessageService } from "#contracts/gen/message_pb.ts";
 import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import type { PresenceStore } from "../presence-store.ts";
 import { maxPairs, maxTyping, maySeePresence, maySeeTyping, type Standing } from "../rules.ts";
-import type { Head } from "../timeline-store.ts";
 
 type Service = Handlers<typeof MessageService>;
 type Call = Parameters<Service["findHidden"]>[1];
@@ -18,7 +18,7 @@ const block = Relationship.BLOCKS | Relationship.BLOCKED_BY;
 export function presenceHandlers(
   store: PerCall<PresenceStore>,
   relation: Client<typeof RelationService, "getStandings">,
-  reached: (heads: Head[]) => void,
+  reached: (heads: TimelineHead[]) => void,
 ): Pick<Service, "getWatchable" | "getTypingAudiences" | "findHidden" | "hidePresence"> {
   /** Of each person to each of the others, in their order. */
   async function standings(

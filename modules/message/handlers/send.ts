@@ -62,11 +62,11 @@ export function sendHandlers(
   const receivers = coalesceById(
     async (ids, call) => (await user.getUsers({ ids }, call)).users,
     ({ id }) => id,
+    { maxBatch },
   );
   const standing = coalesce(
     async (people: { userId: string; otherIds: [string] }[], call) =>
       (await relation.getStandings({ people }, call)).standings.map(([flags]) => flags!),
-    () => 1,
     { maxBatch },
   );
 

@@ -1,11 +1,11 @@
 import type { MessageService } from "#contracts/gen/message_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
 import { isId, maxId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import type { Head } from "../timeline-store.ts";
 import { allKinds, kinds } from "./kinds.ts";
 import type { NotificationRow, NotificationStore } from "./notification-store.ts";
 
@@ -16,7 +16,7 @@ type Service = Handlers<typeof MessageService>;
 
 export function notificationHandlers(
   store: PerCall<NotificationStore>,
-  reached: (heads: Head[]) => void,
+  reached: (heads: TimelineHead[]) => void,
 ): Pick<
   Service,
   "listNotifications" | "markNotificationsSeen" | "getNotificationSettings" | "setNotificationSettings"

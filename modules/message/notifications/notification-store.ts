@@ -1,8 +1,9 @@
 import { sql } from "kysely";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Tables } from "../tables.ts";
-import { append, entryKinds, type Head, type NewEntry } from "../timeline-store.ts";
+import { append, entryKinds, type NewEntry } from "../timeline-store.ts";
 import type { Change } from "./changes.ts";
 import { applyChanges, type NotificationRef, peopleOf, type Touched } from "./fact-store.ts";
 
@@ -44,7 +45,7 @@ export interface NotificationRow {
 
 /** What a batch of changes leads to after its commit. */
 export interface Applied {
-  heads: Head[];
+  heads: TimelineHead[];
   /** Something is new that devices are told of later. */
   waits: boolean;
   /** Notifications with news that the person may want pushed. */
@@ -245,7 +246,10 @@ async function trimLists(
 /** The SQL of people's notifications, except for what adds to them. */
 export function notificationStore(db: Kysely<Tables>) {
   /** Runs with one person's row, and tells their devices when it says so. */
-  const changeOwn = (userId: string, change: (on: Queryable<Tables>) => Promise<boolean>): Promise<Head[]> =>
+  const changeOwn = (
+    userId: string,
+    change: (on: Queryable<Tables>) => Promise<boolean>,
+  ): Promise<TimelineHead[]> =>
     inTransaction(db, async (transaction) => {
       await lockPeople(transaction, [userId]);
       if (!(await change(transaction))) return [];
@@ -289,7 +293,7 @@ export function notificationStore(db: Kysely<Tables>) {
       return userIds.map((id) => found.get(id) ?? 0);
     },
     /** Moves the mark, never back and never beyond the latest; returns whose timelines have got how far. */
-    markSeen: (userId: string, upTo: string): Promise<Head[]> =>
+    markSeen: (userId: string, upTo: string): Promise<TimelineHead[]> =>
       changeOwn(userId, async (on) => {
         const { numAffectedRows } = await sql`
           update message.notified set seen = least(${upTo}::int8, position)
@@ -305,7 +309,7 @@ export function notificationStore(db: Kysely<Tables>) {
         .executeTakeFirst();
       return row ?? { unlisted: [], unpushed: [] };
     },
-    set: (userId: string, settings: readonly NotificationSetting[]): Promise<Head[]> =>
+    set: (userId: string, settings: readonly NotificationSetting[]): Promise<TimelineHead[]> =>
       changeOwn(userId, async (on) => {
         const given = settings.map(({ kind }) => kind);
         const kindsOf = (off: NotificationSetting[]) => off.map(({ kind }) => kind);
@@ -319,7 +323,7 @@ export function notificationStore(db: Kysely<Tables>) {
         return true;
       }),
     /** Tells devices of what became new soon after they were told last; returns whether there may be more. */
-    async tellLate(nowMs = Date.now()): Promise<{ heads: Head[]; more: boolean }> {
+    async tellLate(nowMs = Date.now()): Promise<{ heads: TimelineHead[]; more: boolean }> {
       return inTransaction(db, async (transaction) => {
         const due = sql`untold and told_ms <= ${nowMs - tellEveryMs}`;
         const { rows: waiting } = await sql<{ user_id: string }>`

@@ -3,6 +3,7 @@ import { sessionsEnded } from "#contracts/events.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
+import type { TimelineHead } from "#contracts/timelines.ts";
 import { type Kysely, perCall } from "#platform/db/database.ts";
 import { afterCommit } from "#platform/db/transaction.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
@@ -12,7 +13,6 @@ import type { Logger } from "#platform/observe/log.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import type { KeySeal } from "#platform/seal/key-seal.ts";
 import type { Tables } from "../tables.ts";
-import type { Head } from "../timeline-store.ts";
 import { notifyingEvents, projectNotifications } from "./consumer.ts";
 import { notificationHandlers } from "./handlers.ts";
 import { notificationStore, tellEveryMs } from "./notification-store.ts";
@@ -35,7 +35,7 @@ export function startNotifications(context: {
     relation: Client<typeof RelationService, "getStandings">;
     video: Client<typeof VideoService, "getVideos">;
   };
-  reached: (heads: Head[]) => void;
+  reached: (heads: TimelineHead[]) => void;
   log: Logger;
 }) {
   const { db, events, jobs, clients, reached, push, log } = context;

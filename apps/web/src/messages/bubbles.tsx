@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import { useUser } from "../api/services.tsx";
 import type { Message, User } from "../api/types.ts";
 import { noticeText } from "../groups/notice-text.ts";
+import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { AlertIcon } from "../ui/icons.tsx";
@@ -138,6 +139,8 @@ export function Bubbles(props: Props) {
               <div className="bubble-failed" role="alert">
                 <AlertIcon size={16} />
                 {t.notSent}
+                {/* The network's absence is told once, for all. */}
+                {outgoing.problem?.status ? <span>{explain(t, outgoing.problem)}</span> : null}
                 <button type="button" onClick={onAgain}>
                   {t.retry}
                 </button>

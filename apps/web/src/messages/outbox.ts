@@ -16,6 +16,8 @@ export interface Outgoing {
   writtenAtMs: number;
   /** It is sent again by itself, or when the person says so. */
   failed: boolean;
+  /** Why it failed. */
+  problem?: Problem;
 }
 
 /** Where the draft of a message to a person is kept. */
@@ -94,8 +96,10 @@ export function createOutbox({ storage, session, send, onSent, giveBack }: Optio
     for (const [peerId, items] of byPeer)
       if (items.some((one) => one.key === key)) show(peerId, () => items.filter((one) => one.key !== key));
   }
-  const mark = (peerId: string, failed: boolean) =>
-    show(peerId, (items) => items.map((one) => (one.failed === failed ? one : { ...one, failed })));
+  function mark(peerId: string, failed: boolean, problem?: Problem) {
+    const why = problem && { problem };
+    show(peerId, (items) => items.map(({ problem: _before, ...one }) => ({ ...one, failed, ...why })));
+  }
 
   /** One after the other: the next message is not sent before the one that was written before it. */
   async function run(peerId: string): Promise<void> {
@@ -122,7 +126,7 @@ export function createOutbox({ storage, session, send, onSent, giveBack }: Optio
       } catch (error) {
         if (owner !== sender) return;
         if (isTransient(error)) {
-          mark(peerId, true);
+          mark(peerId, true, asProblem(error));
           own.timer = setTimeout(() => void run(peerId), afterFailures(error, ++own.failures));
           return;
         }

@@ -12,6 +12,11 @@ afterEach(() => {
 
 const entry = (seq: number): Entry => ({ seq: String(seq), at: "2026-11-29T00:00:00Z", kind: "message" });
 const seconds = (count: number) => vi.advanceTimersByTimeAsync(count * 1_000);
+/** Waits up to a second of the client's time. */
+async function has(list: readonly unknown[], count: number) {
+  for (let looks = 0; list.length < count && looks < 20; looks++) await seconds(0.05);
+  expect(list).toHaveLength(count);
+}
 
 /** A client, and a server that says what the test has it say. */
 function scripted(behaviour: { poll?: (position: Position | undefined) => Promise<Answer> } = {}) {
@@ -102,7 +107,7 @@ function scripted(behaviour: { poll?: (position: Position | undefined) => Promis
       tokens = next;
     },
     async next(count: number) {
-      await vi.waitFor(() => expect(lines).toHaveLength(count));
+      await has(lines, count);
       return lines[count - 1]!;
     },
   };
@@ -217,6 +222,24 @@ it("waits twice as long after each failure, and never longer than twenty seconds
   expect(waits).toEqual([1, 2, 4, 8, 16, 20, 20, 20]);
 });
 
+it("keeps to connections where the server refuses them in words, and comes back later than it said, with others spread", async () => {
+  let polls = 0;
+  const { next, lines } = scripted({
+    poll: () => {
+      polls++;
+      return Promise.reject(new Error("no requests"));
+    },
+  });
+  for (let count = 1; count <= 5; count++) {
+    const line = await next(count);
+    line.say({ type: "bye", reason: "BUSY", detail: "…", retryAfterMs: 2_000 });
+    await seconds(2.9);
+    expect(lines).toHaveLength(count);
+    await seconds(0.2);
+  }
+  expect(polls).toBe(0);
+});
+
 it("comes back when the server said, and with another token when the one it had is over", async () => {
   const { next, refusals, giveTokens, lines } = scripted();
   const first = await next(1);
@@ -272,11 +295,11 @@ it("asks by requests where no connection is let through, and tries one again lat
     (await next(count)).end();
     await seconds(5);
   }
-  await vi.waitFor(() => expect(asked).toHaveLength(1));
+  await has(asked, 1);
   answer({ epoch: "e", seq: "4", recovered: false, entries: [] });
-  await vi.waitFor(() => expect(asked).toHaveLength(2));
+  await has(asked, 2);
   answer({ epoch: "e", seq: "6", recovered: true, entries: [entry(5), entry(6)] });
-  await vi.waitFor(() => expect(asked).toHaveLength(3));
+  await has(asked, 3);
   expect(asked).toEqual([undefined, { epoch: "e", seq: "4" }, { epoch: "e", seq: "6" }]);
   expect(heard).toEqual(["resync e 4", "5", "6"]);
   expect(states).toEqual([false, true]);

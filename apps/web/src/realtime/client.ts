@@ -42,6 +42,8 @@ interface End {
   afterMs?: number | undefined;
   /** Why the server ended it. */
   reason?: string;
+  /** The server spoke: connections get through, whatever it said. */
+  heard?: boolean;
 }
 
 type Frame = {
@@ -91,6 +93,7 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       let heardMs = now();
       let welcomedMs: number | undefined;
       let over = false;
+      let heard = false;
       let given = access;
       let pingedMs = Number.NEGATIVE_INFINITY;
       let acknowledging = false;
@@ -114,7 +117,7 @@ export function createRealtimeClient(options: Options): RealtimeClient {
         probe = update = writes = () => {};
         if (welcomedMs !== undefined) news.line(false);
         socket.close();
-        resolve({ worked: welcomedMs !== undefined && now() - welcomedMs > LASTING_MS, ...end });
+        resolve({ worked: welcomedMs !== undefined && now() - welcomedMs > LASTING_MS, heard, ...end });
       }
       const leave = () => finish();
 
@@ -151,7 +154,6 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       function hear(frame: Frame) {
         if (frame.type === "welcome") {
           welcomedMs = now();
-          unwelcomed = 0;
           if (!frame.recovered || !timeline.position())
             timeline.moveTo({ epoch: frame.epoch!, seq: frame.seq! });
           const everyMs = frame.heartbeatMs ?? 30_000;
@@ -172,7 +174,8 @@ export function createRealtimeClient(options: Options): RealtimeClient {
           acknowledge();
         } else if (frame.type === "resync") timeline.moveTo({ epoch: frame.epoch!, seq: frame.seq! });
         else if (frame.type === "reconnect") finish({ afterMs: frame.afterMs });
-        else if (frame.type === "bye") finish({ reason: frame.reason ?? "", afterMs: frame.retryAfterMs });
+        else if (frame.type === "bye")
+          finish({ reason: frame.reason ?? "", afterMs: spread(frame.retryAfterMs) });
       }
 
       socket.onopen = () =>
@@ -180,7 +183,9 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       socket.onmessage = ({ data }: { data: unknown }) => {
         heardMs = now();
         const frame = readFrame(data);
-        if (frame) hear(frame);
+        if (!frame) return;
+        heard = true;
+        hear(frame);
       };
       socket.onclose = () => finish();
       stopped.signal.addEventListener("abort", leave);
@@ -217,6 +222,7 @@ export function createRealtimeClient(options: Options): RealtimeClient {
     }
     unwelcomed++;
     const end = await connect(access, await open());
+    if (end.heard) unwelcomed = 0;
     if (TOKEN_REASONS.has(end.reason ?? "")) refused = access;
     return end;
   }
@@ -246,6 +252,9 @@ export function createRealtimeClient(options: Options): RealtimeClient {
   function backOffMs(): number {
     return random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures, 10));
   }
+
+  /** Those whom the server told the same time do not come in the same moment. */
+  const spread = (ms?: number) => ms && ms * (1 + random() / 2);
 
   function pause(ms: number): Promise<void> {
     return new Promise((resolve) => {

@@ -1,6 +1,5 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { useLocation } from "wouter";
 import { take } from "../api/client.ts";
 import { meQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
@@ -9,6 +8,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { Dialog, DialogActions } from "../ui/dialog.tsx";
 import { PasswordField } from "../ui/field.tsx";
 import { useToast } from "../ui/toast.tsx";
+import { useLeave } from "./use-leave.ts";
 
 /** Deletes the account, after the password. */
 export function DeleteAccount() {
@@ -37,21 +37,14 @@ export function DeleteAccount() {
 
 function DeleteDialog({ onClose }: { onClose: () => void }) {
   const { t } = useI18n();
-  const { api, session, uploads, pictureUploads, drafts, outbox } = useServices();
-  const cache = useQueryClient();
+  const { api } = useServices();
+  const leave = useLeave();
   const toast = useToast();
-  const [, navigate] = useLocation();
   const close = useMutation({
     mutationFn: (password: string) => take(api.DELETE("/api/v1/me", { body: { password } })),
     onSuccess: () => {
-      uploads.reset();
-      pictureUploads.reset();
-      drafts.clear();
-      outbox.clear();
-      session.end("left");
-      cache.clear();
       toast(t.accountDeleted);
-      navigate("/");
+      leave();
     },
   });
   function onSubmit(event: FormEvent<HTMLFormElement>) {
