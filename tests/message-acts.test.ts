@@ -58,6 +58,23 @@ describe.each(shapes)("what one can do with messages, %s", (shape) => {
     expectProblem(await send(ben, ada, { replyTo: first.id }), 404, "MESSAGE_NOT_FOUND");
   });
 
+  test("who is blocked does not hear what the other reads", async () => {
+    const [ada, ben] = await friends();
+    const first = await sent(ada, ben);
+    const second = await sent(ada, ben);
+    const from = await position(ada);
+    const read = async ({ id }: Message) =>
+      body(await ben.put(`/conversations/${ada.id}/read`, { json: { upTo: id } }), 204);
+    await read(first);
+    body(await ben.put(`/users/${ada.id}/block`), 204);
+    await read(second);
+    expect(await unread(ben)).toBe(0);
+    body(await ben.delete(`/users/${ada.id}/block`), 204);
+    await sent(ben, ada);
+    const { entries } = await told(ada, from);
+    expect(entries.map(({ kind }) => kind)).toEqual(["read", "message"]);
+  });
+
   test("emojis are counted, told to both while it happens, and listed with who put them", async () => {
     const [ada, ben] = await friends();
     const { id } = await sent(ada, ben);
@@ -216,7 +233,7 @@ describe.each(shapes)("what one can do with messages, %s", (shape) => {
       }),
       { numRuns: 4, endOnFailure: true },
     );
-  }, 120_000);
+  });
 
   /** A device of a person, which takes the position first and the list after it, and then what it is told. */
   async function createDevice(me: Person, peer: Person) {
