@@ -163,7 +163,7 @@ describe.each(shapes)("groups, %s", (shape) => {
       ]),
     );
     await device.hears(({ invitation }) => invitation?.conversationId === id);
-    expectProblem(await write(stranger!, id, "not yet"), 403, "NOT_IN_GROUP");
+    expectProblem(await write(stranger!, id, "not yet"), 404, "USER_NOT_FOUND");
     type Invited = Page<Schemas["GroupInvitation"]>;
     const invited = async () => body(await stranger!.get<Invited>("/me/group-invitations")).items;
     expect(await invited()).toMatchObject([
@@ -363,9 +363,10 @@ describe.each(shapes)("groups, %s", (shape) => {
     // Somebody who blocks the author is not mentioned.
     body(await ben.put(`/users/${ada.id}/block`), 204);
     expect((await wrote(ada, id, text)).entities).toBeUndefined();
-    // A picture to nobody is not even looked at.
-    const picture = (to: string) =>
-      ada.post(`/conversations/${to}/pictures`, { bytes: Buffer.from("no picture") });
+    // A picture to nobody is not drawn; this one, without what it shows, cannot be.
+    const jpeg = phoneJpeg(1);
+    const bytes = jpeg.subarray(0, Buffer.from(jpeg).indexOf(Buffer.from([0xff, 0xda])));
+    const picture = (to: string) => ada.post(`/conversations/${to}/pictures`, { bytes });
     expectProblem(await picture("9223372036854775807"), 404, "USER_NOT_FOUND");
     expect((await picture(id)).status).toBe(422);
   });
