@@ -5,6 +5,7 @@ import { createTimeline, type Entry, type Position } from "#apps/web/src/realtim
 import type { Random } from "#platform/testing/random.ts";
 import { body, type Page, type Schemas } from "../harness/http-client.ts";
 import type { Person } from "../harness/scenario.ts";
+import { until, within } from "../harness/within.ts";
 
 /** What a device shows of the conversations of its owner. */
 export interface Shown {
@@ -30,7 +31,9 @@ export function device(owner: Person, name: string, origins: () => string[], ran
   /** What was sent and has not been acknowledged, by key. */
   const unsent = new Map<string, { to: string; text: string }>();
   const acknowledged: string[] = [];
-  let socket: WebSocket | undefined;
+  /** The one that takes frames. */
+  let welcomed: WebSocket | undefined;
+  let opened: WebSocket | undefined;
   let fetching: Promise<void> = Promise.resolve();
   let fetched: Position | undefined;
   let client: ReturnType<typeof createRealtimeClient> | undefined;
@@ -73,14 +76,15 @@ export function device(owner: Person, name: string, origins: () => string[], ran
   });
 
   async function fetchAll(): Promise<void> {
-    for (const { peer } of await all<Schemas["Conversation"]>("/conversations"))
-      for (const { id, content } of await all<Schemas["Message"]>(`/conversations/${peer.id}/messages`))
-        put(peer.id, id, content);
+    for (const { peer } of await conversations())
+      for (const { id, content } of await conversation(peer.id)) put(peer.id, id, content);
   }
-  async function all<T>(path: string): Promise<T[]> {
+  const conversations = () => all<Schemas["Conversation"]>("/conversations", "cursor");
+  const conversation = (id: string) => all<Schemas["Message"]>(`/conversations/${id}/messages`, "before");
+  async function all<T>(path: string, cursorName: string): Promise<T[]> {
     const items: T[] = [];
-    for (let cursor: string | null | undefined = ""; cursor !== null && cursor !== undefined; ) {
-      const query = `limit=${perPage}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const query = new URLSearchParams({ limit: String(perPage), ...(cursor && { [cursorName]: cursor }) });
       const page: Page<T> = body(await owner.get<Page<T>>(`${path}?${query}`));
       items.push(...page.items);
       cursor = page.nextCursor;
@@ -89,14 +93,16 @@ export function device(owner: Person, name: string, origins: () => string[], ran
   }
 
   function open(): Socket {
-    const opened = new WebSocket(`${random.of(origins()).replace("http", "ws")}/api/v1/realtime`, "douya.1");
-    socket = opened;
-    opened.on("error", () => {});
-    opened.on("message", (data) => {
+    const socket = new WebSocket(`${random.of(origins()).replace("http", "ws")}/api/v1/realtime`, "douya.1");
+    opened = socket;
+    socket.on("error", () => {});
+    socket.on("message", (data) => {
       const frame = JSON.parse(String(data));
+      if (frame.type === "welcome") welcomed = socket;
       if (frame.type === "sent") acknowledge(frame.idempotencyKey);
+      if (frame.reason === "FRAME_INVALID") problems.push(`${name} of ${owner.username}: ${data}`);
     });
-    return opened as unknown as Socket;
+    return socket as unknown as Socket;
   }
   function wake(): void {
     client ??= createRealtimeClient({
@@ -125,8 +131,8 @@ export function device(owner: Person, name: string, origins: () => string[], ran
 
   /** Until it is acknowledged, with the same key. */
   async function send([key, { to, text }]: [string, { to: string; text: string }]): Promise<void> {
-    if (socket?.readyState === WebSocket.OPEN && random.chance(0.6)) {
-      socket.send(JSON.stringify({ type: "send", idempotencyKey: key, conversationId: to, text }));
+    if (welcomed?.readyState === WebSocket.OPEN && random.chance(0.6)) {
+      welcomed.send(JSON.stringify({ type: "send", idempotencyKey: key, conversationId: to, text }));
       return;
     }
     const json = { content: text, idempotencyKey: key };
@@ -158,7 +164,7 @@ export function device(owner: Person, name: string, origins: () => string[], ran
           const text = `${owner.username}-${name}-${++texts}`;
           unsent.set(text, { to, text });
         } else if (dice < 0.45) await readSome();
-        else if (dice < 0.5) socket?.terminate();
+        else if (dice < 0.5) opened?.terminate();
         else if (dice < 0.55) {
           sleep();
           await delay(random.below(longestSleepMs));
@@ -171,11 +177,11 @@ export function device(owner: Person, name: string, origins: () => string[], ran
     /** Awake, and tries again what has not been acknowledged. Resolves when there is nothing. */
     async settle(): Promise<void> {
       wake();
-      while (unsent.size > 0) {
+      await until(`${owner.username}, ${name}: everything is acknowledged`, async () => {
         for (const one of unsent) await send(one);
-        await delay(restMs);
-      }
-      await fetching;
+        return unsent.size === 0;
+      });
+      await within(fetching, () => `${owner.username}, ${name}: the lists cannot be read`);
     },
     shown(): Shown {
       const inOrder = (its: Map<string, string>) =>
@@ -188,8 +194,8 @@ export function device(owner: Person, name: string, origins: () => string[], ran
     /** As somebody sees it who fetches everything. */
     async fetched(): Promise<Shown["messages"]> {
       const found: Shown["messages"] = {};
-      for (const { peer } of await all<Schemas["Conversation"]>("/conversations"))
-        found[peer.id] = (await all<Schemas["Message"]>(`/conversations/${peer.id}/messages`))
+      for (const { peer } of await conversations())
+        found[peer.id] = (await conversation(peer.id))
           .sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1))
           .map(({ content }) => content);
       return found;
