@@ -56,7 +56,11 @@ describe.each(shapes)("every device shows what is in the tables, %s", (shape) =>
     const isWell = () => devices.every(({ problems }) => problems.length === 0);
     const goesOn = () => isWell() && (performance.now() < untilMs || count() < leastAcknowledged);
     const acted = devices.map((one) => one.act(goesOn, friendsOf(all.indexOf(one.owner))));
-    await Promise.all([...acted, faulty.suffer(goesOn, count, shape === "cluster" ? [killEngine] : [])]);
+    const suffered = faulty.suffer(goesOn, count, shape === "cluster" ? [killEngine] : []);
+    await Promise.all([...acted, suffered]).catch((error: unknown) => {
+      const answers = new Set(devices.map((one) => one.lastAnswer()));
+      throw new Error(`the last answers were\n${[...answers].join("\n")}`, { cause: error });
+    });
     expect(devices.flatMap(({ problems }) => problems)).toEqual([]);
     await Promise.all(devices.map((one) => one.settle()));
     const resyncs = devices.reduce((sum, one) => sum + one.resyncs(), 0);

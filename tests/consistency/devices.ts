@@ -1,3 +1,4 @@
+import { EventEmitter, once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { type Answer, createRealtimeClient, type Socket } from "#apps/web/src/realtime/client.ts";
@@ -16,6 +17,7 @@ export interface Shown {
 }
 
 const restMs = 40;
+const answerMs = 2_000;
 const perPage = 50;
 /** A device that is silent for some time, as in a tunnel or at night. */
 const longestSleepMs = 1_500;
@@ -37,6 +39,10 @@ export function device(owner: Person, name: string, origins: () => string[], ran
   let fetching: Promise<void> = Promise.resolve();
   let fetched: Position | undefined;
   let client: ReturnType<typeof createRealtimeClient> | undefined;
+  /** Told the keys of messages that the connection has answered. */
+  const answers = new EventEmitter();
+  /** Of those that acknowledge nothing. */
+  let lastAnswer = "";
   let texts = 0;
   let resyncs = 0;
 
@@ -100,6 +106,8 @@ export function device(owner: Person, name: string, origins: () => string[], ran
       const frame = JSON.parse(String(data));
       if (frame.type === "welcome") welcomed = socket;
       if (frame.type === "sent") acknowledge(frame.idempotencyKey);
+      if (frame.type === "bye" || frame.type === "refused") lastAnswer = String(data);
+      if (frame.type === "sent" || frame.type === "refused") answers.emit(frame.idempotencyKey);
       if (frame.reason === "FRAME_INVALID") problems.push(`${name} of ${owner.username}: ${data}`);
     });
     return socket as unknown as Socket;
@@ -129,14 +137,18 @@ export function device(owner: Person, name: string, origins: () => string[], ran
     client = undefined;
   }
 
-  /** Until it is acknowledged, with the same key. */
+  /** Once, with the key of all tries. Whether it came through is seen by what is acknowledged. */
   async function send([key, { to, text }]: [string, { to: string; text: string }]): Promise<void> {
     if (welcomed?.readyState === WebSocket.OPEN && random.chance(0.6)) {
+      const answered = once(answers, key, { signal: AbortSignal.timeout(answerMs) });
       welcomed.send(JSON.stringify({ type: "send", idempotencyKey: key, conversationId: to, text }));
+      // A line may be lost with the answer.
+      await answered.catch(() => {});
       return;
     }
     const json = { content: text, idempotencyKey: key };
     const answer = await owner.post(`/conversations/${to}/messages`, { json }).catch(() => undefined);
+    lastAnswer = answer?.text ?? "none";
     if (answer?.status === 201) acknowledge(key);
     else if (answer && answer.status < 500 && answer.status !== 429) problems.push(`${text}: ${answer.text}`);
   }
@@ -155,6 +167,7 @@ export function device(owner: Person, name: string, origins: () => string[], ran
     problems,
     acknowledged,
     resyncs: () => resyncs,
+    lastAnswer: () => lastAnswer,
     /** Writes to its owner's friends, reads, and is sometimes away. */
     async act(goesOn: () => boolean, friends: Person[]): Promise<void> {
       while (goesOn()) {
@@ -179,7 +192,8 @@ export function device(owner: Person, name: string, origins: () => string[], ran
       wake();
       await until(`${owner.username}, ${name}: everything is acknowledged`, async () => {
         for (const one of unsent) await send(one);
-        return unsent.size === 0;
+        if (unsent.size > 0) throw new Error(`${unsent.size} messages are not: ${lastAnswer}`);
+        return true;
       });
       await within(fetching, () => `${owner.username}, ${name}: the lists cannot be read`);
     },
