@@ -79,7 +79,7 @@ export type RenditionInfo = Pick<
   "durationMs" | "width" | "height" | "rotation" | "mirrored" | "notices"
 >;
 
-export interface Rendition {
+interface Rendition {
   copied: boolean;
   info: RenditionInfo;
   /** Small grey pictures of it, which a cover is chosen by; absent where nothing had to be decoded. */
