@@ -30,7 +30,7 @@ export async function processVideo(bench: Bench, media: Media, signal: AbortSign
       return { play, rungs };
     });
     // Made from the rendition, so it shows only what is published.
-    const coverTimesMs = await media.cover(video!.path, cover!.path, play.info, { signal });
+    const coverTimesMs = await media.cover(video!.path, cover!.path, play, { signal });
     const thumbHash = await media.placeholder(cover!.path, play.info, { signal });
     return {
       kind: "published",

@@ -130,9 +130,6 @@ export function openDatabase(
   };
   const toPrimary = { ...common, Client: clients.Client, connectionString: servers[0]!.url };
   const pool = new pg.Pool(toPrimary);
-  // A connection lost between two queries of a transaction emits an error here too; without a listener it would end the
-  // process. The next query fails with it.
-  pool.on("connect", (client) => client.on("error", () => {}));
   let closing = false;
   // The error carries the whole client with its password. While closing, a connection may end before its goodbye.
   pool.on("error", ({ message }) => {

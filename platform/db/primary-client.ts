@@ -23,8 +23,15 @@ export function primaryClients(primary: Primary | undefined): PrimaryClients {
   const open = new Map<Inner, ServerAddress | undefined>();
 
   class PrimaryClient extends pg.Client {
+    private lost: Error | undefined;
+
     constructor(options?: pg.ClientConfig) {
       super(options);
+      // The next query fails with it. Without a listener it would end the process: the pool has one only while a client is
+      // idle, not between two queries of a transaction, nor between the server's greeting and `done`.
+      this.on("error", (error) => {
+        this.lost ??= error;
+      });
       const { connection } = this as unknown as Inner;
       connection.on("notice" as "message", (notice) => failUnreplicated(connection, notice));
     }
@@ -48,6 +55,7 @@ export function primaryClients(primary: Primary | undefined): PrimaryClients {
       self.once("end", () => open.delete(self));
       try {
         await super.connect();
+        if (this.lost) throw this.lost;
         const readOnly = ["in_hot_standby", "default_transaction_read_only"].some(
           (name) => reported.get(name) === "on",
         );

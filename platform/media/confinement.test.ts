@@ -164,8 +164,8 @@ describe.runIf(process.platform === "linux").each(["ffmpeg", "node-av"] as const
     await copyFile(testdata("phone.mov"), at("source"));
     await chmod(at("source"), 0o600);
     const info = await tool.probe(at("source"));
-    await tool.rendition(at("source"), at("made.mp4"), info, { maxShortSidePx: 72, signal });
-    await tool.cover(at("made.mp4"), at("cover.jpg"), info, { signal });
+    const made = await tool.rendition(at("source"), at("made.mp4"), info, { maxShortSidePx: 72, signal });
+    await tool.cover(at("made.mp4"), at("cover.jpg"), made, { signal });
     await copyFile(testdata("half.png"), at("picture"));
     await chmod(at("picture"), 0o600);
     await tool.picture(at("picture"), at("avatar.jpg"), { maxWidthPx: 64, maxHeightPx: 64, signal });

@@ -9,7 +9,8 @@ const DARKEST_MEAN = 20;
 const FLATTEST_DEVIATION = 6;
 
 export const SAMPLE_SIZE = `scale=${SAMPLE_SIDE_PX}:${SAMPLE_SIDE_PX}:flags=area,format=gray`;
-export const SAMPLE_FILTER = `fps=${SAMPLES_PER_SECOND}:start_time=0,${SAMPLE_SIZE}`;
+/** Of pictures that begin at zero. */
+export const SAMPLE_FILTER = `fps=${SAMPLES_PER_SECOND}:start_time=0,trim=end_frame=${SAMPLES_PER_SECOND * SAMPLED_SECONDS},${SAMPLE_SIZE}`;
 
 /** How many times are offered to choose from, and how far they are apart at least. */
 const OFFERED = 3;

@@ -1,4 +1,4 @@
-import { type FileHandle, rm, stat } from "node:fs/promises";
+import { type FileHandle, readFile, rm, stat } from "node:fs/promises";
 import { rgbaToThumbHash } from "thumbhash";
 import { ChildFailed } from "./child-run.ts";
 import { chooseCoverTimesMs, SAMPLE_FILTER, SAMPLED_SECONDS, SAMPLES_PER_SECOND } from "./cover-choice.ts";
@@ -164,9 +164,13 @@ export function createMediaTool(
         const run = videoRun(limits.renditionTimeoutMs, signal);
         let done = 0;
         const { maxOutputBytes } = limits;
+        const samples = { filter: SAMPLE_FILTER, output: `${output}.samples` };
         const convert = (streams: ReturnType<typeof planStreams>) =>
           engine.convert(
-            { source: sourceOf(input, info), output, ...streams, maxOutputBytes },
+            {
+              ...{ source: sourceOf(input, info), output, ...streams, maxOutputBytes },
+              ...(streams.video.encode && { samples }),
+            },
             run,
             (outMs) => {
               done = Math.max(done, Math.min(1, outMs / info.durationMs));
@@ -175,15 +179,21 @@ export function createMediaTool(
           );
         const attempts = waysToConvert(info, maxShortSidePx);
         let streams = attempts.next().value!;
-        for (;;)
-          try {
-            await convert(streams);
-            break;
-          } catch (error) {
-            const other = attempts.next();
-            if (!(error instanceof ChildFailed) || other.done) throw error;
-            streams = other.value;
-          }
+        let sampled: Buffer | undefined;
+        try {
+          for (;;)
+            try {
+              await convert(streams);
+              break;
+            } catch (error) {
+              const other = attempts.next();
+              if (!(error instanceof ChildFailed) || other.done) throw error;
+              streams = other.value;
+            }
+          if (streams.video.encode) sampled = await readFile(samples.output);
+        } finally {
+          await rm(samples.output, { force: true });
+        }
         // Engines stop without an error at the size limit and at the end of readable data.
         if ((await stat(output)).size >= limits.maxOutputBytes) throw refusals.renditionTooLarge();
         const made = await describeRendition(output, run);
@@ -194,6 +204,7 @@ export function createMediaTool(
         return {
           copied: streams.video.encode === null && !streams.audio?.encode,
           info: { ...made, notices },
+          ...(sampled && { samples: sampled }),
         };
       }),
 
@@ -274,14 +285,15 @@ export function createMediaTool(
         return storyboard;
       }),
 
-    cover: (input, output, info, { signal }) =>
+    cover: (input, output, { info, samples }, { signal }) =>
       replacing(output, refusals.videoDamaged, async () => {
         const pictures = { source: { path: input, demuxer: VIDEO_DEMUXERS.mp4 }, stream: 0 };
         const run = videoRun(limits.stillTimeoutMs, signal);
         const maxFrames = SAMPLES_PER_SECOND * SAMPLED_SECONDS;
-        const samples = await engine.sample({ ...pictures, filter: SAMPLE_FILTER, maxFrames }, run);
+        const sampled =
+          samples ?? (await engine.sample({ ...pictures, filter: SAMPLE_FILTER, maxFrames }, run));
         const still = { ...pictures, filter: coverFilter(info), output };
-        const times = chooseCoverTimesMs(samples);
+        const times = chooseCoverTimesMs(sampled);
         await engine.still({ ...still, atMs: times[0] }, run);
         if (await hasContent(output)) return times;
         // Nothing is written after the last frame.

@@ -39,7 +39,8 @@ export function createFfmpegEngine(
     // A second limit, of processor time, in case this process dies and cannot watch.
     const seconds = String(Math.ceil((run.timeoutMs / 1000) * (limits.threads + 1)));
     const all = ["-hide_banner", "-nostdin", "-loglevel", "error", "-timelimit", seconds, "-y"];
-    return runChild(programs.ffmpeg, [...all, "-filter_threads", threads, ...args], bounds(run), onLine);
+    const filters = ["-filter_threads", threads, "-filter_complex_threads", threads];
+    return runChild(programs.ffmpeg, [...all, ...filters, ...args], bounds(run), onLine);
   };
   const input = (source: SourceFile, run: Run, options: string[] = []) => [
     ...["-threads", threads, "-max_pixels", String(run.maxPixels), ...options],
@@ -265,12 +266,17 @@ function inputArguments({ path, demuxer, ignoreEdits }: SourceFile): string[] {
 }
 
 function convertArguments(job: ConvertJob, soundFrom: number, threads: string): string[] {
-  const { video, audio, output, endMs, maxOutputBytes } = job;
-  const args = ["-map", `0:${video.stream}`];
+  const { video, audio, output, endMs, maxOutputBytes, samples } = job;
+  const args: string[] = [];
+  if (video.encode && samples) {
+    const graph = `[0:${video.stream}]${video.encode.filter},split[all][some];[some]${samples.filter}[samples]`;
+    args.push("-filter_complex", graph, "-map", "[all]");
+  } else args.push("-map", `0:${video.stream}`);
   if (audio) args.push("-map", soundFrom === 0 ? `0:${audio.stream}` : `${soundFrom}:0`);
   if (video.encode) {
     // ffmpeg rotates the picture by itself.
-    args.push("-filter:v", video.encode.filter, "-c:v", "libx264", "-threads:v", threads);
+    if (!samples) args.push("-filter:v", video.encode.filter);
+    args.push("-c:v", "libx264", "-threads:v", threads);
     for (const [name, value] of Object.entries(video.encode.options)) args.push(`-${name}:v`, value);
   } else args.push("-c:v", "copy", "-tag:v", "avc1", "-bsf:v", "filter_units=remove_types=6");
   if (audio?.encode) {
@@ -292,6 +298,7 @@ function convertArguments(job: ConvertJob, soundFrom: number, threads: string): 
       "mp4",
       `file:${output}`,
     ],
+    ...(samples ? ["-map", "[samples]", "-f", "rawvideo", `file:${samples.output}`] : []),
   ];
 }
 

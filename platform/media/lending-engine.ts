@@ -86,12 +86,16 @@ export function createLendingEngine(engine: MediaEngine, account: Account): Medi
         ({ run: lentRun, ...lent }) => engine.still({ ...job, ...lent }, lentRun),
         job.output,
       ),
-    convert: (job, run, onProgress) =>
+    convert: ({ samples, ...job }, run, onProgress) =>
       lend(
         job.source,
         run,
-        ({ run: lentRun, ...lent }) => engine.convert({ ...job, ...lent }, lentRun, onProgress),
+        ({ source, outputs: [output, sampled], run: lentRun }) => {
+          const also = samples && { samples: { ...samples, output: sampled! } };
+          return engine.convert({ ...job, source, output: output!, ...also }, lentRun, onProgress);
+        },
         job.output,
+        ...(samples ? [samples.output] : []),
       ),
     // It gets no file.
     ...(engine.tryEncoder && { tryEncoder: engine.tryEncoder }),

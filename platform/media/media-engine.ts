@@ -103,6 +103,8 @@ export interface ConvertJob {
   } | null;
   /** The output ends without an error at this size or slightly above. */
   maxOutputBytes: number;
+  /** Also grey pictures of what is encoded, as `sample` yields them, in a file: nothing decodes it once more. */
+  samples?: { filter: string; output: string };
   /** Write fragments (CMAF), and key frames at `keyTimeSeconds`. */
   fragmented?: boolean;
 }

@@ -4,11 +4,12 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { patienceMs } from "../testing/patience.ts";
 import { bundleMediaWorker } from "./bundle-worker.ts";
+import { SAMPLE_BYTES, SAMPLES_PER_SECOND } from "./cover-choice.ts";
 import { createMediaTool } from "./create-media-tool.ts";
 import { createFfmpegEngine } from "./ffmpeg-engine.ts";
 import { findLack, findMediaTool } from "./find-media-tool.ts";
@@ -179,16 +180,15 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
   describe("cover", () => {
     test("is taken where the picture changes most, not where it is black or blank", async () => {
       const output = temporary("cover.jpg");
-      await tool.cover(own("three-scenes.mp4"), output, await tool.probe(own("three-scenes.mp4")), {
-        signal,
-      });
+      const info = await tool.probe(own("three-scenes.mp4"));
+      await tool.cover(own("three-scenes.mp4"), output, { info }, { signal });
       const parts = await quarters(output, "jpeg_pipe");
       expect(Math.max(...parts) - Math.min(...parts)).toBeGreaterThan(20);
     });
 
     test("is upright", async () => {
       const output = temporary("cover.jpg");
-      await tool.cover(own("phone.mov"), output, await tool.probe(own("phone.mov")), { signal });
+      await tool.cover(own("phone.mov"), output, { info: await tool.probe(own("phone.mov")) }, { signal });
       const [topLeft, topRight, bottomLeft, bottomRight] = await quarters(output, "jpeg_pipe");
       expect(Math.min(topLeft!, topRight!)).toBeGreaterThan(Math.max(bottomLeft!, bottomRight!) + 80);
     });
@@ -202,9 +202,26 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
       const output = temporary("cover.jpg");
       const rendition = temporary("out.mp4");
       const options = { maxShortSidePx: 720, signal };
-      const { info } = await tool.rendition(input, rendition, await tool.probe(input), options);
-      await tool.cover(rendition, output, info, { signal });
+      const made = await tool.rendition(input, rendition, await tool.probe(input), options);
+      await tool.cover(rendition, output, made, { signal });
       expect(Math.max(...(await quarters(output, "jpeg_pipe")))).toBeGreaterThan(20);
+    });
+
+    test("is chosen by pictures that were taken on the way, which are those of the rendition", async () => {
+      const input = own("three-scenes.mp4");
+      const rendition = temporary("out.mp4");
+      const made = await tool.rendition(input, rendition, await tool.probe(input), {
+        maxShortSidePx: 64,
+        signal,
+      });
+      expect(made.copied).toBe(false);
+      const cover = (how: Parameters<Media["cover"]>[2]) =>
+        tool.cover(rendition, temporary("cover.jpg"), how, { signal });
+      expect(await cover(made)).toEqual(await cover({ info: made.info }));
+      expect(made.samples).toHaveLength(
+        Math.floor((made.info.durationMs / 1000) * SAMPLES_PER_SECOND) * SAMPLE_BYTES,
+      );
+      expect(await readdir(dirname(rendition))).not.toContain(`${basename(rendition)}.samples`);
     });
   });
 

@@ -79,6 +79,13 @@ export type RenditionInfo = Pick<
   "durationMs" | "width" | "height" | "rotation" | "mirrored" | "notices"
 >;
 
+interface Rendition {
+  copied: boolean;
+  info: RenditionInfo;
+  /** Small grey pictures of it, which a cover is chosen by; absent where nothing had to be decoded. */
+  samples?: Buffer;
+}
+
 interface RenditionOptions extends RunOptions {
   maxShortSidePx: number;
   /** From 0 to 1, a few times a second, never decreasing. */
@@ -127,14 +134,9 @@ export interface Media {
   probe(file: string, options?: RunOptions): Promise<MediaInfo>;
   /**
    * A fast-start H.264/AAC MP4 without metadata: streams that already comply are copied, others encoded at
-   * a constant frame rate with a key frame every 2 s. `info` is that of the rendition.
+   * a constant frame rate with a key frame every 2 s.
    */
-  rendition(
-    input: string,
-    output: string,
-    info: MediaInfo,
-    options: RenditionOptions,
-  ): Promise<{ copied: boolean; info: RenditionInfo }>;
+  rendition(input: string, output: string, info: MediaInfo, options: RenditionOptions): Promise<Rendition>;
   /**
    * The same video in several sizes, each a file of fragments that begin at the same times on all of them, from one
    * decode where the engine can. In the order of `rungs`.
@@ -155,7 +157,12 @@ export interface Media {
     options: RunOptions,
   ): Promise<Storyboard>;
   /** A JPEG of the time at which the picture of a rendition changes most; returns it and others that would do, in ms. */
-  cover(rendition: string, output: string, info: RenditionInfo, options: RunOptions): Promise<number[]>;
+  cover(
+    rendition: string,
+    output: string,
+    made: Pick<Rendition, "info" | "samples">,
+    options: RunOptions,
+  ): Promise<number[]>;
   /** The same of a time that somebody has chosen; of the last picture, where there is none. */
   frame(
     rendition: string,

@@ -28,7 +28,7 @@ describe.each(shapes)("what clients see is one order of what they did, %s", (sha
     const clients = workload({ ...players, random, guest: server.api });
     // A slow machine takes longer, so that there is something to look at.
     const goesOn = () => performance.now() < untilMs || clients.acknowledged() < leastOperations;
-    await Promise.all([clients.act(goesOn), faulty.suffer(goesOn)]);
+    await Promise.all([clients.act(goesOn), faulty.suffer(goesOn, clients.acknowledged)]);
     process.stdout.write(
       `consistency, ${shape}: ${clients.acknowledged()} operations, ${clients.unknown()} without an answer\n`,
     );

@@ -51,17 +51,21 @@ describe.each(shapes)("every device shows what is in the tables, %s", (shape) =>
       for (let i = 0; i < devicesEach; i++) devices.push(device(owner, `device-${i}`, origins, random));
 
     const acknowledged = () => devices.flatMap((one) => one.acknowledged);
+    const count = () => devices.reduce((sum, one) => sum + one.acknowledged.length, 0);
     const untilMs = performance.now() + seconds * 1000;
     const isWell = () => devices.every(({ problems }) => problems.length === 0);
-    const goesOn = () =>
-      isWell() && (performance.now() < untilMs || acknowledged().length < leastAcknowledged);
+    const goesOn = () => isWell() && (performance.now() < untilMs || count() < leastAcknowledged);
     const acted = devices.map((one) => one.act(goesOn, friendsOf(all.indexOf(one.owner))));
-    await Promise.all([...acted, faulty.suffer(goesOn, shape === "cluster" ? [killEngine] : [])]);
+    const suffered = faulty.suffer(goesOn, count, shape === "cluster" ? [killEngine] : []);
+    await Promise.all([...acted, suffered]).catch((error: unknown) => {
+      const answers = new Set(devices.map((one) => one.lastAnswer()));
+      throw new Error(`the last answers were\n${[...answers].join("\n")}`, { cause: error });
+    });
     expect(devices.flatMap(({ problems }) => problems)).toEqual([]);
     await Promise.all(devices.map((one) => one.settle()));
     const resyncs = devices.reduce((sum, one) => sum + one.resyncs(), 0);
     process.stdout.write(
-      `devices, ${shape}: ${devices.length} devices, ${acknowledged().length} messages, ${resyncs} times from the lists\n`,
+      `devices, ${shape}: ${devices.length} devices, ${count()} messages, ${resyncs} times from the lists\n`,
     );
 
     // What everybody wrote is there once.

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { type Answer, createRealtimeClient, type Socket } from "#apps/web/src/realtime/client.ts";
@@ -6,6 +7,7 @@ import { createTimeline, type Entry, type Position } from "#apps/web/src/realtim
 import type { Random } from "#platform/testing/random.ts";
 import { body, type Page, type Schemas } from "../harness/http-client.ts";
 import type { Person } from "../harness/scenario.ts";
+import { until, within } from "../harness/within.ts";
 
 /** What a device shows of the conversations of its owner. */
 export interface Shown {
@@ -16,6 +18,7 @@ export interface Shown {
 }
 
 const restMs = 40;
+const answerMs = 2_000;
 const perPage = 50;
 /** A device that is silent for some time, as in a tunnel or at night. */
 const longestSleepMs = 1_500;
@@ -31,10 +34,16 @@ export function device(owner: Person, name: string, origins: () => string[], ran
   /** What was sent and has not been acknowledged, by key. */
   const unsent = new Map<string, { to: string; text: string }>();
   const acknowledged: string[] = [];
-  let socket: WebSocket | undefined;
+  /** The one that takes frames. */
+  let welcomed: WebSocket | undefined;
+  let opened: WebSocket | undefined;
   let fetching: Promise<void> = Promise.resolve();
   let fetched: Position | undefined;
   let client: ReturnType<typeof createRealtimeClient> | undefined;
+  /** Told the keys of messages that the connection has answered. */
+  const answers = new EventEmitter();
+  /** Of those that acknowledge nothing. */
+  let lastAnswer = "";
   let texts = 0;
   let resyncs = 0;
 
@@ -74,14 +83,15 @@ export function device(owner: Person, name: string, origins: () => string[], ran
   });
 
   async function fetchAll(): Promise<void> {
-    for (const { id: peerId } of await all<Schemas["Conversation"]>("/conversations"))
-      for (const { id, content } of await all<Schemas["Message"]>(`/conversations/${peerId}/messages`))
-        put(peerId, id, content);
+    for (const { id: peerId } of await conversations())
+      for (const { id, content } of await conversation(peerId)) put(peerId, id, content);
   }
-  async function all<T>(path: string): Promise<T[]> {
+  const conversations = () => all<Schemas["Conversation"]>("/conversations", "cursor");
+  const conversation = (id: string) => all<Schemas["Message"]>(`/conversations/${id}/messages`, "before");
+  async function all<T>(path: string, cursorName: string): Promise<T[]> {
     const items: T[] = [];
-    for (let cursor: string | null | undefined = ""; cursor !== null && cursor !== undefined; ) {
-      const query = `limit=${perPage}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const query = new URLSearchParams({ limit: String(perPage), ...(cursor && { [cursorName]: cursor }) });
       const page: Page<T> = body(await owner.get<Page<T>>(`${path}?${query}`));
       items.push(...page.items);
       cursor = page.nextCursor;
@@ -90,14 +100,18 @@ export function device(owner: Person, name: string, origins: () => string[], ran
   }
 
   function open(): Socket {
-    const opened = new WebSocket(`${random.of(origins()).replace("http", "ws")}/api/v1/realtime`, "douya.1");
-    socket = opened;
-    opened.on("error", () => {});
-    opened.on("message", (data) => {
+    const socket = new WebSocket(`${random.of(origins()).replace("http", "ws")}/api/v1/realtime`, "douya.1");
+    opened = socket;
+    socket.on("error", () => {});
+    socket.on("message", (data) => {
       const frame = JSON.parse(String(data));
+      if (frame.type === "welcome") welcomed = socket;
       if (frame.type === "sent") acknowledge(frame.idempotencyKey);
+      if (frame.type === "bye" || frame.type === "refused") lastAnswer = String(data);
+      if (frame.type === "sent" || frame.type === "refused") answers.emit(frame.idempotencyKey);
+      if (frame.reason === "FRAME_INVALID") problems.push(`${name} of ${owner.username}: ${data}`);
     });
-    return opened as unknown as Socket;
+    return socket as unknown as Socket;
   }
   function wake(): void {
     client ??= createRealtimeClient({
@@ -125,14 +139,18 @@ export function device(owner: Person, name: string, origins: () => string[], ran
     client = undefined;
   }
 
-  /** Until it is acknowledged, with the same key. */
+  /** Once, with the key of all tries. Whether it came through is seen by what is acknowledged. */
   async function send([key, { to, text }]: [string, { to: string; text: string }]): Promise<void> {
-    if (socket?.readyState === WebSocket.OPEN && random.chance(0.6)) {
-      socket.send(JSON.stringify({ type: "send", idempotencyKey: key, conversationId: to, text }));
+    if (welcomed?.readyState === WebSocket.OPEN && random.chance(0.6)) {
+      const answered = once(answers, key, { signal: AbortSignal.timeout(answerMs) });
+      welcomed.send(JSON.stringify({ type: "send", idempotencyKey: key, conversationId: to, text }));
+      // A line may be lost with the answer.
+      await answered.catch(() => {});
       return;
     }
     const json = { content: text, idempotencyKey: key };
     const answer = await owner.post(`/conversations/${to}/messages`, { json }).catch(() => undefined);
+    lastAnswer = answer?.text ?? "none";
     if (answer?.status === 201) acknowledge(key);
     else if (answer && answer.status < 500 && answer.status !== 429) problems.push(`${text}: ${answer.text}`);
   }
@@ -151,6 +169,7 @@ export function device(owner: Person, name: string, origins: () => string[], ran
     problems,
     acknowledged,
     resyncs: () => resyncs,
+    lastAnswer: () => lastAnswer,
     /** Writes to its owner's friends, reads, and is sometimes away. */
     async act(goesOn: () => boolean, friends: Person[]): Promise<void> {
       while (goesOn()) {
@@ -160,7 +179,7 @@ export function device(owner: Person, name: string, origins: () => string[], ran
           const text = `${owner.username}-${name}-${++texts}`;
           unsent.set(text, { to, text });
         } else if (dice < 0.45) await readSome();
-        else if (dice < 0.5) socket?.terminate();
+        else if (dice < 0.5) opened?.terminate();
         else if (dice < 0.55) {
           sleep();
           await delay(random.below(longestSleepMs));
@@ -173,11 +192,12 @@ export function device(owner: Person, name: string, origins: () => string[], ran
     /** Awake, and tries again what has not been acknowledged. Resolves when there is nothing. */
     async settle(): Promise<void> {
       wake();
-      while (unsent.size > 0) {
+      await until(`${owner.username}, ${name}: everything is acknowledged`, async () => {
         for (const one of unsent) await send(one);
-        await delay(restMs);
-      }
-      await fetching;
+        if (unsent.size > 0) throw new Error(`${unsent.size} messages are not: ${lastAnswer}`);
+        return true;
+      });
+      await within(fetching, () => `${owner.username}, ${name}: the lists cannot be read`);
     },
     shown(): Shown {
       const inOrder = (its: Map<string, string>) =>
@@ -190,8 +210,8 @@ export function device(owner: Person, name: string, origins: () => string[], ran
     /** As somebody sees it who fetches everything. */
     async fetched(): Promise<Shown["messages"]> {
       const found: Shown["messages"] = {};
-      for (const { id: peerId } of await all<Schemas["Conversation"]>("/conversations"))
-        found[peerId] = (await all<Schemas["Message"]>(`/conversations/${peerId}/messages`))
+      for (const { id: peerId } of await conversations())
+        found[peerId] = (await conversation(peerId))
           .sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1))
           .map(({ content }) => content);
       return found;

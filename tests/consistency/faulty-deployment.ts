@@ -3,6 +3,7 @@ import { startPrivatePostgres } from "#platform/testing/private-postgres.ts";
 import type { Random } from "#platform/testing/random.ts";
 import { everydayCluster } from "../harness/cluster.ts";
 import { type Deployment, deploy, type Shape } from "../harness/deployment.ts";
+import { nowAndThenMs, until } from "../harness/within.ts";
 
 const longestRestMs = 1_500;
 const longestPauseMs = 2_000;
@@ -10,8 +11,11 @@ const longestPauseMs = 2_000;
 /** A deployment whose processes and database are killed and paused at random. */
 export interface FaultyDeployment {
   readonly deployment: Deployment;
-  /** One fault after the other, of its own and of `more`, each mended before the next. */
-  suffer(goesOn: () => boolean, more?: (() => Promise<void>)[]): Promise<void>;
+  /**
+   * One fault after the other, of its own and of `more`. The next one comes when something was acknowledged after the
+   * last: on a busy machine nothing would come through between two that only a clock sets apart.
+   */
+  suffer(goesOn: () => boolean, acknowledged: () => number, more?: (() => Promise<void>)[]): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -40,10 +44,17 @@ export async function deployFaulty(
   ];
   return {
     deployment,
-    async suffer(goesOn, more = []) {
+    async suffer(goesOn, acknowledged, more = []) {
       while (goesOn()) {
         await delay(random.below(longestRestMs));
-        await random.of([...own, ...more])();
+        const fault = random.of([...own, ...more]);
+        await fault();
+        const before = acknowledged();
+        await until(
+          `something is acknowledged after ${fault.name}`,
+          () => !goesOn() || acknowledged() > before,
+          nowAndThenMs,
+        );
       }
     },
     async remove() {

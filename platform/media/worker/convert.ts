@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { AV_NOPTS_VALUE, AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE, AVERROR_EOF } from "node-av/constants";
 import { avRescaleQ, Frame, Packet, type Rational, type Stream } from "node-av/lib";
 import { readAvcSettings, withoutMessages } from "../h264.ts";
@@ -97,8 +98,10 @@ function encodeLane(
   const packet = new Packet();
   packet.alloc();
   let keyFrames = 0;
+  const samples = isVideo && job.samples ? sampler(job.samples, bounds) : undefined;
   const encode = (frame: Frame | null, timeBase?: Rational) => {
     if (frame && timeBase) {
+      samples?.(frame, timeBase);
       frame.pts = avRescaleQ(frame.pts, timeBase, encoder.timeBase);
       const seconds = Number(frame.pts) * encoder.timeBase.toDouble();
       const isKey = isVideo && job.fragmented && seconds >= keyTimeSeconds(keyFrames);
@@ -140,7 +143,27 @@ function encodeLane(
       decoder.assertMostlyDecoded();
       chain.push(null, encode);
       encode(null);
+      samples?.(null);
     },
+  };
+}
+
+/** Takes what is encoded, and null for the end, at which it writes its file. */
+function sampler({ filter, output }: NonNullable<ConvertJob["samples"]>, bounds: WorkerBounds) {
+  let chain: FilterChain | undefined;
+  const pictures: Buffer[] = [];
+  const keep = (picture: Frame) => pictures.push(picture.toBuffer()) > 0;
+  const taken = newFrame();
+  return (frame: Frame | null, timeBase?: Rational) => {
+    if (frame && timeBase) {
+      chain ??= new FilterChain("video", filter, timeBase, newFrame(), bounds.threads);
+      // The graph keeps what it is given.
+      taken.ref(frame);
+      chain.push(taken, keep);
+      return;
+    }
+    chain?.push(null, keep);
+    writeFileSync(output, Buffer.concat(pictures));
   };
 }
 
