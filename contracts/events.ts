@@ -12,7 +12,12 @@ import {
   SharedSchema,
   UnrepostedSchema,
 } from "./gen/interaction_events_pb.ts";
-import { MessageSentSchema, TimelinesGrownSchema } from "./gen/message_events_pb.ts";
+import {
+  GroupInvitationsEndedSchema,
+  GroupInvitedSchema,
+  MessageSentSchema,
+  TimelinesGrownSchema,
+} from "./gen/message_events_pb.ts";
 import {
   BlockedSchema,
   FollowedSchema,
@@ -128,8 +133,18 @@ export const messageSent = event("message.sent.v1", MessageSentSchema, conversat
 export const timelinesGrown = event(
   "message.timelines_grown.v1",
   TimelinesGrownSchema,
-  ({ groupId }) => groupId,
+  inGroup,
 );
+export const groupInvited = event("message.group_invited.v1", GroupInvitedSchema, inGroup);
+export const groupInvitationsEnded = event(
+  "message.group_invitations_ended.v1",
+  GroupInvitationsEndedSchema,
+  inGroup,
+);
+
+function inGroup({ groupId }: { groupId: string }): string {
+  return groupId;
+}
 
 function conversationKey({ senderId, receiverId }: { senderId: string; receiverId: string }): string {
   return BigInt(senderId) < BigInt(receiverId) ? `${senderId} ${receiverId}` : `${receiverId} ${senderId}`;

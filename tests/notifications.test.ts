@@ -213,11 +213,39 @@ describe.each(shapes)("notifications, %s", (shape) => {
     expect(paged).toEqual(all);
   });
 
+  test("what is not there for one any more is neither shown nor counted, once the page was seen", async () => {
+    const [ben, cleo] = (await people(2)) as [Person, Person];
+    const video = await ben.settled((await ben.publish(freshClip())).id);
+    const mentioning = await say(ben, video.id, `@${cleo.username}`);
+    await becomes(cleo, [{ kind: "mention", commentId: mentioning.id }]);
+    body(await ben.patch(`/videos/${video.id}`, { json: { visibility: "private" } }));
+    await becomes(cleo, []);
+    expect(await unseen(cleo)).toBe(1);
+    const { upTo } = body(await cleo.get<{ upTo: string }>("/notifications"));
+    await done(cleo.put("/notifications/seen", { json: { upTo } }));
+    expect(await unseen(cleo)).toBe(0);
+  });
+
+  test("an invitation to a group is told and counted until it is answered", async () => {
+    const [ben, cleo, dan] = (await people(3)) as [Person, Person, Person];
+    const device = await listen(cleo);
+    const made = { json: { name: "Friends of ben", userIds: [cleo.id, dan.id] } };
+    const { group } = body(await ben.post<{ group: { id: string } }>("/groups", made), 201);
+    for (const person of [cleo, dan])
+      await becomes(person, [{ kind: "invitation", actors: [ben.id], video: null, commentId: null }]);
+    await device.hears(`invitation-${group.id}`);
+    expect(await unseen(cleo)).toBe(1);
+    await done(cleo.put(`/me/group-invitations/${group.id}`));
+    await done(dan.delete(`/me/group-invitations/${group.id}`));
+    for (const person of [cleo, dan]) await becomes(person, []);
+    expect(await unseen(cleo)).toBe(0);
+  });
+
   test("a kind that one does not want is not in the list and not counted", async () => {
     const [ben, cleo] = (await people(2)) as [Person, Person];
     const settings = async () => body(await cleo.get<Settings>("/notifications/settings"));
     const all = await settings();
-    expect(Object.values(all)).toEqual(Array(7).fill({ list: true, push: true }));
+    expect(Object.values(all)).toEqual(Array(9).fill({ list: true, push: true }));
     const follow = { list: false, push: true };
     const changed = body(await cleo.put<Settings>("/notifications/settings", { json: { follow } }));
     expect(changed).toEqual({ ...all, follow });
@@ -261,7 +289,7 @@ describe.each(shapes)("notifications, %s", (shape) => {
     ])
       expectProblem(await ben.put("/notifications/settings", { json }), 422, "INVALID_ARGUMENT");
     await done(ben.put("/notifications/seen", { json: { upTo: "9223372036854775807" } }));
-    expect(await list(ben)).toEqual({ items: [], nextCursor: null });
+    expect(await list(ben)).toEqual({ items: [], nextCursor: null, upTo: null });
     for (const [method, path] of [
       ["GET", "/notifications"],
       ["PUT", "/notifications/seen"],

@@ -227,12 +227,19 @@ export const migrations: Migrations = {
       seen int8 not null default 0,
       -- The kinds that the person does not want in the list, or not pushed.
       unlisted int2[] not null default '{}',
-      unpushed int2[] not null default '{}'
+      unpushed int2[] not null default '{}',
+      -- When the person's devices were told last and up to which position, and whether something is new since then.
+      told_ms int8 not null default 0,
+      told int8 not null default 0,
+      untold boolean not null default false,
+      -- What is pushed moves it on; nothing is while it is in the future.
+      push_ms int8 not null default 0
     ) with (fillfactor = 70);
+    create index notified_untold on message.notified (told_ms) where untold;
     -- Everything of one kind about one thing, as one.
     create table message.notification (
       user_id int8 not null,
-      -- modules/message/notifications/kinds.ts
+      -- NotificationKind in contracts/message.proto
       kind int2 not null,
       subject_id int8 not null,
       -- 0: it is about none.
@@ -243,15 +250,12 @@ export const migrations: Migrations = {
       -- The people of its facts, and those whose facts are not kept any more.
       people int8 not null,
       beyond int8 not null default 0,
-      -- When the person's devices were told last, and whether something is new since then.
-      told_ms int8 not null,
-      untold boolean not null,
+      -- When browsers were told last, or are next.
       pushed_ms int8 not null default 0,
       primary key (user_id, kind, subject_id)
     ) with (fillfactor = 70);
     create index notification_latest on message.notification (user_id, position);
     create index notification_video on message.notification (video_id) where video_id <> 0;
-    create index notification_untold on message.notification (told_ms) where untold;
     create index notification_old on message.notification (at_ms);
     create table message.notification_fact (
       user_id int8 not null,
@@ -287,6 +291,9 @@ export const migrations: Migrations = {
       session_id int8 not null,
       language text not null,
       renewed_ms int8 not null,
+      -- How often in a row its service has not taken anything, and until when it is left alone for that.
+      failures int2 not null default 0,
+      paused_ms int8 not null default 0,
       primary key (user_id, endpoint_hash)
     );
     create unique index push_subscription_endpoint on message.push_subscription (endpoint_hash);

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
+import { AccountsDeleted, unlessDeleted } from "#contracts/deleted-accounts.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
@@ -115,7 +115,7 @@ export function messageStore(db: Kysely<Tables>) {
     },
     /** Whether what is said in a conversation counts into the person's unread messages. Error: NOT_FOUND. */
     async mute({ userId, peerId }: Pair, muted: boolean): Promise<TimelineHead[]> {
-      return inTransaction(db, async (on) => {
+      return unlessDeleted(() => inTransaction(db, async (on) => {
         await lockOwn(on, { userId, peerId });
         const { rows } = await sql<{ unread: number; was: boolean }>`
           with pair as (
@@ -135,7 +135,7 @@ export function messageStore(db: Kysely<Tables>) {
         if (was === muted) return [];
         const entry = { kind: "settings", atMs: Date.now(), subjectId: muted ? "1" : "0" } as const;
         return append(on, [{ ...entry, userId, peerId, actorId: userId, unread: muted ? -unread : unread }]);
-      });
+      }));
     },
     shownBlobs: (userId: string, messageId: string, keys: readonly string[]) =>
       shownBlobs(db, userId, messageId, keys),

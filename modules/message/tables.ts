@@ -108,6 +108,10 @@ export interface Tables extends JobTables {
     seen: Generated<string>;
     unlisted: Generated<number[]>;
     unpushed: Generated<number[]>;
+    told_ms: Generated<string>;
+    told: Generated<string>;
+    untold: Generated<boolean>;
+    push_ms: Generated<string>;
   };
   notification: {
     user_id: string;
@@ -118,8 +122,6 @@ export interface Tables extends JobTables {
     at_ms: string;
     people: string;
     beyond: Generated<string>;
-    told_ms: string;
-    untold: boolean;
     pushed_ms: Generated<string>;
   };
   notification_fact: {
@@ -140,6 +142,8 @@ export interface Tables extends JobTables {
     session_id: string;
     language: string;
     renewed_ms: string;
+    failures: Generated<number>;
+    paused_ms: Generated<string>;
   };
   push_key: { is_only: Generated<boolean>; public_key: string; sealed: Buffer };
   epoch: { is_only: Generated<boolean>; epoch: string };

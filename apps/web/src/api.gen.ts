@@ -2347,6 +2347,8 @@ export interface paths {
                         "application/json": {
                             items: components["schemas"]["Notification"][];
                             nextCursor: string | null;
+                            /** @description Who has seen a page from the beginning has seen everything up to here: also what it leaves out, because the video is not there for one any more. Null: there is nothing. */
+                            upTo: string | null;
                         };
                     };
                 };
@@ -2385,7 +2387,7 @@ export interface paths {
                 path?: never;
                 cookie?: never;
             };
-            /** @description The `position` of the latest one that was seen. */
+            /** @description `upTo` of the page that was seen, or the `position` of the latest one that was. */
             requestBody: {
                 content: {
                     "application/json": {
@@ -2445,43 +2447,55 @@ export interface paths {
                     content: {
                         "application/json": {
                             comment: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             failed: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             follow: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            invitation: {
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             like: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             mention: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            message: {
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             published: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             reply: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
@@ -2515,43 +2529,55 @@ export interface paths {
                 content: {
                     "application/json": {
                         comment?: {
-                            /** @description Whether it is in the list and counted. */
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
                         };
                         failed?: {
-                            /** @description Whether it is in the list and counted. */
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
                         };
                         follow?: {
-                            /** @description Whether it is in the list and counted. */
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        invitation?: {
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
                         };
                         like?: {
-                            /** @description Whether it is in the list and counted. */
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
                         };
                         mention?: {
-                            /** @description Whether it is in the list and counted. */
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        message?: {
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
                         };
                         published?: {
-                            /** @description Whether it is in the list and counted. */
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
                         };
                         reply?: {
-                            /** @description Whether it is in the list and counted. */
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
@@ -2568,43 +2594,55 @@ export interface paths {
                     content: {
                         "application/json": {
                             comment: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             failed: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             follow: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            invitation: {
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             like: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             mention: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            message: {
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             published: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             reply: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
@@ -5974,7 +6012,7 @@ export interface components {
             /** @description Of all of one kind about one thing. */
             id: string;
             /** @enum {string} */
-            kind: "follow" | "like" | "comment" | "reply" | "mention" | "published" | "failed";
+            kind: "follow" | "like" | "comment" | "reply" | "mention" | "published" | "failed" | "invitation";
             /** @description How many people it is that did it. */
             people: number;
             /** @description Grows with each news; up to where one has seen is said with it. */

@@ -1,6 +1,8 @@
 import type {
   commentDeleted,
   commented,
+  groupInvitationsEnded,
+  groupInvited,
   reacted,
   relationBlocked,
   relationFollowed,
@@ -11,9 +13,9 @@ import type {
   videoPublished,
   videoVisibilityChanged,
 } from "#contracts/events.ts";
+import { notificationKinds as kinds, type NotificationKindName } from "#contracts/notification-kinds.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
-import { type KindName, kinds } from "./kinds.ts";
 
 /** Something that somebody did and that concerns a person; facts of one kind about one subject are one notification. */
 export interface Fact {
@@ -53,6 +55,8 @@ export type NotifyingEvent = EventOf<
   | typeof videoVisibilityChanged
   | typeof videoFailed
   | typeof videoDeleted
+  | typeof groupInvited
+  | typeof groupInvitationsEnded
 >;
 
 const dayMs = 24 * 3_600_000;
@@ -114,6 +118,14 @@ function meaningOf(event: NotifyingEvent, { answered, mentioned }: Audience): Ch
       const own = { factId: videoId, actorId: authorId, videoId, atMs };
       return [{ what: "add", fact: about("failed", authorId, videoId, own) }];
     }
+    case "message.group_invited.v1": {
+      const { groupId, inviterId, userIds, atMs } = event.message;
+      return userIds.map((userId) => ({ what: "add", fact: invitation(groupId, userId, inviterId, atMs) }));
+    }
+    case "message.group_invitations_ended.v1": {
+      const { groupId, userIds } = event.message;
+      return userIds.map((userId) => ({ what: "remove", fact: invitation(groupId, userId) }));
+    }
     case "video.deleted.v1": {
       const { videoId, authorId } = event.message;
       return [{ what: "video-gone", videoId, authorId }];
@@ -122,12 +134,17 @@ function meaningOf(event: NotifyingEvent, { answered, mentioned }: Audience): Ch
 }
 
 function about(
-  kind: KindName,
+  kind: NotificationKindName,
   userId: string,
   subjectId: string,
   more: Omit<Fact, "userId" | "kind" | "subjectId" | "threadId"> & { threadId?: string },
 ): Fact {
   return { userId, kind: kinds[kind], subjectId, threadId: "0", ...more };
+}
+
+/** There is one of a person to a group. Who has invited is asked only where it is new. */
+export function invitation(groupId: string, userId: string, inviterId = "0", atMs = 0): Fact {
+  return about("invitation", userId, groupId, { factId: groupId, actorId: inviterId, videoId: "0", atMs });
 }
 
 /** Those of one day are told together. */

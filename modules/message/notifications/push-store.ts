@@ -11,6 +11,11 @@ const maxSubscriptions = 20;
 /** The client says it again whenever it starts; a session that is not used for so long has ended. */
 const keptMs = 30 * 24 * 3_600_000;
 
+/** A service that does not take what it is given is left alone for so long, then longer, and forgotten in the end. */
+const firstPauseMs = 30_000;
+export const longestPauseMs = 3_600_000;
+const maxFailures = 8;
+
 /** Where a browser is told something, and with what that is encrypted. */
 export interface Endpoint {
   endpoint: string;
@@ -31,6 +36,8 @@ export interface Pushed {
   actorId: string;
   videoId: string;
   commentId: string;
+  /** Its service is left alone until then. */
+  pausedMs: number;
 }
 
 const hashOf = (endpoint: string) => createHash("sha256").update(endpoint).digest("base64url");
@@ -105,6 +112,25 @@ export function pushStore(db: Kysely<Tables>, seal: KeySeal) {
         .where("endpoint_hash", "=", hash)
         .execute();
     },
+    async answered(userId: string, hash: string): Promise<void> {
+      await sql`
+        update message.push_subscription set failures = 0, paused_ms = 0
+        where user_id = ${userId} and endpoint_hash = ${hash} and failures > 0`.execute(db);
+    },
+    /**
+     * Its service has not taken something. Returns until when it is left alone, longer each time; undefined: it has failed
+     * too often, and is forgotten until the browser's page says it again.
+     */
+    async failed(userId: string, hash: string, leastMs: number): Promise<number | undefined> {
+      const { rows } = await sql<{ paused_ms: string; failures: number }>`
+        update message.push_subscription set failures = failures + 1,
+          paused_ms = ${Date.now()} + greatest(${leastMs}, least(${firstPauseMs} * 4 ^ failures, ${longestPauseMs}))::int8
+        where user_id = ${userId} and endpoint_hash = ${hash} returning paused_ms, failures`.execute(db);
+      const [row] = rows;
+      if (row && row.failures < maxFailures) return Number(row.paused_ms);
+      await this.forget(userId, hash);
+      return undefined;
+    },
     /** Those of ended sessions; without any named, all of the person's may have ended. */
     async endSessions(on: Queryable<Tables>, userId: string, sessionIds: readonly string[]): Promise<void> {
       await sql`
@@ -115,7 +141,7 @@ export function pushStore(db: Kysely<Tables>, seal: KeySeal) {
     async pushed(userId: string, hash: string, kind: string, subjectId: string): Promise<Pushed | undefined> {
       const { rows } = await sql<Omit<Pushed, "endpoint"> & { sealed: Buffer }>`
         select s.sealed, s.language, (n.people + n.beyond)::int4 as people, n.video_id as "videoId",
-          l.actor_id as "actorId", case when l.thread_id <> 0 then l.fact_id else 0 end as "commentId"
+          s.paused_ms::float8 as "pausedMs", l.actor_id as "actorId", case when l.thread_id <> 0 then l.fact_id else 0 end as "commentId"
         from message.push_subscription s
         join message.notified p on p.user_id = s.user_id
         join message.notification n on n.user_id = s.user_id and n.kind = ${kind}::int2
@@ -155,9 +181,13 @@ export interface PushRef extends NotificationRef {
   runAt: Date;
 }
 
+/** How much is pushed to a person: one thing in this time, and so many at once after a while without any. */
+const personEveryMs = 6_000;
+const personAtOnce = 10;
+
 /**
  * The browsers of people with news, each with when it is told: of one notification once in `everyMs`, so that of many
- * likes it is told together.
+ * likes it is told together. What is too much for a person stays in the list only. The people are locked.
  */
 export async function pushesFor(
   on: Queryable<Tables>,
@@ -168,19 +198,28 @@ export async function pushesFor(
   if (news.length === 0) return [];
   const nowMs = Date.now();
   const { rows } = await sql<{ user_id: string; kind: number; subject_id: string; hash: string; at: string }>`
-    with w as (
-      select * from unnest(${news.map((one) => one.userId)}::int8[], ${news.map((one) => one.kind)}::int2[],
+    with due as (
+      select n.user_id, n.kind, n.subject_id, greatest(p.push_ms, ${nowMs - personEveryMs * personAtOnce})
+        + ${personEveryMs} * row_number() over (partition by n.user_id order by n.position) as push_ms
+      from unnest(${news.map((one) => one.userId)}::int8[], ${news.map((one) => one.kind)}::int2[],
         ${news.map((one) => one.subjectId)}::int8[]) as w(user_id, kind, subject_id)
-      where exists (select from message.push_subscription s where s.user_id = w.user_id)
-    ), due as (
-      update message.notification n
-      set pushed_ms = greatest(n.pushed_ms, case when n.pushed_ms > ${nowMs} then n.pushed_ms
-        else greatest(n.pushed_ms + ${everyMs}, ${nowMs + soonMs}) end)
-      from w where n.user_id = w.user_id and n.kind = w.kind and n.subject_id = w.subject_id and n.people > 0
+      join message.notification n using (user_id, kind, subject_id)
+      join message.notified p using (user_id)
+      -- Otherwise it is told soon.
+      where n.people > 0 and n.pushed_ms <= ${nowMs}
+        and exists (select from message.push_subscription s where s.user_id = w.user_id)
+    ), people as (
+      update message.notified p set push_ms = d.push_ms
+      from (select user_id, max(push_ms) as push_ms from due where push_ms <= ${nowMs} group by 1) d
+      where p.user_id = d.user_id
+    ), told as (
+      update message.notification n set pushed_ms = greatest(n.pushed_ms + ${everyMs}, ${nowMs + soonMs})
+      from due d where d.push_ms <= ${nowMs}
+        and n.user_id = d.user_id and n.kind = d.kind and n.subject_id = d.subject_id
       returning n.user_id, n.kind, n.subject_id, n.pushed_ms
     )
-    select d.user_id, d.kind, d.subject_id, s.endpoint_hash as hash, d.pushed_ms as at
-    from due d join message.push_subscription s on s.user_id = d.user_id`.execute(on);
+    select t.user_id, t.kind, t.subject_id, s.endpoint_hash as hash, greatest(t.pushed_ms, s.paused_ms) as at
+    from told t join message.push_subscription s on s.user_id = t.user_id`.execute(on);
   return rows.map(({ user_id: userId, kind, subject_id: subjectId, hash: endpointHash, at }) => ({
     ...{ userId, kind, subjectId, endpointHash },
     runAt: new Date(Number(at)),

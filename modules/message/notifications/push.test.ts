@@ -10,7 +10,7 @@ import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "../migrations.ts";
 import type { Tables } from "../tables.ts";
 import type { Change } from "./changes.ts";
-import { kinds } from "./kinds.ts";
+import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
 import { applyToLists } from "./notification-store.ts";
 import { addPushes, pushJob, pushKind } from "./push.ts";
 import { pushStore } from "./push-store.ts";
@@ -24,9 +24,10 @@ afterAll(() => own.drop());
 let status = 201;
 let headers: Record<string, string> = {};
 let asked = 0;
+/** 0: it never answers. */
 const service = createServer((_request, response) => {
   asked++;
-  response.writeHead(status, headers).end();
+  if (status) response.writeHead(status, headers).end();
 });
 beforeEach(async () => {
   [status, headers, asked] = [201, {}, 0];
@@ -74,7 +75,7 @@ const like = (videoId: string, actorId: string): Change => ({
 });
 /** What the consumer does. */
 const happens = (...changes: Change[]) =>
-  inTransaction(own.db, async (on) => addPushes(on, own.jobs, (await applyToLists(on, changes)).news));
+  inTransaction(own.db, (on) => applyToLists(on, changes, (news) => addPushes(on, own.jobs, news)));
 const jobs = () => own.db.selectFrom("job").selectAll().orderBy("id").execute();
 /** Runs the oldest job as a worker would. */
 async function run() {
@@ -89,6 +90,9 @@ async function run() {
   });
   return row!;
 }
+/** As if the time in which its service is left alone were over. */
+const unpause = () => own.db.updateTable("push_subscription").set({ paused_ms: "0" }).execute();
+const subscription = () => own.db.selectFrom("push_subscription").selectAll().executeTakeFirst();
 const forget = async () => void (await own.db.deleteFrom("job").execute());
 
 test("of a notification each browser is told once a minute, however much is new", async () => {
@@ -130,6 +134,7 @@ test("a service that is busy is asked again, as late as it says and some times, 
   ] as const) {
     [status, headers] = [answer, { "retry-after": retryAfter }];
     await run();
+    await unpause();
     const [again] = await jobs();
     expect(again!.run_at.getTime() - sinceMs).toBeGreaterThan(least);
     expect(again!.run_at.getTime() - sinceMs).toBeLessThan(3_700_000);
@@ -138,9 +143,56 @@ test("a service that is busy is asked again, as late as it says and some times, 
   // The last attempt: it is left to the worker, which removes it.
   expect(await jobs()).toMatchObject([{ id: row.id }]);
   expect(asked).toBe(5);
+  await unpause();
   status = 410;
   await run();
   expect(await own.db.selectFrom("push_subscription").selectAll().execute()).toEqual([]);
+});
+
+test("a service that never answers is left alone for all notifications, longer each time, and forgotten in the end", async () => {
+  await subscribe("1");
+  status = 0;
+  await happens(like("11", "2"), like("12", "2"));
+  await run();
+  const { paused_ms: pausedMs } = (await subscription())!;
+  expect(Number(pausedMs)).toBeGreaterThan(Date.now() + 20_000);
+  // The other one, and what is new meanwhile, wait without a question.
+  await run();
+  await happens(like("13", "2"));
+  expect(asked).toBe(1);
+  expect((await jobs()).map(({ run_at }) => run_at.getTime())).toEqual(Array(3).fill(Number(pausedMs)));
+  // A service that takes something again is as good as new.
+  status = 201;
+  await unpause();
+  await run();
+  expect(await subscription()).toMatchObject({ failures: 0, paused_ms: "0" });
+  status = 500;
+  for (let failures = 1; failures < 8; failures++) {
+    await forget();
+    await own.db.updateTable("notification").set({ pushed_ms: "0" }).execute();
+    await happens(like("11", String(10 + failures)));
+    await run();
+    expect(await subscription()).toMatchObject({ failures });
+    await unpause();
+  }
+  await run();
+  expect(await subscription()).toBeUndefined();
+}, 30_000);
+
+test("to a person ten things are pushed at once, then one in some seconds; the jobs are the person's", async () => {
+  for (let i = 0; i < 3; i++) await subscribe("1");
+  await happens(...Array.from({ length: 8 }, (_, i) => like(String(100 + i), "2")));
+  await happens(...Array.from({ length: 8 }, (_, i) => like(String(200 + i), "2")));
+  await happens(like("300", "2"));
+  expect(await jobs()).toHaveLength(30);
+  expect(new Set((await jobs()).map(({ owner }) => owner))).toEqual(new Set(["1"]));
+  await own.db
+    .updateTable("notified")
+    .set({ push_ms: String(Date.now() - 7_000) })
+    .execute();
+  await happens(like("301", "2"));
+  await happens(like("302", "2"));
+  expect(await jobs()).toHaveLength(33);
 });
 
 test("nothing is sent of what was seen, or fell out", async () => {

@@ -15,12 +15,11 @@ import type { KeySeal } from "#platform/seal/key-seal.ts";
 import type { Tables } from "../tables.ts";
 import { notifyingEvents, projectNotifications } from "./consumer.ts";
 import { notificationHandlers } from "./handlers.ts";
-import { notificationStore, tellEveryMs } from "./notification-store.ts";
+import { startLateTeller } from "./late-teller.ts";
+import { applyToLists, notificationStore } from "./notification-store.ts";
 import { addPushes, type PushConfig, pushHandlers, pushJob, pushKind } from "./push.ts";
 import { type PushKeys, pushStore } from "./push-store.ts";
 
-/** For what a process that died has left untold. */
-const lookEveryMs = 60_000;
 const expireEveryMs = 3_600_000;
 
 /** What concerns each person, as a list: made from events, told to their devices. */
@@ -52,32 +51,15 @@ export function startNotifications(context: {
     return keys;
   };
   const warn = (error: unknown) => log.warn({ err: error }, "could not tell or tidy notifications");
-  let late: NodeJS.Timeout | undefined;
-  let telling: Promise<void> | undefined;
-
-  async function tellLate(): Promise<void> {
-    for (let more = true; more; ) {
-      const told = await store.tellLate();
-      reached(told.heads);
-      more = told.more;
-    }
-  }
-  function tellSoon(): void {
-    late ??= setTimeout(() => {
-      late = undefined;
-      telling = tellLate().catch(warn);
-    }, tellEveryMs + 100);
-    late.unref();
-  }
-
+  const late = startLateTeller(store.tellLate, reached, warn);
   const consumer = events.consume({
     group: "message.notifications",
     types: notifyingEvents,
-    ...projectNotifications(clients, async (on, { heads, waits, news }) => {
-      await addPushes(on, jobs, news);
+    ...projectNotifications(clients, async (on, changes) => {
+      const applied = await applyToLists(on, changes, (news) => addPushes(on, jobs, news));
       afterCommit(on, () => {
-        reached(heads);
-        if (waits) tellSoon();
+        reached(applied.heads);
+        if (applied.lateAtMs !== undefined) late.tellAt(applied.lateAtMs);
       });
     }),
   });
@@ -89,7 +71,6 @@ export function startNotifications(context: {
         await pushes.lasting.endSessions(on, message.userId, message.sessionIds);
     },
   });
-  const stopLooking = repeatEvery(lookEveryMs, tellLate, warn);
   const expire = async (stopping: AbortSignal) => {
     await store.expire(stopping);
     await pushes.lasting.expire();
@@ -101,8 +82,7 @@ export function startNotifications(context: {
     jobKinds: { [pushKind]: pushJob(db, pushes.lasting, jobs, clients.user, keysOf, push) },
     async stop() {
       await Promise.all([consumer.stop(), sessions.stop()]);
-      clearTimeout(late);
-      await Promise.all([stopLooking(), stopExpiry(), telling]);
+      await Promise.all([late.stop(), stopExpiry()]);
     },
   };
 }
