@@ -129,7 +129,7 @@ describe("notifications in the browser", () => {
     const comment = { ...like, id: "comment-6", kind: "comment", language: "zh", others: 2, videoId: "6" };
     await push({ ...comment, commentId: "7" });
     await page.goto("/settings");
-    const body = zh.notified.comment(["Ben"], 2, "2").replace("你的视频", "你的作品");
-    await expect.poll(shown).toEqual([{ body, tag: "comment-6", data: "/video/6?comments=open" }]);
+    const body = zh.notified.comment(["Ben"], 2, "2");
+    await expect.poll(shown).toEqual([{ body, tag: "comment-6", data: "/video/6?comments=7" }]);
   });
 });

@@ -299,6 +299,17 @@ export const migrations: Migrations = {
     create unique index push_subscription_endpoint on message.push_subscription (endpoint_hash);
     create index push_subscription_session on message.push_subscription (session_id);
     create index push_subscription_old on message.push_subscription (renewed_ms);
+    -- When browsers of a person were told last, or are next, that somebody has written, and which message was the latest.
+    create table message.message_push (
+      user_id int8 not null,
+      -- Or the group.
+      peer_id int8 not null,
+      pushed_ms int8 not null,
+      last_id int8 not null,
+      primary key (user_id, peer_id)
+    ) with (fillfactor = 70);
+    create index message_push_peer on message.message_push (peer_id);
+    create index message_push_old on message.message_push (pushed_ms);
     -- One row: by what push services know this installation (RFC 8292). The private half is sealed.
     create table message.push_key (
       is_only boolean primary key default true check (is_only),

@@ -145,6 +145,7 @@ export interface Tables extends JobTables {
     failures: Generated<number>;
     paused_ms: Generated<string>;
   };
+  message_push: { user_id: string; peer_id: string; pushed_ms: string; last_id: string };
   push_key: { is_only: Generated<boolean>; public_key: string; sealed: Buffer };
   epoch: { is_only: Generated<boolean>; epoch: string };
 }

@@ -20,6 +20,7 @@ const keptMs = 90 * 24 * 3_600_000;
 const goneKeptMs = 30 * 24 * 3_600_000;
 const ownTables = [
   ...(["push_subscription", "notification_fact", "notification", "notification_block", "notified"] as const),
+  "message_push" as const,
 ];
 /** Rows in one statement of a chore. */
 const chunk = 500;
@@ -65,7 +66,7 @@ export interface NotificationSetting {
 }
 
 /** Locks people's rows in the order of ids, made where they are missing. Whoever changes a list holds its row. */
-async function lockPeople(on: Queryable<Tables>, userIds: readonly string[]): Promise<Map<string, Locked>> {
+export async function lockPeople(on: Queryable<Tables>, userIds: readonly string[]): Promise<Map<string, Locked>> {
   await sql`
     insert into message.notified (user_id)
     select id from unnest(${userIds}::int8[]) as w(id) order by id on conflict do nothing`.execute(on);
@@ -409,6 +410,7 @@ export function notificationStore(db: Kysely<Tables>) {
         await lockPeople(transaction, [userId]);
         for (const table of ownTables)
           await transaction.deleteFrom(table).where("user_id", "=", userId).execute();
+        await transaction.deleteFrom("message_push").where("peer_id", "=", userId).execute();
         await transaction
           .deleteFrom("timeline")
           .where("user_id", "=", userId)

@@ -12,6 +12,7 @@ import type { Tables } from "../tables.ts";
 import type { Change } from "./changes.ts";
 import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
 import { applyToLists } from "./notification-store.ts";
+import { pushesOfMessages, pushesOfNews } from "./due-pushes.ts";
 import { addPushes, pushJob, pushKind } from "./push.ts";
 import { pushStore } from "./push-store.ts";
 
@@ -37,7 +38,7 @@ beforeEach(async () => {
 afterEach(async () => {
   service.closeAllConnections();
   await new Promise((resolve) => service.close(resolve));
-  const tables = ["job", "person", "timeline", "notified", "notification", "notification_fact"];
+  const tables = ["message", "conversation", "member", "group_chat", "message_push", "job", "person", "timeline", "notified", "notification", "notification_fact"];
   await own.database.pool.query(
     `truncate ${[...tables, "push_subscription", "push_key"].map((name) => `message.${name}`)}`,
   );
@@ -51,7 +52,12 @@ const job = () =>
     store(),
     own.jobs,
     {
-      getUsers: async ({ ids }: { ids: string[] }) => ({ users: ids.map((id) => ({ id, name: "Ben" })) }),
+      user: {
+        getUsers: async ({ ids }: { ids: string[] }) => ({ users: ids.map((id) => ({ id, name: "Ben" })) }),
+      },
+      video: {
+        getVideos: async ({ ids }: { ids: string[] }) => ({ videos: ids.map((id) => ({ id, pictures: [] })) }),
+      },
     } as never,
     keys,
     { contact: "mailto:a@example.org", allowPrivate: true },
@@ -75,7 +81,7 @@ const like = (videoId: string, actorId: string): Change => ({
 });
 /** What the consumer does. */
 const happens = (...changes: Change[]) =>
-  inTransaction(own.db, (on) => applyToLists(on, changes, (news) => addPushes(on, own.jobs, news)));
+  inTransaction(own.db, (on) => applyToLists(on, changes, async (news) => addPushes(on, own.jobs, await pushesOfNews(on, news))));
 const jobs = () => own.db.selectFrom("job").selectAll().orderBy("id").execute();
 /** Runs the oldest job as a worker would. */
 async function run() {
@@ -193,6 +199,81 @@ test("to a person ten things are pushed at once, then one in some seconds; the j
   await happens(like("301", "2"));
   await happens(like("302", "2"));
   expect(await jobs()).toHaveLength(33);
+});
+
+/** What the consumer does when somebody has written to person 1. */
+const written = () =>
+  inTransaction(own.db, async (on) =>
+    addPushes(
+      on,
+      own.jobs,
+      await pushesOfMessages(on, { pairs: [{ receiverId: "1", senderId: "2" }], groupIds: ["90"] }),
+    ),
+  );
+const keysOfJobs = async () => (await jobs()).map(({ key }) => key.split(" ").slice(2, 4).join(" "));
+
+test("of a conversation with unread messages a browser is told once a minute, and not of muted or read ones", async () => {
+  await subscribe("1");
+  await written();
+  const one = { user_id: "1", peer_id: "2", read_id: "0", to_stranger: 0, answered: false };
+  await own.db.insertInto("conversation").values({ ...one, last_id: "5", unread: 1 }).execute();
+  const set = (more: object) => own.db.updateTable("conversation").set(more).execute();
+  await set({ muted: true });
+  await written();
+  await set({ muted: false, unread: 0 });
+  await written();
+  expect(await jobs()).toEqual([]);
+  await set({ unread: 1 });
+  await written();
+  await set({ unread: 2, last_id: "6" });
+  await written();
+  expect(await keysOfJobs()).toEqual(["10 2"]);
+  await run();
+  expect(asked).toBe(1);
+  // The same messages again, then a new one in the same minute.
+  await own.db
+    .updateTable("message_push")
+    .set({ pushed_ms: String(Date.now() - 1) })
+    .execute();
+  await forget();
+  await set({ last_id: "5" });
+  await written();
+  expect(await jobs()).toEqual([]);
+  await set({ last_id: "7" });
+  await written();
+  const [next] = await jobs();
+  expect(next!.run_at.getTime()).toBeGreaterThan(Date.now() + 50_000);
+  // It was read before.
+  await set({ unread: 0 });
+  await run();
+  expect(asked).toBe(1);
+});
+
+test("in a group members are told of what others write, and not of notices, their own, and what they do not want", async () => {
+  for (const userId of ["1", "2", "3"]) await subscribe(userId);
+  const group = { id: "90", name: "Choir", creator_id: null, idempotency_key: null, last_id: "8", total: "1" };
+  await own.db.insertInto("group_chat").values(group).execute();
+  const place = { group_id: "90", role: 1, since_id: "0", joined_id: "0", read_id: "0", seen: "0" };
+  const members = ["1", "2", "3", "4"].map((user_id) => ({ ...place, user_id, seen: user_id === "2" ? "1" : "0" }));
+  await own.db.insertInto("member").values(members).execute();
+  const say = (id: string, notice: number | null) =>
+    own.db
+      .insertInto("message")
+      .values({
+        ...{ low_id: "0", high_id: "90", id, sender_id: "2", content: "a secret", notice },
+        ...{ idempotency_key: null, recalled_at_ms: null, reply_to_id: null, video_id: null, profile_id: null },
+      })
+      .execute();
+  await say("7", 1);
+  await written();
+  expect(await jobs()).toEqual([]);
+  await own.db.updateTable("notified").set({ unpushed: [10] }).where("user_id", "=", "3").execute();
+  await say("8", null);
+  await written();
+  await written();
+  expect((await jobs()).map(({ owner }) => owner)).toEqual(["1"]);
+  await run();
+  expect(asked).toBe(1);
 });
 
 test("nothing is sent of what was seen, or fell out", async () => {

@@ -2,6 +2,7 @@ import { createHash, ECDH } from "node:crypto";
 import webPush from "web-push";
 import type { MessageService } from "#contracts/gen/message_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
+import type { VideoService } from "#contracts/gen/video_pb.ts";
 import { kindName } from "#contracts/notification-kinds.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, PerCall, Queryable } from "#platform/db/database.ts";
@@ -15,8 +16,10 @@ import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { systemCall } from "#platform/rpc/system-call.ts";
 import type { Tables } from "../tables.ts";
-import type { NotificationRef } from "./fact-store.ts";
-import { longestPauseMs, type Pushed, type PushKeys, type PushStore, pushesFor } from "./push-store.ts";
+import type { PushRef } from "./due-pushes.ts";
+import { longestPauseMs, type Pushed, type PushKeys, type PushStore,
+  type PushedMessages,
+  type PushedNotification } from "./push-store.ts";
 
 export interface PushConfig {
   /** Whom a push service writes to when something is wrong (RFC 8292): mailto: or https:. */
@@ -26,9 +29,12 @@ export interface PushConfig {
 }
 
 export const pushKind = "push";
-/** Of one notification a browser is told once in this time, and after a moment in which it may be seen. */
-const everyMs = 60_000;
-const soonMs = 1_000;
+
+export interface PushClients {
+  user: Client<typeof UserService, "getUsers">;
+  video: Client<typeof VideoService, "getVideos">;
+}
+
 /** How long a push service keeps what a browser that is off has not fetched. */
 const keptS = 24 * 3_600;
 const sendMs = 5_000;
@@ -38,13 +44,8 @@ const maxAttempts = 5;
 const expectedMs = 500;
 const maxEndpointLength = 1_024;
 
-/** Adds a job for each browser that is to be told of news, in the transaction of the news. */
-export async function addPushes(
-  on: Queryable<Tables>,
-  jobs: Jobs,
-  news: readonly NotificationRef[],
-): Promise<void> {
-  const pushes = await pushesFor(on, news, everyMs, soonMs);
+/** Adds a job for each browser that is to be told of something, in the transaction in which that is due. */
+export async function addPushes(on: Queryable<Tables>, jobs: Jobs, pushes: readonly PushRef[]): Promise<void> {
   await jobs.addAll(
     on,
     pushKind,
@@ -64,7 +65,7 @@ export function pushJob(
   db: Kysely<Tables>,
   store: PushStore,
   jobs: Jobs,
-  user: Client<typeof UserService, "getUsers">,
+  { user, video }: PushClients,
   keysOf: () => Promise<PushKeys>,
   { contact, allowPrivate }: PushConfig,
 ): JobKind {
@@ -79,7 +80,7 @@ export function pushJob(
       const pushed = await store.pushed(userId, hash, kind, subjectId);
       if (!pushed) return;
       if (pushed.pausedMs > Date.now()) return again(pushed.pausedMs);
-      const text = await textOf(pushed, kind, subjectId);
+      const text = await textOf(pushed, userId, kind, subjectId);
       if (!text) return;
       const topic = createHash("sha256").update(`${kind} ${subjectId}`).digest("base64url").slice(0, 32);
       const request = requestOf(pushed, text, topic, await keysOf());
@@ -105,19 +106,38 @@ export function pushJob(
   };
 
   /** Who did what, and where that is seen: no text of anybody's. */
-  async function textOf(pushed: Pushed, kind: string, subjectId: string): Promise<string | undefined> {
+  async function textOf(
+    { about, language }: Pushed,
+    userId: string,
+    kind: string,
+    subjectId: string,
+  ): Promise<string | undefined> {
     const name = kindName(Number(kind));
-    const { users } = await user.getUsers({ ids: [pushed.actorId] }, systemCall());
-    if (!name || !users[0]) return undefined;
-    const { language, people, videoId, commentId } = pushed;
-    const video = videoId === "0" ? {} : { videoId };
-    const comment = commentId === "0" ? {} : { commentId };
-    const who = {
-      name: users[0].name,
-      others: people - 1,
-      ...(name === "follow" && { actorId: pushed.actorId }),
+    if (!name) return undefined;
+    const what = "unread" in about ? await ofMessages(about, subjectId) : await ofNotification(about, userId);
+    return what && JSON.stringify({ id: `${name}-${subjectId}`, kind: name, language, ...what });
+  }
+
+  async function ofMessages({ unread, groupName }: PushedMessages, conversationId: string) {
+    if (groupName !== null) return { name: groupName, unread, conversationId, inGroup: true };
+    const { users } = await user.getUsers({ ids: [conversationId] }, systemCall());
+    return users[0] && { name: users[0].name, unread, conversationId };
+  }
+
+  async function ofNotification({ people, actorId, videoId, commentId }: PushedNotification, userId: string) {
+    const isAboutVideo = videoId !== "0";
+    const [{ users }, { videos }] = await Promise.all([
+      user.getUsers({ ids: [actorId] }, systemCall()),
+      isAboutVideo ? video.getVideos({ ids: [videoId] }, { ...systemCall(), callerId: userId }) : { videos: [] },
+    ]);
+    // They may not see it any more.
+    if (!users[0] || (isAboutVideo && !videos[0])) return undefined;
+    return {
+      ...{ name: users[0].name, others: people - 1 },
+      ...(isAboutVideo ? { videoId } : { actorId }),
+      ...((videos[0]?.pictures.length ?? 0) > 0 && { pictures: true }),
+      ...(commentId !== "0" && { commentId }),
     };
-    return JSON.stringify({ id: `${name}-${subjectId}`, kind: name, language, ...who, ...video, ...comment });
   }
 
   /** Undefined: its keys are none. */

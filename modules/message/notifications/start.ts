@@ -1,5 +1,5 @@
 import webPush from "web-push";
-import { sessionsEnded } from "#contracts/events.ts";
+import { messageSent, sessionsEnded, timelinesGrown } from "#contracts/events.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
@@ -14,6 +14,7 @@ import type { Client } from "#platform/rpc/service.ts";
 import type { KeySeal } from "#platform/seal/key-seal.ts";
 import type { Tables } from "../tables.ts";
 import { notifyingEvents, projectNotifications } from "./consumer.ts";
+import { pushesOfMessages, pushesOfNews } from "./due-pushes.ts";
 import { notificationHandlers } from "./handlers.ts";
 import { startLateTeller } from "./late-teller.ts";
 import { applyToLists, notificationStore } from "./notification-store.ts";
@@ -56,12 +57,27 @@ export function startNotifications(context: {
     group: "message.notifications",
     types: notifyingEvents,
     ...projectNotifications(clients, async (on, changes) => {
-      const applied = await applyToLists(on, changes, (news) => addPushes(on, jobs, news));
+      const applied = await applyToLists(on, changes, async (news) =>
+        addPushes(on, jobs, await pushesOfNews(on, news)),
+      );
       afterCommit(on, () => {
         reached(applied.heads);
         if (applied.lateAtMs !== undefined) late.tellAt(applied.lateAtMs);
       });
     }),
+  });
+  const written = events.consume({
+    group: "message.pushed",
+    types: [messageSent, timelinesGrown],
+    // What was written before there was this is no news.
+    from: "end",
+    async handle(on, happened) {
+      const pairs = happened.flatMap((event) => (event.type === messageSent.name ? event.message : []));
+      const groupIds = happened.flatMap((event) =>
+        event.type === timelinesGrown.name ? event.message.groupId : [],
+      );
+      await addPushes(on, jobs, await pushesOfMessages(on, { pairs, groupIds: [...new Set(groupIds)] }));
+    },
   });
   const sessions = events.consume({
     group: "message.push",
@@ -79,9 +95,9 @@ export function startNotifications(context: {
   return {
     store: stores,
     handlers: { ...notificationHandlers(stores, reached), ...pushHandlers(pushes, keysOf, push) },
-    jobKinds: { [pushKind]: pushJob(db, pushes.lasting, jobs, clients.user, keysOf, push) },
+    jobKinds: { [pushKind]: pushJob(db, pushes.lasting, jobs, clients, keysOf, push) },
     async stop() {
-      await Promise.all([consumer.stop(), sessions.stop()]);
+      await Promise.all([consumer.stop(), written.stop(), sessions.stop()]);
       await Promise.all([late.stop(), stopExpiry()]);
     },
   };
