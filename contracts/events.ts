@@ -12,12 +12,7 @@ import {
   SharedSchema,
   UnrepostedSchema,
 } from "./gen/interaction_events_pb.ts";
-import {
-  GroupInvitationsEndedSchema,
-  GroupInvitedSchema,
-  MessageSentSchema,
-  TimelinesGrownSchema,
-} from "./gen/message_events_pb.ts";
+import { GroupInvitedSchema, MessageSentSchema, TimelinesGrownSchema } from "./gen/message_events_pb.ts";
 import {
   BlockedSchema,
   FollowedSchema,
@@ -130,17 +125,8 @@ export const inboxesChanged = event(
   (changed) => changed.userIds[0] ?? "",
 );
 export const messageSent = event("message.sent.v1", MessageSentSchema, conversationKey);
-export const timelinesGrown = event(
-  "message.timelines_grown.v1",
-  TimelinesGrownSchema,
-  inGroup,
-);
+export const timelinesGrown = event("message.timelines_grown.v1", TimelinesGrownSchema, inGroup);
 export const groupInvited = event("message.group_invited.v1", GroupInvitedSchema, inGroup);
-export const groupInvitationsEnded = event(
-  "message.group_invitations_ended.v1",
-  GroupInvitationsEndedSchema,
-  inGroup,
-);
 
 function inGroup({ groupId }: { groupId: string }): string {
   return groupId;

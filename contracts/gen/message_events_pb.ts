@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file message_events.proto.
  */
 export const file_message_events: GenFile = /*@__PURE__*/
-  fileDesc("ChRtZXNzYWdlX2V2ZW50cy5wcm90bxIQZG91eWEubWVzc2FnZS52MSJYCgtNZXNzYWdlU2VudBISCgptZXNzYWdlX2lkGAEgASgJEhEKCXNlbmRlcl9pZBgCIAEoCRITCgtyZWNlaXZlcl9pZBgDIAEoCRINCgVhdF9tcxgEIAEoASI4Cg5UaW1lbGluZXNHcm93bhIQCghncm91cF9pZBgBIAEoCRIUCgh1c2VyX2lkcxgCIAMoBkICMAEiWQoMR3JvdXBJbnZpdGVkEhAKCGdyb3VwX2lkGAEgASgJEhIKCmludml0ZXJfaWQYAiABKAkSFAoIdXNlcl9pZHMYAyADKAZCAjABEg0KBWF0X21zGAQgASgBIj8KFUdyb3VwSW52aXRhdGlvbnNFbmRlZBIQCghncm91cF9pZBgBIAEoCRIUCgh1c2VyX2lkcxgCIAMoBkICMAFiBnByb3RvMw");
+  fileDesc("ChRtZXNzYWdlX2V2ZW50cy5wcm90bxIQZG91eWEubWVzc2FnZS52MSJYCgtNZXNzYWdlU2VudBISCgptZXNzYWdlX2lkGAEgASgJEhEKCXNlbmRlcl9pZBgCIAEoCRITCgtyZWNlaXZlcl9pZBgDIAEoCRINCgVhdF9tcxgEIAEoASI4Cg5UaW1lbGluZXNHcm93bhIQCghncm91cF9pZBgBIAEoCRIUCgh1c2VyX2lkcxgCIAMoBkICMAEiWQoMR3JvdXBJbnZpdGVkEhAKCGdyb3VwX2lkGAEgASgJEhIKCmludml0ZXJfaWQYAiABKAkSFAoIdXNlcl9pZHMYAyADKAZCAjABEg0KBWF0X21zGAQgASgBYgZwcm90bzM");
 
 /**
  * message.sent.v1; without the text, which is private and stays where it can be removed.
@@ -107,28 +107,4 @@ export type GroupInvited = Message<"douya.message.v1.GroupInvited"> & {
  */
 export const GroupInvitedSchema: GenMessage<GroupInvited> = /*@__PURE__*/
   messageDesc(file_message_events, 2);
-
-/**
- * message.group_invitations_ended.v1: they have answered, or have come in otherwise, or the group is gone.
- *
- * @generated from message douya.message.v1.GroupInvitationsEnded
- */
-export type GroupInvitationsEnded = Message<"douya.message.v1.GroupInvitationsEnded"> & {
-  /**
-   * @generated from field: string group_id = 1;
-   */
-  groupId: string;
-
-  /**
-   * @generated from field: repeated fixed64 user_ids = 2 [jstype = JS_STRING];
-   */
-  userIds: string[];
-};
-
-/**
- * Describes the message douya.message.v1.GroupInvitationsEnded.
- * Use `create(GroupInvitationsEndedSchema)` to create a new message.
- */
-export const GroupInvitationsEndedSchema: GenMessage<GroupInvitationsEnded> = /*@__PURE__*/
-  messageDesc(file_message_events, 3);
 

@@ -1,12 +1,11 @@
 import { sql } from "kysely";
+import { notificationKinds } from "#contracts/notification-kinds.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { actsOfGone, countLess } from "./act-store.ts";
 import { lockGroup } from "./group-transaction.ts";
 import { isShown } from "./message-row.ts";
-import { invitation } from "./notifications/changes.ts";
-import { applyToLists } from "./notifications/notification-store.ts";
 import { lock } from "./pairs.ts";
 import { dropPictures } from "./picture-store.ts";
 import type { Tables } from "./tables.ts";
@@ -91,25 +90,16 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
         return true;
       });
     },
-    /** Some of the invitations that they have given, also where the invited are told of them; whether there may be more. */
-    async removeInvitations(userId: string): Promise<boolean> {
-      return inTransaction(db, async (on) => {
-        const { rows } = await sql<Pick<Tables["invitation"], "group_id" | "user_id">>`
-          delete from message.invitation where (group_id, user_id) in (
-            select group_id, user_id from message.invitation where inviter_id = ${userId} limit ${groupChunk})
-          returning group_id, user_id`.execute(on);
-        const changes = rows.map(({ group_id, user_id }) => ({
-          what: "remove" as const,
-          fact: invitation(group_id, user_id),
-        }));
-        await applyToLists(on, changes, async () => {});
-        return rows.length === groupChunk;
-      });
-    },
     /** What else there is of them in groups, and what had reached them. */
     async removeTraces(userId: string): Promise<void> {
       for (const table of ["notice_person", "barred", "invitation"] as const)
         await db.deleteFrom(table).where("user_id", "=", userId).execute();
+      await db.deleteFrom("invitation").where("inviter_id", "=", userId).execute();
+      await db
+        .deleteFrom("notification_fact")
+        .where("actor_id", "=", userId)
+        .where("kind", "=", sql.lit(notificationKinds.invitation))
+        .execute();
       await db
         .updateTable("group_chat")
         .set({ creator_id: null, idempotency_key: null })

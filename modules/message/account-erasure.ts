@@ -38,7 +38,6 @@ export function consumeErasures(
         }
       }
       while (await store.removeActs(userId)) checkTimeSlice();
-      while (await store.removeInvitations(userId)) checkTimeSlice();
       await store.removeTraces(userId);
     }),
   });

@@ -289,7 +289,6 @@ test("a deleted account leaves its groups, and nothing of it is left in them", a
     more = await erasure.removeFromGroups("500");
     expect(await drifts(own.database, counts)).toEqual([]);
   }
-  await erasure.removeInvitations("500");
   await erasure.removeTraces("500");
   expect(await placesIn(groupId)).toEqual([`2 ${OWNER}`, `1 ${MEMBER}`]);
   expect(await drifts(own.database, counts)).toEqual([]);

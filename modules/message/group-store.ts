@@ -75,16 +75,15 @@ export function groupStore(writer: GroupWriter, jobs: Pick<Jobs, "add">) {
     change.leaving.push({ userId, unread: place.muted ? 0 : Number(place.seen) - Number(group.total) });
     if (group.members === 0)
       change.last = async () => {
-        const { rows } = await sql<{ user_id: string }>`
+        await sql`
           with links as (
             delete from message.group_link where group_id = ${group.id}
+          ), invitations as (
+            delete from message.invitation where group_id = ${group.id}
           ), barred as (
             delete from message.barred where group_id = ${group.id}
-          ), groups as (
-            delete from message.group_chat where id = ${group.id}
           )
-          delete from message.invitation where group_id = ${group.id} returning user_id`.execute(on);
-        change.uninvited.push(...rows.map((row) => row.user_id));
+          delete from message.group_chat where id = ${group.id}`.execute(on);
         await jobs.add(on, removeGroupKind, group.id);
       };
     else if (place.role === GroupRole.OWNER) {
@@ -275,10 +274,8 @@ export function groupStore(writer: GroupWriter, jobs: Pick<Jobs, "add">) {
           delete from message.invitation where group_id = ${groupId} and user_id = ${userId}::int8`.execute(
           change.on,
         );
-        const wasThere = Number(numAffectedRows) > 0;
-        if (wasThere) change.uninvited.push(userId);
         if (!accepted) return true;
-        if (!wasThere) return false;
+        if (Number(numAffectedRows) === 0) return false;
         await comeIn(change, userId);
         return true;
       });
@@ -325,13 +322,13 @@ async function enter(
   const entered = rows.map((row) => row.user_id);
   await countMembers(change);
   if (group.members > maxMembers) throw groupFull();
-  const { rows: ended } = await sql<{ user_id: string }>`
-    with barred as (
-      delete from message.barred where group_id = ${group.id}::int8 and user_id = any(${entered}::int8[])
+  await sql`
+    with invitations as (
+      delete from message.invitation where group_id = ${group.id}::int8 and user_id = any(${entered}::int8[])
     )
-    delete from message.invitation where group_id = ${group.id}::int8 and user_id = any(${entered}::int8[])
-    returning user_id`.execute(on);
-  change.uninvited.push(...ended.map((row) => row.user_id));
+    delete from message.barred where group_id = ${group.id}::int8 and user_id = any(${entered}::int8[])`.execute(
+    on,
+  );
   change.coming.push(...entered);
   return entered;
 }

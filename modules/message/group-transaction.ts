@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
-import { groupInvitationsEnded, groupInvited, timelinesGrown } from "#contracts/events.ts";
+import { groupInvited, timelinesGrown } from "#contracts/events.ts";
 import type { NoticeKind } from "#contracts/gen/message_pb.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
@@ -46,9 +46,8 @@ export interface GroupChange {
   notices: Notice[];
   /** Who hears the first notice although they are no members any more, and what they had not read. */
   leaving: { userId: string; unread: number }[];
-  /** Who is told that they are invited, and whose invitations have ended. */
+  /** Who is told that they are invited. */
   invited: string[];
-  uninvited: string[];
   /** They must not be deleted accounts. */
   coming: string[];
   /** After everything else. */
@@ -71,18 +70,17 @@ export async function changeGroup<R>(
       heads = [];
       const group = await open(on);
       if (!group) return undefined;
-      const told = { notices: [], leaving: [], invited: [], uninvited: [], coming: [] };
+      const told = { notices: [], leaving: [], invited: [], coming: [] };
       const change: GroupChange = { on, ids, group, ...told };
       const done = await work(change);
       if (change.notices.length + change.invited.length > 0) {
         heads = await post(change);
         emit(timelinesGrown, { groupId: group.id, userIds: heads.map(({ userId }) => userId) });
       }
+      const { invited: userIds } = change;
+      if (userIds.length > 0)
+        emit(groupInvited, { groupId: group.id, inviterId: callerId, userIds, atMs: Date.now() });
       await change.last?.();
-      const { invited, uninvited } = change;
-      if (invited.length > 0)
-        emit(groupInvited, { groupId: group.id, inviterId: callerId, userIds: invited, atMs: Date.now() });
-      if (uninvited.length > 0) emit(groupInvitationsEnded, { groupId: group.id, userIds: uninvited });
       return done;
     });
     reached(heads);

@@ -270,6 +270,7 @@ export const migrations: Migrations = {
     );
     create index notification_fact_actor on message.notification_fact (user_id, actor_id);
     create index notification_fact_thread on message.notification_fact (thread_id) where thread_id <> 0;
+    create index notification_fact_inviter on message.notification_fact (actor_id) where kind = 8;
     -- Whose acts are not told to whom.
     create table message.notification_block (
       user_id int8 not null,

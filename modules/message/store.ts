@@ -115,9 +115,10 @@ export function messageStore(db: Kysely<Tables>) {
     },
     /** Whether what is said in a conversation counts into the person's unread messages. Error: NOT_FOUND. */
     async mute({ userId, peerId }: Pair, muted: boolean): Promise<TimelineHead[]> {
-      return unlessDeleted(() => inTransaction(db, async (on) => {
-        await lockOwn(on, { userId, peerId });
-        const { rows } = await sql<{ unread: number; was: boolean }>`
+      return unlessDeleted(() =>
+        inTransaction(db, async (on) => {
+          await lockOwn(on, { userId, peerId });
+          const { rows } = await sql<{ unread: number; was: boolean }>`
           with pair as (
             update message.conversation c set muted = ${muted} from message.conversation was
             where c.user_id = ${userId}::int8 and c.peer_id = ${peerId}::int8
@@ -130,12 +131,15 @@ export function messageStore(db: Kysely<Tables>) {
             returning (g.total - m.seen)::int4 as unread, was.muted as was
           )
           select * from pair union all select * from place`.execute(on);
-        if (!rows[0]) throw refusal("NOT_FOUND", "There is no such conversation.");
-        const { unread, was } = rows[0];
-        if (was === muted) return [];
-        const entry = { kind: "settings", atMs: Date.now(), subjectId: muted ? "1" : "0" } as const;
-        return append(on, [{ ...entry, userId, peerId, actorId: userId, unread: muted ? -unread : unread }]);
-      }));
+          if (!rows[0]) throw refusal("NOT_FOUND", "There is no such conversation.");
+          const { unread, was } = rows[0];
+          if (was === muted) return [];
+          const entry = { kind: "settings", atMs: Date.now(), subjectId: muted ? "1" : "0" } as const;
+          return append(on, [
+            { ...entry, userId, peerId, actorId: userId, unread: muted ? -unread : unread },
+          ]);
+        }),
+      );
     },
     shownBlobs: (userId: string, messageId: string, keys: readonly string[]) =>
       shownBlobs(db, userId, messageId, keys),

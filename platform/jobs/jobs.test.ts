@@ -698,7 +698,8 @@ test("many jobs in one statement have the places that they have one after the ot
   await queue.addAll(db, "note", []);
   const rows = await jobs();
   const [first] = rows;
-  const place = ({ turn_at }: { turn_at: Date | null }) => turn_at && turn_at.getTime() - first!.turn_at!.getTime();
+  const place = ({ turn_at }: { turn_at: Date | null }) =>
+    turn_at && turn_at.getTime() - first!.turn_at!.getTime();
   expect(rows.map((row) => [row.key, row.owner, place(row), row.heavy, row.trace_id])).toEqual([
     ["eve 1", "eve", 0, false, null],
     ["ada 1", "ada", 116_000, true, "t"],

@@ -25,7 +25,7 @@ const lengthFactor = 4;
 const heavyMs = 20_000;
 
 /** A job to add: what `Jobs.add` says of one. */
-export interface NewJob extends Partial<FairShare> {
+interface NewJob extends Partial<FairShare> {
   key: string;
   traceId?: string;
   runAt?: Date;
@@ -75,7 +75,12 @@ export function createJobs(options: { database: Database; lease: ProcessLease; l
   }
   const endHeartbeat = lease.onHeartbeat(lookForDue);
 
-  async function addAll(module: string, on: JobDatabase, kind: string, jobs: readonly NewJob[]): Promise<void> {
+  async function addAll(
+    module: string,
+    on: JobDatabase,
+    kind: string,
+    jobs: readonly NewJob[],
+  ): Promise<void> {
     if (jobs.length === 0) return;
     await insert(module, on, kind, jobs);
     afterCommit(on, () => working.get(module)?.wake());

@@ -46,7 +46,9 @@ async function nameServer(addresses?: readonly string[]) {
     if (!addresses) return;
     const found = addresses.filter(() => type === 1).map((address) => address.split(".").map(Number));
     const head = Buffer.from([query[0]!, query[1]!, 0x81, 0x80, 0, 1, 0, found.length, 0, 0, 0, 0]);
-    const records = found.map((address) => Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...address]));
+    const records = found.map((address) =>
+      Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...address]),
+    );
     server.send(Buffer.concat([head, question, ...records]), port);
   });
   server.bind(0, "127.0.0.1");
@@ -57,7 +59,10 @@ async function nameServer(addresses?: readonly string[]) {
 
 test("a name of which one address is in our own network is not asked", async () => {
   const { signal } = new AbortController();
-  const [outside, mixed] = [await nameServer(["1.1.1.1", "8.8.8.8"]), await nameServer(["1.1.1.1", "10.0.0.1"])];
+  const [outside, mixed] = [
+    await nameServer(["1.1.1.1", "8.8.8.8"]),
+    await nameServer(["1.1.1.1", "10.0.0.1"]),
+  ];
   expect(await addressesOf("a.example", signal, outside.servers)).toEqual([
     { address: "1.1.1.1", family: 4 },
     { address: "8.8.8.8", family: 4 },

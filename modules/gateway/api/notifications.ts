@@ -78,7 +78,12 @@ export function notificationRoutes({
         schema: {
           summary: "Mark notifications as seen, up to one",
           tags: ["notifications"],
-          body: Type.Object({ upTo: Id }, { description: "`upTo` of the page that was seen, or the `position` of the latest one that was." }),
+          body: Type.Object(
+            { upTo: Id },
+            {
+              description: "`upTo` of the page that was seen, or the `position` of the latest one that was.",
+            },
+          ),
           response: answers({ 204: NoContent }),
         },
       },

@@ -1,7 +1,6 @@
 import type {
   commentDeleted,
   commented,
-  groupInvitationsEnded,
   groupInvited,
   reacted,
   relationBlocked,
@@ -56,7 +55,6 @@ export type NotifyingEvent = EventOf<
   | typeof videoFailed
   | typeof videoDeleted
   | typeof groupInvited
-  | typeof groupInvitationsEnded
 >;
 
 const dayMs = 24 * 3_600_000;
@@ -120,11 +118,8 @@ function meaningOf(event: NotifyingEvent, { answered, mentioned }: Audience): Ch
     }
     case "message.group_invited.v1": {
       const { groupId, inviterId, userIds, atMs } = event.message;
-      return userIds.map((userId) => ({ what: "add", fact: invitation(groupId, userId, inviterId, atMs) }));
-    }
-    case "message.group_invitations_ended.v1": {
-      const { groupId, userIds } = event.message;
-      return userIds.map((userId) => ({ what: "remove", fact: invitation(groupId, userId) }));
+      const more = { factId: inviterId, actorId: inviterId, videoId: "0", atMs };
+      return userIds.map((userId) => ({ what: "add", fact: about("invitation", userId, groupId, more) }));
     }
     case "video.deleted.v1": {
       const { videoId, authorId } = event.message;
@@ -140,11 +135,6 @@ function about(
   more: Omit<Fact, "userId" | "kind" | "subjectId" | "threadId"> & { threadId?: string },
 ): Fact {
   return { userId, kind: kinds[kind], subjectId, threadId: "0", ...more };
-}
-
-/** There is one of a person to a group. Who has invited is asked only where it is new. */
-export function invitation(groupId: string, userId: string, inviterId = "0", atMs = 0): Fact {
-  return about("invitation", userId, groupId, { factId: groupId, actorId: inviterId, videoId: "0", atMs });
 }
 
 /** Those of one day are told together. */

@@ -1,7 +1,6 @@
 import {
   commentDeleted,
   commented,
-  groupInvitationsEnded,
   groupInvited,
   reacted,
   relationBlocked,
@@ -30,7 +29,7 @@ export const notifyingEvents = [
   ...[reacted, commented, commentDeleted],
   ...[relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked],
   ...[videoPublished, videoVisibilityChanged, videoFailed, videoDeleted],
-  ...[groupInvited, groupInvitationsEnded],
+  groupInvited,
 ] as const;
 type Type = (typeof notifyingEvents)[number];
 

@@ -1,5 +1,4 @@
 import { sql } from "kysely";
-import { notificationKinds } from "#contracts/notification-kinds.ts";
 import type { Queryable } from "#platform/db/database.ts";
 import type { Tables } from "../tables.ts";
 import type { Change, Fact } from "./changes.ts";
@@ -137,10 +136,7 @@ async function remove(on: Queryable<Tables>, facts: readonly Fact[]) {
   return rows;
 }
 
-/**
- * Adds what is not there, of nobody whom the person blocks, about no video that is gone, and of invitations those that are
- * there.
- */
+/** Adds what is not there, of nobody whom the person blocks, and about no video that is gone. */
 async function add(on: Queryable<Tables>, facts: readonly Fact[]): Promise<Fact[]> {
   if (facts.length === 0) return [];
   const { rows } = await sql<Row & { fact_id: string }>`
@@ -149,8 +145,6 @@ async function add(on: Queryable<Tables>, facts: readonly Fact[]): Promise<Fact[
     where not exists (
       select from message.notification_block b where b.user_id = w.user_id and b.actor_id = w.actor_id
     ) and not exists (select from message.notification_gone_video g where g.video_id = w.video_id)
-      and (w.kind <> ${notificationKinds.invitation} or exists (
-        select from message.invitation i where i.group_id = w.subject_id and i.user_id = w.user_id))
     order by 1, 2, 3, 4
     on conflict do nothing
     returning user_id, kind, subject_id, fact_id`.execute(on);

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
 import { migrations } from "../migrations.ts";
 import type { Tables } from "../tables.ts";
-import { type Change, type Fact, invitation } from "./changes.ts";
-import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
+import type { Change, Fact } from "./changes.ts";
 import { applyToLists, maxFacts, notificationStore, tellEveryMs } from "./notification-store.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
@@ -237,11 +237,18 @@ test("a deleted account stops nobody's late news, and changes nothing for itself
 });
 
 test("an invitation is told while it is there, however late", async () => {
-  await own.db.insertInto("invitation").values({ group_id: "90", user_id: "1", inviter_id: "2", id: "5" }).execute();
-  await apply([add(invitation("90", "1", "2", 7)), add(invitation("91", "1", "2", 7))]);
+  const invited = (groupId: string): Change => ({
+    what: "add",
+    fact: { ...like("1", groupId, "2", 7), kind: kinds.invitation, videoId: "0" },
+  });
+  const invitation = { group_id: "90", user_id: "1", inviter_id: "2", id: "5" };
+  await own.db.insertInto("invitation").values(invitation).execute();
+  await apply([invited("90"), invited("91")]);
   expect(await listOf("1")).toEqual(["8 90: 1 2 at 7"]);
-  await apply([remove(invitation("90", "1"))]);
+  expect(await store().unseen(["1"])).toEqual([1]);
+  await own.db.deleteFrom("invitation").execute();
   expect(await listOf("1")).toEqual([]);
+  expect(await store().unseen(["1"])).toEqual([0]);
 });
 
 test("of very many likes some are kept and all are counted, also when one of the others is taken back", async () => {

@@ -7,6 +7,7 @@ import type { Tables } from "../tables.ts";
 import { append, entryKinds, type NewEntry } from "../timeline-store.ts";
 import type { Change } from "./changes.ts";
 import { applyChanges, type NotificationRef, peopleOf, type Touched } from "./fact-store.ts";
+import { isShownNotification } from "./shown.ts";
 
 /** A person's devices are told at most this often that something is new, however much it is. */
 export const tellEveryMs = 5_000;
@@ -22,6 +23,7 @@ const ownTables = [
   ...(["push_subscription", "notification_fact", "notification", "notification_block", "notified"] as const),
   "message_push" as const,
 ];
+const shown = isShownNotification(sql`n`);
 /** Rows in one statement of a chore. */
 const chunk = 500;
 
@@ -66,7 +68,10 @@ export interface NotificationSetting {
 }
 
 /** Locks people's rows in the order of ids, made where they are missing. Whoever changes a list holds its row. */
-export async function lockPeople(on: Queryable<Tables>, userIds: readonly string[]): Promise<Map<string, Locked>> {
+export async function lockPeople(
+  on: Queryable<Tables>,
+  userIds: readonly string[],
+): Promise<Map<string, Locked>> {
   await sql`
     insert into message.notified (user_id)
     select id from unnest(${userIds}::int8[]) as w(id) order by id on conflict do nothing`.execute(on);
@@ -112,7 +117,8 @@ export async function applyToLists(
   const positions = positionsOf(news, people);
   const counts = await writeNews(on, news, positions, nowMs);
   // Of few people there are seldom many facts.
-  const mayBeFull = (_: unknown, i: number) => counts[i]! > maxFacts || Number(positions[i]) % trimEvery === 0;
+  const mayBeFull = (_: unknown, i: number) =>
+    counts[i]! > maxFacts || Number(positions[i]) % trimEvery === 0;
   await trimFacts(on, news.filter(mayBeFull));
   await trimLists(on, people, positions);
   // What fell out again at once is told to nobody.
@@ -300,7 +306,7 @@ export function notificationStore(db: Kysely<Tables>) {
           where f.user_id = n.user_id and f.kind = n.kind and f.subject_id = n.subject_id
           order by f.at_ms desc, f.fact_id desc limit 1
         ) l on true
-        where p.user_id = ${userId}::int8 and n.position < ${before}::int8 and n.people > 0
+        where p.user_id = ${userId}::int8 and n.position < ${before}::int8 and ${shown}
           and n.kind <> all(p.unlisted)
         order by n.position desc limit ${limit}`.execute(db);
       return rows;
@@ -311,7 +317,7 @@ export function notificationStore(db: Kysely<Tables>) {
         select n.user_id, count(*)::int4 as count
         from message.notified p
         join message.notification n on n.user_id = p.user_id and n.position > p.seen
-        where p.user_id = any(${userIds}::int8[]) and n.people > 0 and n.kind <> all(p.unlisted)
+        where p.user_id = any(${userIds}::int8[]) and ${shown} and n.kind <> all(p.unlisted)
         group by 1`.execute(db);
       const found = new Map(rows.map((row) => [row.user_id, row.count]));
       return userIds.map((id) => found.get(id) ?? 0);
@@ -365,7 +371,7 @@ export function notificationStore(db: Kysely<Tables>) {
               select p.user_id, n.kind, n.subject_id from message.notified p
               left join lateral (
                 select kind, subject_id from message.notification n
-                where n.user_id = p.user_id and n.position > p.told and n.people > 0 and n.kind <> all(p.unlisted)
+                where n.user_id = p.user_id and n.position > p.told and ${shown} and n.kind <> all(p.unlisted)
                 order by n.position desc limit 1
               ) n on true
               where p.user_id = any(${userIds}::int8[]) and ${due}

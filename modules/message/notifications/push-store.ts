@@ -5,6 +5,7 @@ import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { KeySeal } from "#platform/seal/key-seal.ts";
 import type { Tables } from "../tables.ts";
+import { isShownNotification } from "./shown.ts";
 
 /** Browsers of one person. */
 const maxSubscriptions = 20;
@@ -149,7 +150,8 @@ export function pushStore(db: Kysely<Tables>, seal: KeySeal) {
     },
     /** What to tell a browser now; undefined if the browser, what it is about or the wish is gone, or it was seen. */
     async pushed(userId: string, hash: string, kind: string, subjectId: string): Promise<Pushed | undefined> {
-      const about = Number(kind) === pushedOnly.message ? messagesOf(subjectId) : notificationOf(kind, subjectId);
+      const about =
+        Number(kind) === pushedOnly.message ? messagesOf(subjectId) : notificationOf(kind, subjectId);
       const { rows } = await sql<Omit<Pushed, "endpoint"> & { sealed: Buffer }>`
         select s.sealed, s.language, s.paused_ms::float8 as "pausedMs", a.about
         from message.push_subscription s
@@ -189,7 +191,7 @@ const notificationOf = (kind: string, subjectId: string) => sql`
     order by f.at_ms desc, f.fact_id desc limit 1
   ) l
   where n.user_id = p.user_id and n.kind = ${kind}::int2 and n.subject_id = ${subjectId}::int8
-    and n.position > p.seen and n.kind <> all(p.unlisted)`;
+    and n.position > p.seen and ${isShownNotification(sql`n`)} and n.kind <> all(p.unlisted)`;
 
 /** What the person `p` has not read of a conversation. */
 const messagesOf = (peerId: string) => sql`

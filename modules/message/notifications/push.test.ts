@@ -4,15 +4,15 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import webPush from "web-push";
+import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { sealedBy } from "#platform/seal/key-seal.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "../migrations.ts";
 import type { Tables } from "../tables.ts";
 import type { Change } from "./changes.ts";
-import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
-import { applyToLists } from "./notification-store.ts";
 import { pushesOfMessages, pushesOfNews } from "./due-pushes.ts";
+import { applyToLists } from "./notification-store.ts";
 import { addPushes, pushJob, pushKind } from "./push.ts";
 import { pushStore } from "./push-store.ts";
 
@@ -38,7 +38,19 @@ beforeEach(async () => {
 afterEach(async () => {
   service.closeAllConnections();
   await new Promise((resolve) => service.close(resolve));
-  const tables = ["message", "conversation", "member", "group_chat", "message_push", "job", "person", "timeline", "notified", "notification", "notification_fact"];
+  const tables = [
+    "message",
+    "conversation",
+    "member",
+    "group_chat",
+    "message_push",
+    "job",
+    "person",
+    "timeline",
+    "notified",
+    "notification",
+    "notification_fact",
+  ];
   await own.database.pool.query(
     `truncate ${[...tables, "push_subscription", "push_key"].map((name) => `message.${name}`)}`,
   );
@@ -56,7 +68,9 @@ const job = () =>
         getUsers: async ({ ids }: { ids: string[] }) => ({ users: ids.map((id) => ({ id, name: "Ben" })) }),
       },
       video: {
-        getVideos: async ({ ids }: { ids: string[] }) => ({ videos: ids.map((id) => ({ id, pictures: [] })) }),
+        getVideos: async ({ ids }: { ids: string[] }) => ({
+          videos: ids.map((id) => ({ id, pictures: [] })),
+        }),
       },
     } as never,
     keys,
@@ -81,7 +95,9 @@ const like = (videoId: string, actorId: string): Change => ({
 });
 /** What the consumer does. */
 const happens = (...changes: Change[]) =>
-  inTransaction(own.db, (on) => applyToLists(on, changes, async (news) => addPushes(on, own.jobs, await pushesOfNews(on, news))));
+  inTransaction(own.db, (on) =>
+    applyToLists(on, changes, async (news) => addPushes(on, own.jobs, await pushesOfNews(on, news))),
+  );
 const jobs = () => own.db.selectFrom("job").selectAll().orderBy("id").execute();
 /** Runs the oldest job as a worker would. */
 async function run() {
@@ -216,7 +232,10 @@ test("of a conversation with unread messages a browser is told once a minute, an
   await subscribe("1");
   await written();
   const one = { user_id: "1", peer_id: "2", read_id: "0", to_stranger: 0, answered: false };
-  await own.db.insertInto("conversation").values({ ...one, last_id: "5", unread: 1 }).execute();
+  await own.db
+    .insertInto("conversation")
+    .values({ ...one, last_id: "5", unread: 1 })
+    .execute();
   const set = (more: object) => own.db.updateTable("conversation").set(more).execute();
   await set({ muted: true });
   await written();
@@ -251,23 +270,44 @@ test("of a conversation with unread messages a browser is told once a minute, an
 
 test("in a group members are told of what others write, and not of notices, their own, and what they do not want", async () => {
   for (const userId of ["1", "2", "3"]) await subscribe(userId);
-  const group = { id: "90", name: "Choir", creator_id: null, idempotency_key: null, last_id: "8", total: "1" };
+  const group = {
+    id: "90",
+    name: "Choir",
+    creator_id: null,
+    idempotency_key: null,
+    last_id: "8",
+    total: "1",
+  };
   await own.db.insertInto("group_chat").values(group).execute();
   const place = { group_id: "90", role: 1, since_id: "0", joined_id: "0", read_id: "0", seen: "0" };
-  const members = ["1", "2", "3", "4"].map((user_id) => ({ ...place, user_id, seen: user_id === "2" ? "1" : "0" }));
+  const members = ["1", "2", "3", "4"].map((user_id) => ({
+    ...place,
+    user_id,
+    seen: user_id === "2" ? "1" : "0",
+  }));
   await own.db.insertInto("member").values(members).execute();
   const say = (id: string, notice: number | null) =>
     own.db
       .insertInto("message")
       .values({
         ...{ low_id: "0", high_id: "90", id, sender_id: "2", content: "a secret", notice },
-        ...{ idempotency_key: null, recalled_at_ms: null, reply_to_id: null, video_id: null, profile_id: null },
+        ...{
+          idempotency_key: null,
+          recalled_at_ms: null,
+          reply_to_id: null,
+          video_id: null,
+          profile_id: null,
+        },
       })
       .execute();
   await say("7", 1);
   await written();
   expect(await jobs()).toEqual([]);
-  await own.db.updateTable("notified").set({ unpushed: [10] }).where("user_id", "=", "3").execute();
+  await own.db
+    .updateTable("notified")
+    .set({ unpushed: [10] })
+    .where("user_id", "=", "3")
+    .execute();
   await say("8", null);
   await written();
   await written();

@@ -17,9 +17,14 @@ import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { systemCall } from "#platform/rpc/system-call.ts";
 import type { Tables } from "../tables.ts";
 import type { PushRef } from "./due-pushes.ts";
-import { longestPauseMs, type Pushed, type PushKeys, type PushStore,
+import {
+  longestPauseMs,
+  type Pushed,
   type PushedMessages,
-  type PushedNotification } from "./push-store.ts";
+  type PushedNotification,
+  type PushKeys,
+  type PushStore,
+} from "./push-store.ts";
 
 export interface PushConfig {
   /** Whom a push service writes to when something is wrong (RFC 8292): mailto: or https:. */
@@ -45,7 +50,11 @@ const expectedMs = 500;
 const maxEndpointLength = 1_024;
 
 /** Adds a job for each browser that is to be told of something, in the transaction in which that is due. */
-export async function addPushes(on: Queryable<Tables>, jobs: Jobs, pushes: readonly PushRef[]): Promise<void> {
+export async function addPushes(
+  on: Queryable<Tables>,
+  jobs: Jobs,
+  pushes: readonly PushRef[],
+): Promise<void> {
   await jobs.addAll(
     on,
     pushKind,
@@ -128,7 +137,9 @@ export function pushJob(
     const isAboutVideo = videoId !== "0";
     const [{ users }, { videos }] = await Promise.all([
       user.getUsers({ ids: [actorId] }, systemCall()),
-      isAboutVideo ? video.getVideos({ ids: [videoId] }, { ...systemCall(), callerId: userId }) : { videos: [] },
+      isAboutVideo
+        ? video.getVideos({ ids: [videoId] }, { ...systemCall(), callerId: userId })
+        : { videos: [] },
     ]);
     // They may not see it any more.
     if (!users[0] || (isAboutVideo && !videos[0])) return undefined;

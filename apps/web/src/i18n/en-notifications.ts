@@ -31,7 +31,8 @@ export const notifications = {
     invitation: (...by: Who) => `${who(...by)} invited you to a group`,
   },
   notificationSettings: "Notifications",
-  notificationSettingsBody: "What appears in your list, and what is pushed to devices that asked for it. Messages are pushed without their text; those of muted conversations are not.",
+  notificationSettingsBody:
+    "What appears in your list, and what is pushed to devices that asked for it. Messages are pushed without their text; those of muted conversations are not.",
   notificationKinds: {
     follow: "New followers",
     like: "Likes",

@@ -31,17 +31,24 @@ test.each([
         const words = (pictures && said[`${kind}Pictures`]) || said[kind]!;
         const text = typeof words === "string" ? words : words(["Ben"], others, String(others));
         const { title, body } = await shown({ id: "x", kind, language, name: "Ben", others, pictures });
-        expect({ kind, title, body }).toEqual({ kind, title: language === "en" ? "Douya" : "豆芽", body: text });
+        expect({ kind, title, body }).toEqual({
+          kind,
+          title: language === "en" ? "Douya" : "豆芽",
+          body: text,
+        });
       }
   for (const unread of [1, 3])
-    expect(await shown({ kind: "message", language, name: "Ben", unread, conversationId: "5" })).toMatchObject({
+    expect(
+      await shown({ kind: "message", language, name: "Ben", unread, conversationId: "5" }),
+    ).toMatchObject({
       title: "Ben",
       body: t.newMessages(unread),
     });
 });
 
 test("each leads to where it happened", async () => {
-  const place = async (more: object) => (await shown({ language: "en", name: "Ben", others: 0, ...more })).data;
+  const place = async (more: object) =>
+    (await shown({ language: "en", name: "Ben", others: 0, ...more })).data;
   expect(await place({ kind: "comment", videoId: "5", commentId: "7" })).toBe("/video/5?comments=7");
   expect(await place({ kind: "like", videoId: "5" })).toBe("/video/5");
   expect(await place({ kind: "follow", actorId: "8" })).toBe("/user/8");
@@ -49,5 +56,7 @@ test("each leads to where it happened", async () => {
   expect(await place({ kind: "failed", videoId: "5" })).toBe("/me");
   expect(await place({ kind: "invitation" })).toBe("/messages");
   expect(await place({ kind: "message", conversationId: "8", unread: 1 })).toBe("/messages/8");
-  expect(await place({ kind: "message", conversationId: "9", unread: 1, inGroup: true })).toBe("/messages/group/9");
+  expect(await place({ kind: "message", conversationId: "9", unread: 1, inGroup: true })).toBe(
+    "/messages/group/9",
+  );
 });

@@ -30,6 +30,6 @@ export function useSentence(): (item: Notification) => string {
 export function placeOf({ kind, video, commentId, actors, people }: Notification, myId: string): string {
   if (kind === "failed") return "/me";
   if (kind === "invitation") return "/messages";
-  if (video) return commentId ? `/video/${video.id}?comments=open` : `/video/${video.id}`;
+  if (video) return commentId ? `/video/${video.id}?comments=${commentId}` : `/video/${video.id}`;
   return people === 1 && actors[0] ? `/user/${actors[0].id}` : `/user/${myId}/followers`;
 }

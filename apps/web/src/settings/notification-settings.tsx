@@ -61,19 +61,19 @@ export function NotificationSettings() {
                 {(["list", "push"] as const).map((way) => (
                   <td key={way}>
                     {(way === "push" || kind !== "message") && (
-                    <label>
-                      <input
-                        type="checkbox"
-                        checked={chosen(kind)?.[way] ?? false}
-                        disabled={change.isPending || (way === "push" && !data[kind].list)}
-                        onChange={({ target }) =>
-                          choose({ kind, to: { ...data[kind], [way]: target.checked } })
-                        }
-                      />
-                      <span className="unseen">
-                        {t.settingOf(way === "list" ? t.inList : t.pushed, t.notificationKinds[kind])}
-                      </span>
-                    </label>
+                      <label>
+                        <input
+                          type="checkbox"
+                          checked={chosen(kind)?.[way] ?? false}
+                          disabled={change.isPending || (way === "push" && !data[kind].list)}
+                          onChange={({ target }) =>
+                            choose({ kind, to: { ...data[kind], [way]: target.checked } })
+                          }
+                        />
+                        <span className="unseen">
+                          {t.settingOf(way === "list" ? t.inList : t.pushed, t.notificationKinds[kind])}
+                        </span>
+                      </label>
                     )}
                   </td>
                 ))}
