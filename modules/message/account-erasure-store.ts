@@ -92,7 +92,7 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
     },
     /** What else there is of them in groups, and what had reached them. */
     async removeTraces(userId: string): Promise<void> {
-      for (const table of ["notice_person", "barred", "invitation"] as const)
+      for (const table of ["notice_person", "barred", "invitation", "told_readers"] as const)
         await db.deleteFrom(table).where("user_id", "=", userId).execute();
       await db.deleteFrom("invitation").where("inviter_id", "=", userId).execute();
       await db

@@ -322,4 +322,17 @@ export const migrations: Migrations = {
     -- They show nobody whether they are here or when they were, and see it of nobody.
     alter table message.person add hides_presence boolean not null default false;
   `,
+  "0007-readers+": `
+    -- When somebody was told last that others have read in a group, up to which message, and whether more is to be told.
+    create table message.told_readers (
+      user_id int8 not null,
+      group_id int8 not null,
+      told_ms int8 not null,
+      read_id int8 not null,
+      waits boolean not null,
+      primary key (user_id, group_id)
+    ) with (fillfactor = 70);
+    create index told_readers_due on message.told_readers (told_ms) where waits;
+    create index told_readers_old on message.told_readers (told_ms) where not waits;
+  `,
 };

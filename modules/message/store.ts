@@ -3,11 +3,12 @@ import { AccountsDeleted, unlessDeleted } from "#contracts/deleted-accounts.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import { inTransaction } from "#platform/db/transaction.ts";
+import { afterCommit, inTransaction } from "#platform/db/transaction.ts";
 import { maxReadersTold } from "./group-rules.ts";
 import { isOf, isShown, type MessageRow, messageColumns, sees, shownLatest } from "./message-row.ts";
 import { lock, lockOwn, lockPlaces, type Pair, pairKey, unnest } from "./pairs.ts";
 import { shownBlobs } from "./picture-store.ts";
+import { type Read, readersTold } from "./reader-store.ts";
 import type { Tables } from "./tables.ts";
 import { append, type NewEntry } from "./timeline-store.ts";
 
@@ -18,8 +19,8 @@ export interface ReadCommand extends Pair {
 /** A range of messages next to an id, in one direction. */
 export type Range = { beforeId: string } | { afterId: string };
 
-/** The SQL of the module, except for sending. */
-export function messageStore(db: Kysely<Tables>) {
+/** The SQL of the module, except for sending. `waits` is told when somebody is to be told later that they were read. */
+export function messageStore(db: Kysely<Tables>, waits: (untilMs: number) => void = () => {}) {
   const moveAll = (commands: ReadCommand[]): Promise<TimelineHead[]> =>
     inTransaction(db, async (transaction) => {
       // Waits for transactions that are sending; the next statement sees everything that they sent.
@@ -34,7 +35,7 @@ export function messageStore(db: Kysely<Tables>) {
           { ...entry, userId: peer_id, peerId: user_id, unread: 0 },
         ];
       });
-      if (inGroups.length > 0) entries.push(...(await moveInGroups(transaction, inGroups)));
+      if (inGroups.length > 0) entries.push(...(await moveInGroups(transaction, inGroups, waits)));
       return entries.length > 0 ? append(transaction, entries) : [];
     });
   return {
@@ -185,7 +186,11 @@ async function moveReadPositions(on: Queryable<Tables>, commands: ReadCommand[])
  * The same in groups: what is locked are the places of those who read, since a message in a group changes that of its sender
  * only. Returns the entries that tell of it.
  */
-async function moveInGroups(on: Queryable<Tables>, commands: ReadCommand[]): Promise<NewEntry[]> {
+async function moveInGroups(
+  on: Queryable<Tables>,
+  commands: ReadCommand[],
+  waits: (untilMs: number) => void,
+): Promise<NewEntry[]> {
   await lockPlaces(on, commands);
   const { rows } = await sql<{
     user_id: string;
@@ -214,14 +219,14 @@ async function moveInGroups(on: Queryable<Tables>, commands: ReadCommand[]): Pro
     returning m.user_id, m.group_id, d.was_id, m.read_id, d.told, case when m.muted then 0 else d.was - d.seen end::int4 as change`.execute(
     on,
   );
-  const entry = { kind: "read", atMs: Date.now() } as const;
+  const atMs = Date.now();
   const toldRows = rows.filter(({ told }) => told);
-  // Whose messages these are. They ask who it was, so that nothing is left of a reader in what others were told.
+  // Whose messages these are.
   const authors =
     toldRows.length === 0
       ? []
       : (
-          await sql<{ user_id: string; group_id: string; read_id: string }>`
+          await sql<Read>`
             select distinct m.user_id, r.group_id, r.read_id
             from unnest(${toldRows.map((row) => row.group_id)}::int8[], ${toldRows.map((row) => row.user_id)}::int8[],
               ${toldRows.map((row) => row.was_id)}::int8[], ${toldRows.map((row) => row.read_id)}::int8[])
@@ -230,14 +235,13 @@ async function moveInGroups(on: Queryable<Tables>, commands: ReadCommand[]): Pro
               and x.notice is null and x.sender_id <> r.user_id
             join message.member m on m.group_id = r.group_id and m.user_id = x.sender_id`.execute(on)
         ).rows;
+  const { entries, lateAtMs } = await readersTold(on, authors, atMs);
+  if (lateAtMs !== undefined) afterCommit(on, () => waits(lateAtMs));
   return [
     ...rows.map(({ user_id, group_id, read_id, change }) => ({
-      ...{ ...entry, userId: user_id, peerId: group_id, subjectId: read_id, actorId: user_id },
-      unread: change,
+      ...({ kind: "read", atMs, userId: user_id, peerId: group_id, subjectId: read_id } as const),
+      ...{ actorId: user_id, unread: change },
     })),
-    ...authors.map(({ user_id, group_id, read_id }) => ({
-      ...{ ...entry, userId: user_id, peerId: group_id, subjectId: read_id, actorId: group_id },
-      unread: 0,
-    })),
+    ...entries,
   ];
 }

@@ -102,6 +102,7 @@ export interface Tables extends JobTables {
     max_uses: number;
     expires_at_ms: string;
   };
+  told_readers: { user_id: string; group_id: string; told_ms: string; read_id: string; waits: boolean };
   notified: {
     user_id: string;
     position: Generated<string>;

@@ -7,6 +7,7 @@ import type { Person } from "../composition/people.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
+import { notificationId } from "./notification-kinds.ts";
 import { toApiUser, toTime } from "./present.ts";
 import { answers, Id, NoContent, nullableText, PageQuery, pageOf } from "./schemas.ts";
 
@@ -123,12 +124,6 @@ export function notificationRoutes({
       },
     );
   };
-}
-
-/** The name of a notification in the API; null if it is none that is known here. */
-export function notificationId({ kind, subjectId }: Pick<Notification, "kind" | "subjectId">): string | null {
-  const name = kindName(kind);
-  return name ? `${name}-${subjectId}` : null;
 }
 
 /** Nothing where nobody is left who did it, or the video is not there for the caller. */

@@ -3,10 +3,11 @@ import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
+import { tellEveryMs } from "../late-teller.ts";
 import { migrations } from "../migrations.ts";
 import type { Tables } from "../tables.ts";
 import type { Change, Fact } from "./changes.ts";
-import { applyToLists, maxFacts, notificationStore, tellEveryMs } from "./notification-store.ts";
+import { applyToLists, maxFacts, notificationStore } from "./notification-store.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 beforeAll(async () => {

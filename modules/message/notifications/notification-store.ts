@@ -3,14 +3,13 @@ import { unlessDeleted } from "#contracts/deleted-accounts.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import { type LateTold, tellEveryMs } from "../late-teller.ts";
 import type { Tables } from "../tables.ts";
 import { append, entryKinds, type NewEntry } from "../timeline-store.ts";
 import type { Change } from "./changes.ts";
 import { applyChanges, type NotificationRef, peopleOf, type Touched } from "./fact-store.ts";
 import { isShownNotification } from "./shown.ts";
 
-/** A person's devices are told at most this often that something is new, however much it is. */
-export const tellEveryMs = 5_000;
 /** Facts of one notification that are kept; the rest is a number. */
 export const maxFacts = 1_000;
 /** How many a person keeps, and for how long. */
@@ -53,12 +52,6 @@ interface Applied {
   heads: TimelineHead[];
   /** When devices are to be told of what waits. */
   lateAtMs: number | undefined;
-}
-
-/** Whose timelines have got how far, and when the next of those that wait are due. */
-export interface LateTold {
-  heads: TimelineHead[];
-  nextAtMs: number | undefined;
 }
 
 export interface NotificationSetting {

@@ -1,6 +1,14 @@
 import type { TimelineHead } from "#contracts/timelines.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
-import type { LateTold } from "./notification-store.ts";
+
+/** A person's devices are told of what comes often at most this often, and of the latest of it. */
+export const tellEveryMs = 5_000;
+
+/** Whose timelines have got how far, and when the next of those that wait are due. */
+export interface LateTold {
+  heads: TimelineHead[];
+  nextAtMs: number | undefined;
+}
 
 /** For what a process that died has left untold. */
 const lookEveryMs = 60_000;
