@@ -10,6 +10,7 @@ export const notificationKinds = {
   published: NotificationKind.PUBLISHED,
   failed: NotificationKind.FAILED,
   invitation: NotificationKind.INVITATION,
+  held: NotificationKind.HELD,
 } as const;
 /** What is pushed though it is in no list of notifications. */
 export const pushedOnly = { message: NotificationKind.MESSAGE } as const;

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { cutOffClip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
@@ -241,11 +242,27 @@ describe.each(shapes)("notifications, %s", (shape) => {
     expect(await unseen(cleo)).toBe(0);
   });
 
+  test("an author is told that a moderator holds a video, until that ends", async () => {
+    const [ben, mo] = (await people(2)) as [Person, Person];
+    await queryOnce(
+      server.deployment.databaseUrlOf("user"),
+      'update "user".account set role = \'moderator\' where id = $1',
+      [mo.id],
+    );
+    const moderator = await server.logIn(mo.username, mo.password);
+    const video = await ben.settled((await ben.publish(freshClip())).id);
+    await becomes(ben, [{ kind: "published" }]);
+    await done(moderator.put(`/videos/${video.id}/hold`));
+    await becomes(ben, [{ kind: "held", video: video.id, people: 1 }, { kind: "published" }]);
+    await done(moderator.delete(`/videos/${video.id}/hold`));
+    await becomes(ben, [{ kind: "published" }]);
+  });
+
   test("a kind that one does not want is not in the list and not counted", async () => {
     const [ben, cleo] = (await people(2)) as [Person, Person];
     const settings = async () => body(await cleo.get<Settings>("/notifications/settings"));
     const all = await settings();
-    expect(Object.values(all)).toEqual(Array(9).fill({ list: true, push: true }));
+    expect(Object.values(all)).toEqual(Array(10).fill({ list: true, push: true }));
     const follow = { list: false, push: true };
     const changed = body(await cleo.put<Settings>("/notifications/settings", { json: { follow } }));
     expect(changed).toEqual({ ...all, follow });

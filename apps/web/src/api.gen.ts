@@ -2464,6 +2464,12 @@ export interface paths {
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
+                            held: {
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
                             invitation: {
                                 /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
@@ -2546,6 +2552,12 @@ export interface paths {
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
                         };
+                        held?: {
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
                         invitation?: {
                             /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
@@ -2606,6 +2618,12 @@ export interface paths {
                                 push: boolean;
                             };
                             follow: {
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            held: {
                                 /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
@@ -6049,7 +6067,7 @@ export interface components {
             /** @description Of all of one kind about one thing. */
             id: string;
             /** @enum {string} */
-            kind: "follow" | "like" | "comment" | "reply" | "mention" | "published" | "failed" | "invitation";
+            kind: "follow" | "like" | "comment" | "reply" | "mention" | "published" | "failed" | "invitation" | "held";
             /** @description How many people it is that did it. */
             people: number;
             /** @description Grows with each news; up to where one has seen is said with it. */

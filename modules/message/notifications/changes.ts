@@ -9,6 +9,7 @@ import type {
   relationUnfollowed,
   videoDeleted,
   videoFailed,
+  videoHeldChanged,
   videoPublished,
   videoVisibilityChanged,
 } from "#contracts/events.ts";
@@ -53,6 +54,7 @@ export type NotifyingEvent = EventOf<
   | typeof videoPublished
   | typeof videoVisibilityChanged
   | typeof videoFailed
+  | typeof videoHeldChanged
   | typeof videoDeleted
   | typeof groupInvited
 >;
@@ -72,9 +74,12 @@ export function changesOf(event: NotifyingEvent, audience: Audience = nobody): C
   return meaningOf(event, audience).filter((change) => !("fact" in change) || isNews(change.fact));
 }
 
-/** Of one's own acts only how they ended is news. */
+/** What becomes of a video; its actor is its author. */
+const ownKinds: readonly number[] = [kinds.published, kinds.failed, kinds.held];
+
+/** Of one's own acts only what came of them is news. */
 function isNews({ kind, userId, actorId }: Fact): boolean {
-  return userId !== actorId || kind === kinds.published || kind === kinds.failed;
+  return userId !== actorId || ownKinds.includes(kind);
 }
 
 function meaningOf(event: NotifyingEvent, { answered, mentioned }: Audience): Change[] {
@@ -120,6 +125,12 @@ function meaningOf(event: NotifyingEvent, { answered, mentioned }: Audience): Ch
       const { groupId, inviterId, userIds, atMs } = event.message;
       const more = { factId: inviterId, actorId: inviterId, videoId: "0", atMs };
       return userIds.map((userId) => ({ what: "add", fact: about("invitation", userId, groupId, more) }));
+    }
+    case "video.held_changed.v1": {
+      const { videoId, authorId, held, atMs } = event.message;
+      if (!authorId) return [];
+      const fact = about("held", authorId, videoId, { factId: videoId, actorId: authorId, videoId, atMs });
+      return [{ what: held ? "add" : "remove", fact }];
     }
     case "video.deleted.v1": {
       const { videoId, authorId } = event.message;

@@ -9,6 +9,7 @@ import {
   relationUnfollowed,
   videoDeleted,
   videoFailed,
+  videoHeldChanged,
   videoPublished,
   videoVisibilityChanged,
 } from "#contracts/events.ts";
@@ -28,7 +29,7 @@ import { type Audience, type Change, changesOf, type NotifyingEvent } from "./ch
 export const notifyingEvents = [
   ...[reacted, commented, commentDeleted],
   ...[relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked],
-  ...[videoPublished, videoVisibilityChanged, videoFailed, videoDeleted],
+  ...[videoPublished, videoVisibilityChanged, videoFailed, videoHeldChanged, videoDeleted],
   groupInvited,
 ] as const;
 type Type = (typeof notifyingEvents)[number];

@@ -86,6 +86,7 @@ export async function pushesOfMessages(
   on: Queryable<Tables>,
   { pairs, groupIds }: Written,
 ): Promise<PushRef[]> {
+  if (pairs.length + groupIds.length === 0) return [];
   const nowMs = Date.now();
   const isNew = (lastId: RawBuilder<unknown>) =>
     sql`(t.user_id is null or t.pushed_ms <= ${nowMs} and ${lastId} > t.last_id)`;

@@ -74,7 +74,7 @@ export function startNotifications(context: {
     async handle(on, happened) {
       const pairs = happened.flatMap((event) => (event.type === messageSent.name ? event.message : []));
       const groupIds = happened.flatMap((event) =>
-        event.type === timelinesGrown.name ? event.message.groupId : [],
+        event.type === timelinesGrown.name ? event.message.groupId || [] : [],
       );
       await addPushes(on, jobs, await pushesOfMessages(on, { pairs, groupIds: [...new Set(groupIds)] }));
     },

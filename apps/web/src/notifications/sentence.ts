@@ -20,6 +20,8 @@ export function useSentence(): (item: Notification) => string {
         return ofPictures ? texts.publishedPictures : texts.published;
       case "failed":
         return ofPictures ? texts.failedPictures : texts.failed;
+      case "held":
+        return ofPictures ? texts.heldPictures : texts.held;
       default:
         return texts[kind](...by);
     }
