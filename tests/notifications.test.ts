@@ -246,7 +246,7 @@ describe.each(shapes)("notifications, %s", (shape) => {
     const [ben, mo] = (await people(2)) as [Person, Person];
     await queryOnce(
       server.deployment.databaseUrlOf("user"),
-      'update "user".account set role = \'moderator\' where id = $1',
+      `update "user".account set role = 'moderator' where id = $1`,
       [mo.id],
     );
     const moderator = await server.logIn(mo.username, mo.password);
