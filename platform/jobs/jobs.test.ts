@@ -682,6 +682,8 @@ test("what waits for others outside has places of its own, which no owner takes 
   await add(queue, "work", "long work");
   await expect.poll(() => began.at(-1)).toBe("long work");
   expect(began).not.toContain("eve 2");
+  // None of them has ended.
+  expect((await jobs()).filter(({ last_error }) => last_error !== null)).toEqual([]);
 });
 
 test("many jobs in one statement have the places that they have one after the other, and none is there twice", async () => {
