@@ -23,6 +23,6 @@ test("what waits is told when it is due, also if it began to wait while somethin
     dueMs.push(atMs);
     if (atMs !== all[2]) teller.tellAt(atMs);
   }
-  await expect.poll(() => told, { timeout: 5_000 }).toEqual([...all].sort((a, b) => a - b));
+  await expect.poll(() => told).toEqual([...all].sort((a, b) => a - b));
   await teller.stop();
 });

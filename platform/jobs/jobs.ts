@@ -140,7 +140,7 @@ async function insert(module: string, on: JobDatabase, kind: string, jobs: reado
     with w as (
       select * from unnest(${jobs.map(({ key }) => key)}::text[], ${of(({ traceId }) => traceId)}::text[],
         ${of(({ runAt }) => runAt?.toISOString())}::timestamptz[], ${of(({ owner }) => owner)}::text[],
-        ${jobs.map(({ expectedMs }) => Math.round(expectedMs ?? 0))}::float8[])
+        ${jobs.map(({ expectedMs }) => Math.round(expectedMs || 0))}::float8[])
         with ordinality as w(key, trace_id, run_at, owner, expected_ms, n)
     ), last as (
       select j.owner, max(j.turn_at) as turn_at from ${sql.id(module, "job")} j
