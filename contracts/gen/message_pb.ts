@@ -1756,7 +1756,7 @@ export const NotificationSettingSchema: GenMessage<NotificationSetting> = /*@__P
   messageDesc(file_message, 62);
 
 /**
- * Something in the person's list is new, or they have seen it.
+ * Something in the person's list is new, or they have seen it. Of what is new within some seconds the latest is named.
  *
  * @generated from message douya.message.v1.NotificationChange
  */

@@ -3110,7 +3110,7 @@ export interface paths {
                                     muted: boolean;
                                 };
                                 notification?: {
-                                    /** @description The notification with news, as it is in the list. Null: what was seen has changed, or the settings. */
+                                    /** @description The latest notification with news, as it is in the list; of others that have some in the same five seconds nothing else is told. Null: what was seen has changed, or the settings. */
                                     id: string | null;
                                 };
                                 /** @description In a group of up to 50 the authors of what was read are told that somebody has: the reader is the group itself, and its members tell up to where each has read. */
