@@ -82,3 +82,10 @@ test("who has left, or is deleted, is told of no readers and holds up nobody", a
     nextAtMs: undefined,
   });
 });
+
+test("a deleted account mutes nothing, and that is no error", async () => {
+  await own.database.pool.query("insert into message.person (user_id, gone) values (1, true)");
+  expect(await messageStore(own.db).mute({ userId: "1", peerId: "90" }, true)).toEqual([]);
+  const { rows } = await own.database.pool.query("select muted from message.member where user_id = 1");
+  expect(rows).toEqual([{ muted: false }]);
+});
