@@ -55,6 +55,16 @@ export async function withoutDeleted<Command, Result>(
   }
 }
 
+/** What an account changes for itself alone: of a deleted one nothing does, and nobody is told. */
+export async function unlessDeleted<Told>(change: () => Promise<Told[]>): Promise<Told[]> {
+  try {
+    return await change();
+  } catch (error) {
+    if (error instanceof AccountsDeleted) return [];
+    throw error;
+  }
+}
+
 /** For a token of a deleted account. */
 export function accountDeleted(): DomainError {
   return refusal("SESSION_ENDED", "This account has been deleted.");

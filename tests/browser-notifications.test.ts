@@ -58,8 +58,30 @@ describe("notifications in the browser", () => {
       .getByRole("link")
       .first()
       .click();
-    await page.locator(".comment", { hasText: "lovely" }).waitFor();
+    await page.locator('.comment[data-named="true"]', { hasText: "lovely" }).waitFor();
     expect(new URL(page.url()).pathname).toBe(`/video/${video}`);
+  });
+
+  test("a notification about an answer opens that answer, whatever else was said before", async () => {
+    const [ada, ben] = await Promise.all([server.register(), server.register()]);
+    const path = `/videos/${videos[2]!}/comments`;
+    const say = async (person: Person, at: string, text: string) =>
+      body(await person.post<Schemas["Comment"]>(at, { json: { text } }), 201);
+    const mine = await say(ada, path, "what I said");
+    for (let i = 0; i < 22; i++) await say(i % 2 ? author : ben, path, `other ${i}`);
+    for (const text of ["one", "two"]) await say(ben, `${path}/${mine.id}/replies`, `answer ${text}`);
+    const { page } = await sit(ada, "phone");
+    await page.goto("/notifications");
+    await row(page, en.notified.reply([named(ben)], 0, "0"))
+      .getByRole("link")
+      .first()
+      .tap();
+    const answer = page.locator('.comment[data-named="true"]');
+    await answer.getByText("answer two").waitFor();
+    expect(await answer.count()).toBe(1);
+    expect(await page.locator(".comment", { hasText: "what I said" }).first().textContent()).toContain(
+      "answer two",
+    );
   });
 
   test("one follows back in the list, on a phone, where what was seen on another device is seen too", async () => {
@@ -129,7 +151,7 @@ describe("notifications in the browser", () => {
     const comment = { ...like, id: "comment-6", kind: "comment", language: "zh", others: 2, videoId: "6" };
     await push({ ...comment, commentId: "7" });
     await page.goto("/settings");
-    const body = zh.notified.comment(["Ben"], 2, "2").replace("你的视频", "你的作品");
-    await expect.poll(shown).toEqual([{ body, tag: "comment-6", data: "/video/6?comments=open" }]);
+    const body = zh.notified.comment(["Ben"], 2, "2");
+    await expect.poll(shown).toEqual([{ body, tag: "comment-6", data: "/video/6?comments=7" }]);
   });
 });

@@ -23,7 +23,7 @@ describe.each(shapes)("comments, %s", (shape) => {
   beforeAll(async () => {
     [owner, ben, eve] = await Promise.all([server.register(), server.register(), server.register()]);
     const video = await owner.settled((await owner.publish(freshClip())).id);
-    fresh = await copyVideo(server.deployment.databaseUrl, video.id, 12, (i) => 1_700_000_000_000 + i);
+    fresh = await copyVideo(server.deployment.databaseUrl, video.id, 14, (i) => 1_700_000_000_000 + i);
   });
 
   const say = async (person: Person, videoId: string, text: string, replyTo?: string) => {
@@ -114,6 +114,27 @@ describe.each(shapes)("comments, %s", (shape) => {
     // Floors are never reused.
     expect((await say(ben, id, "later")).floor).toBe(3);
     expect(other.floor).toBe(2);
+  });
+
+  test("one is found by its id, a reply with its comment, and nobody blocked or gone", async () => {
+    const [id, other] = [fresh.pop()!, fresh.pop()!];
+    const root = await say(ben, id, "first");
+    const reply = await say(eve, id, "second", root.id);
+    const one = (commentId: string, videoId = id, by: Person = owner) =>
+      by.get<{ comment: Comment; reply: Comment | null }>(`/videos/${videoId}/comments/${commentId}`);
+    expect(body(await one(root.id))).toEqual({ comment: { ...root, replies: 1 }, reply: null });
+    expect(body(await one(reply.id))).toEqual({ comment: { ...root, replies: 1 }, reply });
+    const guest = await server.api(`GET`, `/videos/${id}/comments/${reply.id}`);
+    expect(body(guest)).toMatchObject({ reply: { id: reply.id } });
+    expectProblem(await one(root.id, other), 404, "COMMENT_NOT_FOUND");
+    expectProblem(await one("1"), 404, "COMMENT_NOT_FOUND");
+    expectProblem(await one(root.id, "1"), 404, "VIDEO_NOT_FOUND");
+    const dora = await server.register();
+    expect((await dora.put(`/users/${eve.id}/block`)).status).toBe(204);
+    expectProblem(await one(reply.id, id, dora), 404, "COMMENT_NOT_FOUND");
+    expect(body(await one(root.id, id, dora)).reply).toBeNull();
+    expect((await eve.delete(`/videos/${id}/comments/${reply.id}`)).status).toBe(204);
+    expectProblem(await one(reply.id), 404, "COMMENT_NOT_FOUND");
   });
 
   test("the list by heat puts much-discussed comments first, and pages on as it was", async () => {

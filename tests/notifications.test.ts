@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { cutOffClip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
@@ -107,6 +108,8 @@ describe.each(shapes)("notifications, %s", (shape) => {
     await becomes(cleo, [{ kind: "follow", people: 1, actors: [ben.id], video: null, commentId: null }]);
     await like(ben, video);
     await becomes(ada, [{ kind: "like" }], video);
+    // Of several within some seconds the latest is named.
+    for (const device of [one, two]) await device.hears(`like-${video}`);
     const { id: commentId } = await say(cleo, video, "lovely");
     await becomes(
       ada,
@@ -116,8 +119,7 @@ describe.each(shapes)("notifications, %s", (shape) => {
       ],
       video,
     );
-    for (const device of [one, two])
-      for (const id of [`like-${video}`, `comment-${video}`]) await device.hears(id);
+    for (const device of [one, two]) await device.hears(`comment-${video}`);
     await done(ben.delete(`/users/${cleo.id}/follow`));
     await becomes(cleo, []);
   });
@@ -213,11 +215,55 @@ describe.each(shapes)("notifications, %s", (shape) => {
     expect(paged).toEqual(all);
   });
 
+  test("what is not there for one any more is neither shown nor counted, once the page was seen", async () => {
+    const [ben, cleo] = (await people(2)) as [Person, Person];
+    const video = await ben.settled((await ben.publish(freshClip())).id);
+    const mentioning = await say(ben, video.id, `@${cleo.username}`);
+    await becomes(cleo, [{ kind: "mention", commentId: mentioning.id }]);
+    body(await ben.patch(`/videos/${video.id}`, { json: { visibility: "private" } }));
+    await becomes(cleo, []);
+    expect(await unseen(cleo)).toBe(1);
+    const { upTo } = body(await cleo.get<{ upTo: string }>("/notifications"));
+    await done(cleo.put("/notifications/seen", { json: { upTo } }));
+    expect(await unseen(cleo)).toBe(0);
+  });
+
+  test("an invitation to a group is told and counted until it is answered", async () => {
+    const [ben, cleo, dan] = (await people(3)) as [Person, Person, Person];
+    const device = await listen(cleo);
+    const made = { json: { name: "Friends of ben", userIds: [cleo.id, dan.id] } };
+    const { group } = body(await ben.post<{ group: { id: string } }>("/groups", made), 201);
+    for (const person of [cleo, dan])
+      await becomes(person, [{ kind: "invitation", actors: [ben.id], video: null, commentId: null }]);
+    await device.hears(`invitation-${group.id}`);
+    expect(await unseen(cleo)).toBe(1);
+    await done(cleo.put(`/me/group-invitations/${group.id}`));
+    await done(dan.delete(`/me/group-invitations/${group.id}`));
+    for (const person of [cleo, dan]) await becomes(person, []);
+    expect(await unseen(cleo)).toBe(0);
+  });
+
+  test("an author is told that a moderator holds a video, until that ends", async () => {
+    const [ben, mo] = (await people(2)) as [Person, Person];
+    await queryOnce(
+      server.deployment.databaseUrlOf("user"),
+      `update "user".account set role = 'moderator' where id = $1`,
+      [mo.id],
+    );
+    const moderator = await server.logIn(mo.username, mo.password);
+    const video = await ben.settled((await ben.publish(freshClip())).id);
+    await becomes(ben, [{ kind: "published" }]);
+    await done(moderator.put(`/videos/${video.id}/hold`));
+    await becomes(ben, [{ kind: "held", video: video.id, people: 1 }, { kind: "published" }]);
+    await done(moderator.delete(`/videos/${video.id}/hold`));
+    await becomes(ben, [{ kind: "published" }]);
+  });
+
   test("a kind that one does not want is not in the list and not counted", async () => {
     const [ben, cleo] = (await people(2)) as [Person, Person];
     const settings = async () => body(await cleo.get<Settings>("/notifications/settings"));
     const all = await settings();
-    expect(Object.values(all)).toEqual(Array(7).fill({ list: true, push: true }));
+    expect(Object.values(all)).toEqual(Array(10).fill({ list: true, push: true }));
     const follow = { list: false, push: true };
     const changed = body(await cleo.put<Settings>("/notifications/settings", { json: { follow } }));
     expect(changed).toEqual({ ...all, follow });
@@ -261,7 +307,7 @@ describe.each(shapes)("notifications, %s", (shape) => {
     ])
       expectProblem(await ben.put("/notifications/settings", { json }), 422, "INVALID_ARGUMENT");
     await done(ben.put("/notifications/seen", { json: { upTo: "9223372036854775807" } }));
-    expect(await list(ben)).toEqual({ items: [], nextCursor: null });
+    expect(await list(ben)).toEqual({ items: [], nextCursor: null, upTo: null });
     for (const [method, path] of [
       ["GET", "/notifications"],
       ["PUT", "/notifications/seen"],

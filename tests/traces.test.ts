@@ -61,7 +61,7 @@ describe.each(shapes)("traces, %s", (shape) => {
     const { by = () => bob, method = "put", json } = how;
     const act = async () => {
       const trace = newTrace();
-      const sent = { headers: inTrace(trace), json };
+      const sent = { headers: inTrace(trace), json: json instanceof Function ? json() : json };
       const { status, text } = await by()[method](path(), sent);
       expect(status, text).toBeLessThan(300);
       const names = told.map(({ name }) => name).sort();
@@ -73,7 +73,7 @@ describe.each(shapes)("traces, %s", (shape) => {
   interface Step {
     by?: () => Person;
     method?: "put" | "post" | "patch" | "delete";
-    json?: unknown;
+    json?: object | (() => object);
   }
   const ofVideo = (path: string) => () => `/videos/${video.id}${path}`;
   const comment = { text: "something" };
@@ -113,7 +113,13 @@ describe.each(shapes)("traces, %s", (shape) => {
     { method: "post", json: { content: "hello" } },
     events.messageSent,
   );
-  step("a group", () => "/groups", { method: "post", json: { name: "A group" } }, events.timelinesGrown);
+  step(
+    "a group with somebody invited",
+    () => "/groups",
+    { method: "post", json: () => ({ name: "A group", userIds: [mo.id] }) },
+    events.timelinesGrown,
+    events.groupInvited,
+  );
   step(
     "a block",
     () => `/users/${ada.id}/block`,

@@ -88,6 +88,39 @@ describe.each(shapes)("web push, %s", (shape) => {
     await done(ada.delete("/push/subscriptions", { json: { endpoint } }));
   });
 
+  test("who is written to is told without the text, once until it is read, and not of a muted conversation", async () => {
+    const [ben, dora] = await Promise.all([server.register(), server.register()]);
+    const write = async (to: string, text: string) =>
+      body(await ben.post(`/conversations/${to}/messages`, { json: { content: text } }), 201);
+    const endpoint = await subscribe(dora);
+    await write(dora.id, "a secret");
+    await write(dora.id, "another secret");
+    const [pushed] = await pushedTo(endpoint);
+    expect(pushed!.message).toEqual({
+      ...{ id: `message-${ben.id}`, kind: "message", language: "en" },
+      ...{ name: ben.session.user.name, unread: 2, conversationId: ben.id },
+    });
+    // Friends are brought into a group.
+    for (const [one, other] of [
+      [ben, dora],
+      [dora, ben],
+    ] as const)
+      await done(one.put(`/users/${other.id}/follow`));
+    const made = { json: { name: "Choir", userIds: [dora.id] } };
+    const { group } = body(await ben.post<{ group: { id: string } }>("/groups", made), 201);
+    await done(dora.put(`/conversations/${ben.id}/mute`));
+    await write(dora.id, "a third secret");
+    await write(group.id, "a secret to all");
+    const isOfGroup = ({ message }: { message?: Record<string, unknown> | undefined }) =>
+      message?.id === `message-${group.id}`;
+    await until("the group's", () => service.to(endpoint).some(isOfGroup), nowAndThenMs);
+    expect(service.to(endpoint).find(isOfGroup)!.message).toMatchObject({
+      ...{ name: "Choir", unread: 1, conversationId: group.id, inGroup: true },
+    });
+    expect(service.to(endpoint).filter(({ message }) => message?.kind === "message")).toHaveLength(2);
+    expect(JSON.stringify(service.to(endpoint))).not.toContain("secret");
+  });
+
   test("what was seen on a page is not pushed any more", async () => {
     const [ben, cleo] = await Promise.all([server.register(), server.register()]);
     const [video, other] = [fresh.pop()!, fresh.pop()!];

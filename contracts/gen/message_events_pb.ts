@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file message_events.proto.
  */
 export const file_message_events: GenFile = /*@__PURE__*/
-  fileDesc("ChRtZXNzYWdlX2V2ZW50cy5wcm90bxIQZG91eWEubWVzc2FnZS52MSJYCgtNZXNzYWdlU2VudBISCgptZXNzYWdlX2lkGAEgASgJEhEKCXNlbmRlcl9pZBgCIAEoCRITCgtyZWNlaXZlcl9pZBgDIAEoCRINCgVhdF9tcxgEIAEoASI4Cg5UaW1lbGluZXNHcm93bhIQCghncm91cF9pZBgBIAEoCRIUCgh1c2VyX2lkcxgCIAMoBkICMAFiBnByb3RvMw");
+  fileDesc("ChRtZXNzYWdlX2V2ZW50cy5wcm90bxIQZG91eWEubWVzc2FnZS52MSJYCgtNZXNzYWdlU2VudBISCgptZXNzYWdlX2lkGAEgASgJEhEKCXNlbmRlcl9pZBgCIAEoCRITCgtyZWNlaXZlcl9pZBgDIAEoCRINCgVhdF9tcxgEIAEoASI4Cg5UaW1lbGluZXNHcm93bhIQCghncm91cF9pZBgBIAEoCRIUCgh1c2VyX2lkcxgCIAMoBkICMAEiWQoMR3JvdXBJbnZpdGVkEhAKCGdyb3VwX2lkGAEgASgJEhIKCmludml0ZXJfaWQYAiABKAkSFAoIdXNlcl9pZHMYAyADKAZCAjABEg0KBWF0X21zGAQgASgBYgZwcm90bzM");
 
 /**
  * message.sent.v1; without the text, which is private and stays where it can be removed.
@@ -73,4 +73,38 @@ export type TimelinesGrown = Message<"douya.message.v1.TimelinesGrown"> & {
  */
 export const TimelinesGrownSchema: GenMessage<TimelinesGrown> = /*@__PURE__*/
   messageDesc(file_message_events, 1);
+
+/**
+ * message.group_invited.v1: these people are asked whether they come into a group.
+ *
+ * @generated from message douya.message.v1.GroupInvited
+ */
+export type GroupInvited = Message<"douya.message.v1.GroupInvited"> & {
+  /**
+   * @generated from field: string group_id = 1;
+   */
+  groupId: string;
+
+  /**
+   * @generated from field: string inviter_id = 2;
+   */
+  inviterId: string;
+
+  /**
+   * @generated from field: repeated fixed64 user_ids = 3 [jstype = JS_STRING];
+   */
+  userIds: string[];
+
+  /**
+   * @generated from field: double at_ms = 4;
+   */
+  atMs: number;
+};
+
+/**
+ * Describes the message douya.message.v1.GroupInvited.
+ * Use `create(GroupInvitedSchema)` to create a new message.
+ */
+export const GroupInvitedSchema: GenMessage<GroupInvited> = /*@__PURE__*/
+  messageDesc(file_message_events, 2);
 

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video_events.proto.
  */
 export const file_video_events: GenFile = /*@__PURE__*/
-  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiRwoNVmlkZW9SZXRpdGxlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkSEQoJYmxvYl9rZXlzGAMgAygJIiEKDVZpZGVvSW1wcm92ZWQSEAoIdmlkZW9faWQYASABKAkiJAoQVmlkZW9IZWxkQ2hhbmdlZBIQCgh2aWRlb19pZBgBIAEoCSKIAQoMVmlkZW9EZWxldGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAESEQoJYmxvYl9rZXlzGAQgAygJEicKA3dhcxgFIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkiuwEKFlZpZGVvVmlzaWJpbGl0eUNoYW5nZWQSEAoIdmlkZW9faWQYASABKAkSEQoJYXV0aG9yX2lkGAIgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgDIAEoARInCgN3YXMYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5EicKA25vdxgFIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkSEQoJYmxvYl9rZXlzGAYgAygJIlEKC1ZpZGVvRmFpbGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkSDQoFYXRfbXMYBCABKAFiBnByb3RvMw", [file_video]);
+  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiRwoNVmlkZW9SZXRpdGxlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkSEQoJYmxvYl9rZXlzGAMgAygJIiEKDVZpZGVvSW1wcm92ZWQSEAoIdmlkZW9faWQYASABKAkiVAoQVmlkZW9IZWxkQ2hhbmdlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkSDAoEaGVsZBgDIAEoCBINCgVhdF9tcxgEIAEoASKIAQoMVmlkZW9EZWxldGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAESEQoJYmxvYl9rZXlzGAQgAygJEicKA3dhcxgFIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkiuwEKFlZpZGVvVmlzaWJpbGl0eUNoYW5nZWQSEAoIdmlkZW9faWQYASABKAkSEQoJYXV0aG9yX2lkGAIgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgDIAEoARInCgN3YXMYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5EicKA25vdxgFIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkSEQoJYmxvYl9rZXlzGAYgAygJIlEKC1ZpZGVvRmFpbGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkSDQoFYXRfbXMYBCABKAFiBnByb3RvMw", [file_video]);
 
 /**
  * video.published.v1: for everybody. One that is finished and not public is told of by video.visibility_changed.v1.
@@ -158,6 +158,23 @@ export type VideoHeldChanged = Message<"douya.video.v1.VideoHeldChanged"> & {
    * @generated from field: string video_id = 1;
    */
   videoId: string;
+
+  /**
+   * Empty by a process of an earlier release, as are the others.
+   *
+   * @generated from field: string author_id = 2;
+   */
+  authorId: string;
+
+  /**
+   * @generated from field: bool held = 3;
+   */
+  held: boolean;
+
+  /**
+   * @generated from field: double at_ms = 4;
+   */
+  atMs: number;
 };
 
 /**

@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { notificationKinds } from "#contracts/notification-kinds.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
@@ -94,9 +95,20 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
     },
     /** What else there is of them in groups, and what had reached them. */
     async removeTraces(userId: string): Promise<void> {
-      for (const table of ["notice_person", "former_member", "invitation", "mention"] as const)
+      for (const table of [
+        "notice_person",
+        "former_member",
+        "invitation",
+        "mention",
+        "told_readers",
+      ] as const)
         await db.deleteFrom(table).where("user_id", "=", userId).execute();
       await db.deleteFrom("invitation").where("inviter_id", "=", userId).execute();
+      await db
+        .deleteFrom("notification_fact")
+        .where("actor_id", "=", userId)
+        .where("kind", "=", sql.lit(notificationKinds.invitation))
+        .execute();
       await db
         .updateTable("group_chat")
         .set({ creator_id: null, idempotency_key: null })

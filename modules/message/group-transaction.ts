@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
-import { timelinesGrown } from "#contracts/events.ts";
+import { groupInvited, timelinesGrown } from "#contracts/events.ts";
 import type { NoticeKind } from "#contracts/gen/message_pb.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
@@ -77,6 +77,9 @@ export async function changeGroup<R>(
         heads = await post(change);
         emit(timelinesGrown, { groupId: group.id, userIds: heads.map(({ userId }) => userId) });
       }
+      const { invited: userIds } = change;
+      if (userIds.length > 0)
+        emit(groupInvited, { groupId: group.id, inviterId: callerId, userIds, atMs: Date.now() });
       await change.last?.();
       return done;
     });

@@ -31,11 +31,13 @@ import { readTimelines } from "./handlers/read-timelines.ts";
 import { searchMessages } from "./handlers/search.ts";
 import { sendHandlers } from "./handlers/send.ts";
 import { invitationLists } from "./invitations.ts";
+import { startLateTeller } from "./late-teller.ts";
 import { migrations } from "./migrations.ts";
 import type { PushConfig } from "./notifications/push.ts";
 import { startNotifications } from "./notifications/start.ts";
 import { discard, pictureUses, removePicture, removePictureKind } from "./picture-store.ts";
 import { presenceStore } from "./presence-store.ts";
+import { readerStore } from "./reader-store.ts";
 import { counts } from "./recount.ts";
 import { removeGroup } from "./remove-group.ts";
 import { searchStore } from "./search-store.ts";
@@ -81,7 +83,11 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
     const reached = (heads: TimelineHead[]) => {
       if (heads.length > 0) void signals.tell(timelineSignal, writeHeads(heads));
     };
-    const store = perCall(db, messageStore);
+    const readers = readerStore(db);
+    const lateReaders = startLateTeller(readers.tellLate, reached, (error) =>
+      log.warn({ err: error }, "could not tell of readers"),
+    );
+    const store = perCall(db, (until) => messageStore(until, lateReaders.tellAt));
     const isThere = async (key: BlobKey) => (await blobs.size(key)) !== undefined;
     const timelines = perCall(db, timelineStore);
     const writerOf = (until: typeof db): GroupWriter => ({ db: until, ids, events, reached });
@@ -105,6 +111,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
     const expire = async (stopping: AbortSignal) => {
       await invitations.lasting.expire();
       await timelines.lasting.expire(stopping);
+      await readers.expire();
     };
     const stopExpiry = repeatEvery(expireEveryMs, expire, (error) =>
       log.warn({ err: error }, "could not remove old invitations and entries of timelines"),
@@ -155,6 +162,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
       async stop() {
         await workers.stop();
         await stopExpiry();
+        await lateReaders.stop();
         await notifications.stop();
         await erasures.stop();
       },

@@ -15,7 +15,7 @@ import type { Tables } from "./tables.ts";
 const countedAfter = () => idAtTime(Date.now() - invitationMs).toString();
 
 /** Whether an invitation `i` can still be answered. */
-const isOpen = () => sql`not i.closed and i.id > ${countedAfter()}::int8`;
+export const isOpen = () => sql`not i.closed and i.id > ${countedAfter()}::int8`;
 
 export interface Invited {
   invited: string[];

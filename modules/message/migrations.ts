@@ -246,12 +246,19 @@ export const migrations: Migrations = {
       seen int8 not null default 0,
       -- The kinds that the person does not want in the list, or not pushed.
       unlisted int2[] not null default '{}',
-      unpushed int2[] not null default '{}'
+      unpushed int2[] not null default '{}',
+      -- When the person's devices were told last and up to which position, and whether something is new since then.
+      told_ms int8 not null default 0,
+      told int8 not null default 0,
+      untold boolean not null default false,
+      -- What is pushed moves it on; nothing is while it is in the future.
+      push_ms int8 not null default 0
     ) with (fillfactor = 70);
+    create index notified_untold on message.notified (told_ms) where untold;
     -- Everything of one kind about one thing, as one.
     create table message.notification (
       user_id int8 not null,
-      -- modules/message/notifications/kinds.ts
+      -- NotificationKind in contracts/message.proto
       kind int2 not null,
       subject_id int8 not null,
       -- 0: it is about none.
@@ -262,15 +269,12 @@ export const migrations: Migrations = {
       -- The people of its facts, and those whose facts are not kept any more.
       people int8 not null,
       beyond int8 not null default 0,
-      -- When the person's devices were told last, and whether something is new since then.
-      told_ms int8 not null,
-      untold boolean not null,
+      -- When browsers were told last, or are next.
       pushed_ms int8 not null default 0,
       primary key (user_id, kind, subject_id)
     ) with (fillfactor = 70);
     create index notification_latest on message.notification (user_id, position);
     create index notification_video on message.notification (video_id) where video_id <> 0;
-    create index notification_untold on message.notification (told_ms) where untold;
     create index notification_old on message.notification (at_ms);
     create table message.notification_fact (
       user_id int8 not null,
@@ -285,6 +289,7 @@ export const migrations: Migrations = {
     );
     create index notification_fact_actor on message.notification_fact (user_id, actor_id);
     create index notification_fact_thread on message.notification_fact (thread_id) where thread_id <> 0;
+    create index notification_fact_inviter on message.notification_fact (actor_id) where kind = 8;
     -- Whose acts are not told to whom.
     create table message.notification_block (
       user_id int8 not null,
@@ -306,11 +311,25 @@ export const migrations: Migrations = {
       session_id int8 not null,
       language text not null,
       renewed_ms int8 not null,
+      -- How often in a row its service has not taken anything, and until when it is left alone for that.
+      failures int2 not null default 0,
+      paused_ms int8 not null default 0,
       primary key (user_id, endpoint_hash)
     );
     create unique index push_subscription_endpoint on message.push_subscription (endpoint_hash);
     create index push_subscription_session on message.push_subscription (session_id);
     create index push_subscription_old on message.push_subscription (renewed_ms);
+    -- When browsers of a person were told last, or are next, that somebody has written, and which message was the latest.
+    create table message.message_push (
+      user_id int8 not null,
+      -- Or the group.
+      peer_id int8 not null,
+      pushed_ms int8 not null,
+      last_id int8 not null,
+      primary key (user_id, peer_id)
+    ) with (fillfactor = 70);
+    create index message_push_peer on message.message_push (peer_id);
+    create index message_push_old on message.message_push (pushed_ms);
     -- One row: by what push services know this installation (RFC 8292). The private half is sealed.
     create table message.push_key (
       is_only boolean primary key default true check (is_only),
@@ -321,5 +340,18 @@ export const migrations: Migrations = {
   "0007-presence+": `
     -- They show nobody whether they are here or when they were, and see it of nobody.
     alter table message.person add hides_presence boolean not null default false;
+  `,
+  "0007-readers+": `
+    -- When somebody was told last that others have read in a group, up to which message, and whether more is to be told.
+    create table message.told_readers (
+      user_id int8 not null,
+      group_id int8 not null,
+      told_ms int8 not null,
+      read_id int8 not null,
+      waits boolean not null,
+      primary key (user_id, group_id)
+    ) with (fillfactor = 70);
+    create index told_readers_due on message.told_readers (told_ms) where waits;
+    create index told_readers_old on message.told_readers (told_ms) where not waits;
   `,
 };

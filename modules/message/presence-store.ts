@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
+import { unlessDeleted } from "#contracts/deleted-accounts.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
@@ -33,8 +33,8 @@ export function presenceStore(db: Kysely<Tables>) {
     },
     /** Also told to all devices of the person; returns how far their timeline has got. */
     async hide(userId: string, hidden: boolean): Promise<TimelineHead[]> {
-      try {
-        return await inTransaction(db, async (transaction) => {
+      return unlessDeleted(() =>
+        inTransaction(db, async (transaction) => {
           const { rows } = await sql`
             insert into message.person as p (user_id, hides_presence)
             select ${userId}::int8, ${hidden}::boolean
@@ -45,12 +45,8 @@ export function presenceStore(db: Kysely<Tables>) {
           if (rows.length === 0) return [];
           const what = { kind: "settings", peerId: "0", subjectId: hidden ? "1" : "0" } as const;
           return append(transaction, [{ ...what, userId, atMs: Date.now(), actorId: userId, unread: 0 }]);
-        });
-      } catch (error) {
-        // Nobody is shown their presence any more.
-        if (error instanceof AccountsDeleted) return [];
-        throw error;
-      }
+        }),
+      );
     },
   };
 }

@@ -1,9 +1,9 @@
 import { sql } from "kysely";
-import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
+import { AccountsDeleted, unlessDeleted } from "#contracts/deleted-accounts.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import { inTransaction } from "#platform/db/transaction.ts";
+import { afterCommit, inTransaction } from "#platform/db/transaction.ts";
 import { maxReadersTold } from "./group-rules.ts";
 import {
   isOf,
@@ -16,6 +16,7 @@ import {
 } from "./message-row.ts";
 import { lock, lockOwn, lockPlaces, type Pair, pairKey, unnest } from "./pairs.ts";
 import { shownBlobs } from "./picture-store.ts";
+import { type Read, readersTold } from "./reader-store.ts";
 import type { Tables } from "./tables.ts";
 import { append, type NewEntry } from "./timeline-store.ts";
 
@@ -28,8 +29,8 @@ export interface ReadCommand extends Pair {
 /** A range of messages next to an id, in one direction. */
 export type Range = { beforeId: string } | { afterId: string };
 
-/** The SQL of the module, except for sending. */
-export function messageStore(db: Kysely<Tables>) {
+/** The SQL of the module, except for sending. `waits` is told when somebody is to be told later that they were read. */
+export function messageStore(db: Kysely<Tables>, waits: (untilMs: number) => void = () => {}) {
   const moveAll = (commands: ReadCommand[]): Promise<TimelineHead[]> =>
     inTransaction(db, async (transaction) => {
       // Waits for transactions that are sending; the next statement sees everything that they sent.
@@ -46,7 +47,7 @@ export function messageStore(db: Kysely<Tables>) {
         if (unheard.has(pairKey(user_id, peer_id))) return [own];
         return [own, { ...entry, userId: peer_id, peerId: user_id, unread: 0 }];
       });
-      if (inGroups.length > 0) entries.push(...(await moveInGroups(transaction, inGroups)));
+      if (inGroups.length > 0) entries.push(...(await moveInGroups(transaction, inGroups, waits)));
       return entries.length > 0 ? append(transaction, entries) : [];
     });
   return {
@@ -135,9 +136,10 @@ export function messageStore(db: Kysely<Tables>) {
     },
     /** Whether what is said in a conversation counts into the person's unread messages. Error: NOT_FOUND. */
     async mute({ userId, peerId }: Pair, muted: boolean): Promise<TimelineHead[]> {
-      return inTransaction(db, async (on) => {
-        await lockOwn(on, { userId, peerId });
-        const { rows } = await sql<{ change: number; was: boolean }>`
+      return unlessDeleted(() =>
+        inTransaction(db, async (on) => {
+          await lockOwn(on, { userId, peerId });
+          const { rows } = await sql<{ change: number; was: boolean }>`
           with pair as (
             update message.conversation c set muted = ${muted} from message.conversation was
             where c.user_id = ${userId}::int8 and c.peer_id = ${peerId}::int8
@@ -150,12 +152,15 @@ export function messageStore(db: Kysely<Tables>) {
             returning (g.total - m.seen)::int4 - m.mentioned as change, was.muted as was
           )
           select * from pair union all select * from place`.execute(on);
-        if (!rows[0]) throw refusal("NOT_FOUND", "There is no such conversation.");
-        const { change, was } = rows[0];
-        if (was === muted) return [];
-        const entry = { kind: "settings", atMs: Date.now(), subjectId: muted ? "1" : "0" } as const;
-        return append(on, [{ ...entry, userId, peerId, actorId: userId, unread: muted ? -change : change }]);
-      });
+          if (!rows[0]) throw refusal("NOT_FOUND", "There is no such conversation.");
+          const { change, was } = rows[0];
+          if (was === muted) return [];
+          const entry = { kind: "settings", atMs: Date.now(), subjectId: muted ? "1" : "0" } as const;
+          return append(on, [
+            { ...entry, userId, peerId, actorId: userId, unread: muted ? -change : change },
+          ]);
+        }),
+      );
     },
     shownBlobs: (userId: string, messageId: string, keys: readonly string[]) =>
       shownBlobs(db, userId, messageId, keys),
@@ -204,7 +209,11 @@ async function moveReadPositions(on: Queryable<Tables>, commands: ReadCommand[])
  * The same in groups: what is locked are the places of those who read, since a message in a group changes that of its sender
  * only. Returns the entries that tell of it.
  */
-async function moveInGroups(on: Queryable<Tables>, commands: ReadCommand[]): Promise<NewEntry[]> {
+async function moveInGroups(
+  on: Queryable<Tables>,
+  commands: ReadCommand[],
+  waits: (untilMs: number) => void,
+): Promise<NewEntry[]> {
   await lockPlaces(on, commands);
   const { rows } = await sql<{
     user_id: string;
@@ -239,14 +248,14 @@ async function moveInGroups(on: Queryable<Tables>, commands: ReadCommand[]): Pro
     returning m.user_id, m.group_id, d.was_id, m.read_id, d.told, (-case when m.muted then d.mentions else d.read end)::int4 as change`.execute(
     on,
   );
-  const entry = { kind: "read", atMs: Date.now() } as const;
+  const atMs = Date.now();
   const toldRows = rows.filter(({ told }) => told);
-  // Whose messages these are. They ask who it was, so that nothing is left of a reader in what others were told.
+  // Whose messages these are.
   const authors =
     toldRows.length === 0
       ? []
       : (
-          await sql<{ user_id: string; group_id: string; read_id: string }>`
+          await sql<Read>`
             select distinct m.user_id, r.group_id, r.read_id
             from unnest(${toldRows.map((row) => row.group_id)}::int8[], ${toldRows.map((row) => row.user_id)}::int8[],
               ${toldRows.map((row) => row.was_id)}::int8[], ${toldRows.map((row) => row.read_id)}::int8[])
@@ -255,14 +264,13 @@ async function moveInGroups(on: Queryable<Tables>, commands: ReadCommand[]): Pro
               and x.notice is null and x.sender_id <> r.user_id
             join message.member m on m.group_id = r.group_id and m.user_id = x.sender_id`.execute(on)
         ).rows;
+  const { entries, lateAtMs } = await readersTold(on, authors, atMs);
+  if (lateAtMs !== undefined) afterCommit(on, () => waits(lateAtMs));
   return [
     ...rows.map(({ user_id, group_id, read_id, change }) => ({
-      ...{ ...entry, userId: user_id, peerId: group_id, subjectId: read_id, actorId: user_id },
-      unread: change,
+      ...({ kind: "read", atMs, userId: user_id, peerId: group_id, subjectId: read_id } as const),
+      ...{ actorId: user_id, unread: change },
     })),
-    ...authors.map(({ user_id, group_id, read_id }) => ({
-      ...{ ...entry, userId: user_id, peerId: group_id, subjectId: read_id, actorId: group_id },
-      unread: 0,
-    })),
+    ...entries,
   ];
 }

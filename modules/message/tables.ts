@@ -110,12 +110,17 @@ export interface Tables extends JobTables {
     max_uses: number;
     expires_at_ms: string;
   };
+  told_readers: { user_id: string; group_id: string; told_ms: string; read_id: string; waits: boolean };
   notified: {
     user_id: string;
     position: Generated<string>;
     seen: Generated<string>;
     unlisted: Generated<number[]>;
     unpushed: Generated<number[]>;
+    told_ms: Generated<string>;
+    told: Generated<string>;
+    untold: Generated<boolean>;
+    push_ms: Generated<string>;
   };
   notification: {
     user_id: string;
@@ -126,8 +131,6 @@ export interface Tables extends JobTables {
     at_ms: string;
     people: string;
     beyond: Generated<string>;
-    told_ms: string;
-    untold: boolean;
     pushed_ms: Generated<string>;
   };
   notification_fact: {
@@ -148,7 +151,10 @@ export interface Tables extends JobTables {
     session_id: string;
     language: string;
     renewed_ms: string;
+    failures: Generated<number>;
+    paused_ms: Generated<string>;
   };
+  message_push: { user_id: string; peer_id: string; pushed_ms: string; last_id: string };
   push_key: { is_only: Generated<boolean>; public_key: string; sealed: Buffer };
   epoch: { is_only: Generated<boolean>; epoch: string };
 }

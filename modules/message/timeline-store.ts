@@ -5,6 +5,7 @@ import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { gapsLeft } from "#platform/events/log/gaps-left.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import { isShown, type MessageRow, messageColumns } from "./message-row.ts";
+import { isShownNotification } from "./notifications/shown.ts";
 import { maxReplayed } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
@@ -225,7 +226,8 @@ export function timelineStore(db: Kysely<Tables>) {
             'peerId', t.peer_id::text, 'subjectId', t.subject_id::text, 'actorId', t.actor_id::text,
             'there', t.kind = ${entryKinds.notification} and exists (
               select from message.notification n
-              where n.user_id = t.user_id and n.kind = t.actor_id and n.subject_id = t.subject_id and n.people > 0),
+              where n.user_id = t.user_id and n.kind = t.actor_id and n.subject_id = t.subject_id
+                and ${isShownNotification(sql`n`)}),
             -- A join would be planned with a look at all messages for each person, as long as there are few.
             'message', case when t.kind in (${entryKinds.message}, ${entryKinds.changed}, ${entryKinds.membership}) then (
               select row_to_json(m) from (

@@ -155,7 +155,7 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .executeTakeFirst();
         if (!video) return false;
         await lockAuthor(transaction, video.author_id);
-        emit(videoHeldChanged, { videoId: id });
+        emit(videoHeldChanged, { videoId: id, authorId: video.author_id, held, atMs: Date.now() });
         return true;
       });
     },

@@ -659,6 +659,63 @@ test("brief work begins when it is due although no place is free, and not before
   await expect.poll(async () => (await jobs()).map(({ key }) => key)).toEqual(["in an hour", "long work"]);
 });
 
+test("what waits for others outside has places of its own, which no owner takes all, and no other job waits for it", async () => {
+  const began: string[] = [];
+  const run = async (job: Job) => {
+    began.push(job.key);
+    if (!job.key.startsWith("short")) await aborted(job);
+  };
+  const kinds = { call: { run, apart: true }, work: { run } };
+  const elsewhere = start({ strange: { run } });
+  await elsewhere.addAll(
+    db,
+    "call",
+    ["eve 1", "eve 2", "eve 3"].map((key) => ({ key, owner: "eve", expectedMs: 100 })),
+  );
+  const queue = start(kinds, { concurrency: 2 });
+  await expect.poll(() => began).toEqual(["eve 1"]);
+  await add(queue, "work", "short work");
+  await queue.add(db, "call", "short call", { owner: "ada", expectedMs: 100 });
+  await expect.poll(() => [...began].sort()).toEqual(["eve 1", "short call", "short work"]);
+  await queue.add(db, "call", "ben's", { owner: "ben", expectedMs: 100 });
+  await expect.poll(() => began.at(-1)).toBe("ben's");
+  await add(queue, "work", "long work");
+  await expect.poll(() => began.at(-1)).toBe("long work");
+  expect(began).not.toContain("eve 2");
+  // None of them has ended.
+  expect((await jobs()).filter(({ last_error }) => last_error !== null)).toEqual([]);
+});
+
+test("many jobs in one statement have the places that they have one after the other, and none is there twice", async () => {
+  const queue = start({ strange: { run: async () => {} } });
+  const runAt = new Date("2030-01-02T03:04:05.678Z");
+  const many = [
+    { key: "eve 1", owner: "eve", expectedMs: 1_000 },
+    { key: "ada 1", owner: "ada", expectedMs: 30_000, traceId: "t" },
+    { key: "eve 2", owner: "eve", expectedMs: 500, runAt },
+    { key: "nobody's", expectedMs: 30_000 },
+    // Nobody knows how long.
+    { key: "cem 1", owner: "cem", expectedMs: Number.NaN },
+  ];
+  await queue.addAll(db, "note", many);
+  await queue.addAll(db, "note", [...many, { key: "eve 3", owner: "eve" }]);
+  await queue.addAll(db, "note", []);
+  const rows = await jobs();
+  const [first] = rows;
+  const place = ({ turn_at }: { turn_at: Date | null }) =>
+    turn_at && turn_at.getTime() - first!.turn_at!.getTime();
+  expect(rows.map((row) => [row.key, row.owner, place(row), row.heavy, row.trace_id])).toEqual([
+    ["eve 1", "eve", 0, false, null],
+    ["ada 1", "ada", 116_000, true, "t"],
+    ["eve 2", "eve", 2_000, false, null],
+    ["nobody's", null, null, false, null],
+    ["cem 1", "cem", -4_000, false, null],
+    ["eve 3", "eve", expect.any(Number), false, null],
+  ]);
+  expect(place(rows[5]!)).toBeGreaterThanOrEqual(2_000);
+  expect(rows[2]!.run_at).toEqual(runAt);
+});
+
 test("short work need not wait until heavy work has ended", async () => {
   const began: string[] = [];
   const run = async (job: Job) => {

@@ -1,4 +1,4 @@
-import { type ExpressionBuilder, sql } from "kysely";
+import { sql } from "kysely";
 import type { Pool } from "pg";
 import type { Database, Queryable } from "../db/database.ts";
 import { afterCommit } from "../db/transaction.ts";
@@ -24,6 +24,13 @@ const lengthFactor = 4;
 /** A longer job is heavy. */
 const heavyMs = 20_000;
 
+/** A job to add: what `Jobs.add` says of one. */
+interface NewJob extends Partial<FairShare> {
+  key: string;
+  traceId?: string;
+  runAt?: Date;
+}
+
 /** The durable jobs of one module. */
 export interface Jobs {
   /**
@@ -34,12 +41,9 @@ export interface Jobs {
    * other jobs, and later the longer it takes. Without one it comes when it is due: at once, or at `runAt`, within a
    * heartbeat.
    */
-  add(
-    on: JobDatabase,
-    kind: string,
-    key: string,
-    of?: Partial<FairShare> & { traceId?: string; runAt?: Date },
-  ): Promise<void>;
+  add(on: JobDatabase, kind: string, key: string, of?: Omit<NewJob, "key">): Promise<void>;
+  /** The same for many of one kind, in one statement. */
+  addAll(on: JobDatabase, kind: string, jobs: readonly NewJob[]): Promise<void>;
   /** Starts to work on jobs of these kinds in this process. Once for each module. */
   work(options: WorkOptions): Workers;
   /**
@@ -71,19 +75,23 @@ export function createJobs(options: { database: Database; lease: ProcessLease; l
   }
   const endHeartbeat = lease.onHeartbeat(lookForDue);
 
+  async function addAll(
+    module: string,
+    on: JobDatabase,
+    kind: string,
+    jobs: readonly NewJob[],
+  ): Promise<void> {
+    if (jobs.length === 0) return;
+    await insert(module, on, kind, jobs);
+    afterCommit(on, () => working.get(module)?.wake());
+  }
+
   return {
     of(module) {
       const db = database.of<JobTables>(module);
       return {
-        async add(on, kind, key, { traceId, runAt, owner, expectedMs = 0 } = {}) {
-          const place = owner === undefined ? {} : fairPlace(on, { owner, expectedMs });
-          await on
-            .insertInto("job")
-            .values({ kind, key, trace_id: traceId, ...(runAt && { run_at: runAt }), ...place })
-            .onConflict((conflict) => conflict.columns(["kind", "key"]).doNothing())
-            .execute();
-          afterCommit(on, () => working.get(module)?.wake());
-        },
+        add: (on, kind, key, of = {}) => addAll(module, on, kind, [{ ...of, key }]),
+        addAll: (on, kind, jobs) => addAll(module, on, kind, jobs),
         work(work) {
           if (working.has(module)) throw new Error(`this process works on the jobs of ${module} already`);
           const owner = async () => {
@@ -125,16 +133,24 @@ async function schemasWithDue(pool: Pool, schemas: string[]): Promise<string[]> 
   return rows.map(({ schema }) => schema);
 }
 
-/** The place of a job in the order: after now and after its owner's last job, by the time it takes. */
-function fairPlace(on: JobDatabase, { owner, expectedMs }: FairShare) {
-  const last = on
-    .selectFrom("job")
-    .select((job: ExpressionBuilder<JobTables, "job">) => job.fn.max("turn_at").as("last"))
-    .where("owner", "=", owner);
-  return {
-    owner,
-    heavy: expectedMs > heavyMs,
-    turn_at: sql<Date>`greatest(now(), (${last}))
-      + ${Math.round((expectedMs || 0) * lengthFactor)} * interval '1 ms'`,
-  };
+/** With an owner a job's place is after now and after the owner's last job, by the time it takes. */
+async function insert(module: string, on: JobDatabase, kind: string, jobs: readonly NewJob[]): Promise<void> {
+  const of = <V>(value: (job: NewJob) => V | undefined) => jobs.map((job) => value(job) ?? null);
+  await sql`
+    with w as (
+      select * from unnest(${jobs.map(({ key }) => key)}::text[], ${of(({ traceId }) => traceId)}::text[],
+        ${of(({ runAt }) => runAt?.toISOString())}::timestamptz[], ${of(({ owner }) => owner)}::text[],
+        ${jobs.map(({ expectedMs }) => Math.round(expectedMs || 0))}::float8[])
+        with ordinality as w(key, trace_id, run_at, owner, expected_ms, n)
+    ), last as (
+      select j.owner, max(j.turn_at) as turn_at from ${sql.id(module, "job")} j
+      where j.owner in (select owner from w) group by j.owner
+    )
+    insert into ${sql.id(module, "job")} (kind, key, trace_id, run_at, owner, heavy, turn_at)
+    select ${kind}, w.key, w.trace_id, coalesce(w.run_at, now()), w.owner,
+      w.owner is not null and w.expected_ms > ${heavyMs},
+      case when w.owner is not null then greatest(now(), last.turn_at) + ${lengthFactor} * interval '1 ms'
+        * sum(w.expected_ms) over (partition by w.owner order by w.n) end
+    from w left join last on last.owner = w.owner order by w.n
+    on conflict (kind, key) do nothing`.execute(on);
 }

@@ -40,10 +40,14 @@ export interface JobKind extends Attempts {
   background?: boolean;
   /** Takes a moment, and somebody counts on the time: begun also while no place is free, one at a time. */
   brief?: boolean;
+  /** Waits for others outside: has as many places of its own kind as there are for all others, and no other job waits. */
+  apart?: boolean;
 }
 
 /** Which jobs wait for one another. */
-type Lane = "normal" | "background" | "brief";
+type Lane = "normal" | "background" | "brief" | "apart";
+/** Those with several places. */
+const hasMany: readonly Lane[] = ["normal", "apart"];
 
 /** A process that is never idle begins what has waited for so long in the background all the same. */
 const patientMs = 15 * 60_000;
@@ -90,17 +94,19 @@ export function startWorkers(
   let claiming: Promise<void> | undefined;
   let claimAgain = false;
 
-  const laneOf = (kind: string): Lane =>
-    kinds[kind]?.background ? "background" : kinds[kind]?.brief ? "brief" : "normal";
+  const laneOf = (kind: string): Lane => {
+    const { background, brief, apart } = kinds[kind]!;
+    return background ? "background" : brief ? "brief" : apart ? "apart" : "normal";
+  };
   const runningIn = (lane: Lane) => [...running.values()].filter(({ row }) => laneOf(row.kind) === lane);
-  const briefKinds = Object.keys(kinds).filter((kind) => laneOf(kind) === "brief");
+  const has = (lane: Lane) => Object.keys(kinds).some((kind) => laneOf(kind) === lane);
 
   async function claimNext(lane: Lane, dueForMs = 0): Promise<ClaimedJob | undefined> {
     const wanted = Object.keys(kinds).filter((kind) => laneOf(kind) === lane);
     if (wanted.length === 0) return undefined;
-    const others = runningIn("normal");
+    const others = runningIn(lane);
     // Nobody gets the last place as a second one: even if `heavy` was estimated wrong, others need not wait.
-    const isLastPlace = lane === "normal" && others.length === concurrency - 1;
+    const isLastPlace = hasMany.includes(lane) && others.length === concurrency - 1;
     return desk.claim({
       kinds: wanted,
       // Also when we lost our lease: they still run here until they are interrupted.
@@ -111,9 +117,10 @@ export function startWorkers(
     });
   }
 
-  const hasPlace = () => runningIn("normal").length < concurrency;
+  const hasPlace = (lane: Lane) => !stopping.signal.aborted && runningIn(lane).length < concurrency;
   const mayBegin = (lane: Lane) => !stopping.signal.aborted && runningIn(lane).length === 0;
-  const hasRoom = () => hasPlace() || (briefKinds.length > 0 && mayBegin("brief"));
+  const hasRoom = () =>
+    hasMany.some((lane) => has(lane) && hasPlace(lane)) || (has("brief") && mayBegin("brief"));
 
   function begin(row: ClaimedJob): void {
     const interrupt = new AbortController();
@@ -131,11 +138,12 @@ export function startWorkers(
         const row = await claimNext("brief");
         if (row) begin(row);
       }
-      while (hasPlace() && !stopping.signal.aborted) {
-        const row = await claimNext("normal");
-        if (!row) break;
-        begin(row);
-      }
+      for (const lane of hasMany)
+        while (hasPlace(lane)) {
+          const row = await claimNext(lane);
+          if (!row) break;
+          begin(row);
+        }
       if (mayBegin("background")) {
         const row = await claimNext("background", running.size === 0 ? 0 : backgroundPatienceMs);
         if (row) begin(row);

@@ -1,8 +1,9 @@
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { isOutside, NotOutside, postOutside } from "./post-outside.ts";
+import { addressesOf, isOutside, NotOutside, postOutside } from "./post-outside.ts";
 
 async function listen(answer: RequestListener) {
   const asked: string[] = [];
@@ -35,8 +36,52 @@ test("only what is on the Internet, by https and at its usual port, is asked", a
   await expect(post("https://127.0.0.1/", false)).rejects.toThrow(NotOutside);
 });
 
-test("a name that leads into our own network is not asked", async () => {
-  await expect(post("https://localhost/", false)).rejects.toThrow(NotOutside);
+/** A name server that gives these addresses for every name, or says nothing. */
+async function nameServer(addresses?: readonly string[]) {
+  const asked: string[] = [];
+  const server = createSocket("udp4").on("message", (query, { port }) => {
+    const question = query.subarray(12, query.indexOf(0, 12) + 5);
+    const type = question.readUInt16BE(question.length - 4);
+    asked.push(type === 1 ? "A" : "AAAA");
+    if (!addresses) return;
+    const found = addresses.filter(() => type === 1).map((address) => address.split(".").map(Number));
+    const head = Buffer.from([query[0]!, query[1]!, 0x81, 0x80, 0, 1, 0, found.length, 0, 0, 0, 0]);
+    const records = found.map((address) =>
+      Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...address]),
+    );
+    server.send(Buffer.concat([head, question, ...records]), port);
+  });
+  server.bind(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  return { asked, servers: [`127.0.0.1:${server.address().port}`] };
+}
+
+test("a name of which one address is in our own network is not asked", async () => {
+  const { signal } = new AbortController();
+  const [outside, mixed] = [
+    await nameServer(["1.1.1.1", "8.8.8.8"]),
+    await nameServer(["1.1.1.1", "10.0.0.1"]),
+  ];
+  expect(await addressesOf("a.example", signal, outside.servers)).toEqual([
+    { address: "1.1.1.1", family: 4 },
+    { address: "8.8.8.8", family: 4 },
+  ]);
+  await expect(addressesOf("a.example", signal, mixed.servers)).rejects.toThrow(NotOutside);
+});
+
+test("a silent name server is not waited for, least of all when nobody waits any more", async () => {
+  const { asked, servers } = await nameServer();
+  const [waiting, over] = [new AbortController(), new AbortController()];
+  const ended: string[] = [];
+  const ask = (name: string, { signal }: AbortController) =>
+    addressesOf("a.example", signal, servers).catch((error) => ended.push(`${name} ${error.name}`));
+  const first = ask("first", waiting);
+  const second = ask("second", over);
+  await expect.poll(() => asked.length).toBe(4);
+  over.abort();
+  await Promise.all([first, second]);
+  expect(ended).toEqual(["second AbortError", "first Error"]);
 });
 
 test("a redirect is an answer like others, and is not followed", async () => {

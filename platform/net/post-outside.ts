@@ -1,4 +1,4 @@
-import { lookup } from "node:dns";
+import { promises as dns, type LookupAddress } from "node:dns";
 import { type IncomingMessage, request as plainRequest } from "node:http";
 import { request } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
@@ -44,7 +44,7 @@ export async function postOutside(
       headers,
       signal,
       agent: false,
-      ...(!allowPrivate && { lookup: lookupOutside }),
+      ...(!allowPrivate && { lookup: lookupOutside(signal) }),
     });
     asked.once("response", resolve);
     asked.once("error", reject);
@@ -56,13 +56,49 @@ export async function postOutside(
   return { status: response.statusCode ?? 0, retryAfter: response.headers["retry-after"] };
 }
 
-const lookupOutside: LookupFunction = (hostname, options, answer) => {
-  lookup(hostname, { ...options, all: true }, (error, found) => {
-    const [first] = found ?? [];
-    if (error || !first) return answer(error ?? new Error("no address"), []);
+const nameServerMs = 2_000;
+
+/**
+ * Asks name servers itself: the system's lookup holds one of few threads of the process for as long as a stranger's name
+ * server is silent, also after nobody waits for it any more.
+ */
+const lookupOutside =
+  (signal: AbortSignal): LookupFunction =>
+  (hostname, { all, family }, answer) => {
+    addressesOf(hostname, signal).then(
+      (found) => {
+        const wanted = found.filter((one) => family === 0 || family === undefined || one.family === family);
+        const [first] = wanted;
+        if (!first) answer(new Error(`${hostname} has no address`), []);
+        else if (all) answer(null, wanted);
+        else answer(null, first.address, first.family);
+      },
+      (error) => answer(error, []),
+    );
+  };
+
+/** All of them are on the Internet. Errors: NotOutside, and those of the name servers. */
+export async function addressesOf(
+  hostname: string,
+  signal: AbortSignal,
+  servers?: readonly string[],
+): Promise<LookupAddress[]> {
+  const resolver = new dns.Resolver({ timeout: nameServerMs, tries: 1 });
+  if (servers) resolver.setServers(servers);
+  const cancel = () => resolver.cancel();
+  signal.throwIfAborted();
+  signal.addEventListener("abort", cancel);
+  try {
+    const [v4, v6] = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
+    signal.throwIfAborted();
+    const of = (answers: typeof v4, family: 4 | 6) =>
+      answers.status === "fulfilled" ? answers.value.map((address) => ({ address, family })) : [];
+    const found = [...of(v4, 4), ...of(v6, 6)];
+    if (found.length === 0 && v4.status === "rejected") throw v4.reason;
     if (!found.every(({ address }) => isPublicAddress(address)))
-      return answer(new NotOutside(`${hostname} is in a network of our own`), []);
-    if (options.all) answer(null, found);
-    else answer(null, first.address, first.family);
-  });
-};
+      throw new NotOutside(`${hostname} is in a network of our own`);
+    return found;
+  } finally {
+    signal.removeEventListener("abort", cancel);
+  }
+}

@@ -2398,6 +2398,8 @@ export interface paths {
                         "application/json": {
                             items: components["schemas"]["Notification"][];
                             nextCursor: string | null;
+                            /** @description Who has seen a page from the beginning has seen everything up to here: also what it leaves out, because the video is not there for one any more. Null: there is nothing. */
+                            upTo: string | null;
                         };
                     };
                 };
@@ -2436,7 +2438,7 @@ export interface paths {
                 path?: never;
                 cookie?: never;
             };
-            /** @description The `position` of the latest one that was seen. */
+            /** @description `upTo` of the page that was seen, or the `position` of the latest one that was. */
             requestBody: {
                 content: {
                     "application/json": {
@@ -2496,43 +2498,61 @@ export interface paths {
                     content: {
                         "application/json": {
                             comment: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             failed: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             follow: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            held: {
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            invitation: {
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             like: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             mention: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            message: {
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             published: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             reply: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
@@ -2566,43 +2586,61 @@ export interface paths {
                 content: {
                     "application/json": {
                         comment?: {
-                            /** @description Whether it is in the list and counted. */
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
                         };
                         failed?: {
-                            /** @description Whether it is in the list and counted. */
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
                         };
                         follow?: {
-                            /** @description Whether it is in the list and counted. */
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        held?: {
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        invitation?: {
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
                         };
                         like?: {
-                            /** @description Whether it is in the list and counted. */
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
                         };
                         mention?: {
-                            /** @description Whether it is in the list and counted. */
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
+                        message?: {
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
                         };
                         published?: {
-                            /** @description Whether it is in the list and counted. */
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
                         };
                         reply?: {
-                            /** @description Whether it is in the list and counted. */
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
@@ -2619,43 +2657,61 @@ export interface paths {
                     content: {
                         "application/json": {
                             comment: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             failed: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             follow: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            held: {
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            invitation: {
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             like: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             mention: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            message: {
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             published: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
                             reply: {
-                                /** @description Whether it is in the list and counted. */
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
@@ -3118,7 +3174,7 @@ export interface paths {
                                     muted: boolean;
                                 };
                                 notification?: {
-                                    /** @description The notification with news, as it is in the list. Null: what was seen has changed, or the settings. */
+                                    /** @description The latest notification with news, as it is in the list; of others that have some in the same five seconds nothing else is told. Null: what was seen has changed, or the settings. */
                                     id: string | null;
                                 };
                                 /** @description In a group of up to 50 the authors of what was read are told that somebody has: the reader is the group itself, and its members tell up to where each has read. */
@@ -5057,7 +5113,44 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** A comment, or a reply with the comment that it belongs to */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    commentId: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            comment: components["schemas"]["Comment"];
+                            reply: components["schemas"]["Comment"] | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         put?: never;
         post?: never;
         /** Delete a comment with its replies: one's own, or any on one's own video; a moderator any */
@@ -6053,7 +6146,7 @@ export interface components {
             /** @description Of all of one kind about one thing. */
             id: string;
             /** @enum {string} */
-            kind: "follow" | "like" | "comment" | "reply" | "mention" | "published" | "failed";
+            kind: "follow" | "like" | "comment" | "reply" | "mention" | "published" | "failed" | "invitation" | "held";
             /** @description How many people it is that did it. */
             people: number;
             /** @description Grows with each news; up to where one has seen is said with it. */

@@ -3,6 +3,7 @@ import type { FastifyRequest } from "fastify";
 import Type from "typebox";
 import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import { type Comment, CommentOrder } from "#contracts/gen/interaction_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { toApiComment } from "./present.ts";
@@ -67,6 +68,33 @@ export function commentRoutes({ interaction, composer, urlsFor }: GatewayContext
           present(page.pinned ? [page.pinned] : [], request),
         ]);
         return { items, nextCursor: page.next || null, pinned: pinned ?? null, closed: page.closed };
+      },
+    );
+    app.get(
+      "/videos/:id/comments/:commentId",
+      {
+        schema: {
+          summary: "A comment, or a reply with the comment that it belongs to",
+          tags: ["comments"],
+          params: CommentParams,
+          response: answers({
+            200: Type.Object({
+              comment: Type.Ref("Comment"),
+              reply: Type.Union([Type.Ref("Comment"), Type.Null()]),
+            }),
+          }),
+        },
+      },
+      async (request) => {
+        const { id: videoId, commentId } = request.params;
+        const found = await interaction.getComment({ videoId, commentId }, callOf(request));
+        const [[comment], [reply]] = await Promise.all([
+          present(found.comment ? [found.comment] : [], request),
+          present(found.reply ? [found.reply] : [], request),
+        ]);
+        // Its author may be blocked, or gone.
+        if (!comment || (found.reply && !reply)) throw refusal("COMMENT_NOT_FOUND");
+        return { comment, reply: reply ?? null };
       },
     );
     app.get(

@@ -2,20 +2,24 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
 import type { Notification, NotificationSettings } from "#contracts/gen/message_pb.ts";
 import type { Video } from "#contracts/gen/video_pb.ts";
+import { isPushedOnly, kindName, type PushedKindName, pushedKinds } from "#contracts/notification-kinds.ts";
 import type { Person } from "../composition/people.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
-import { type KindName, type Known, kindEntries, kindNames, notificationId } from "./notification-kinds.ts";
+import { notificationId } from "./notification-kinds.ts";
 import { toApiUser, toTime } from "./present.ts";
-import { answers, Id, NoContent, PageQuery, pageOf } from "./schemas.ts";
+import { answers, Id, NoContent, nullableText, PageQuery, pageOf } from "./schemas.ts";
 
 const Setting = Type.Object({
-  list: Type.Boolean({ description: "Whether it is in the list and counted." }),
+  list: Type.Boolean({
+    description: "Whether it is in the list and counted. Of messages, which are not in it: true.",
+  }),
   push: Type.Boolean({ description: "Whether it is pushed to the devices that asked for it." }),
 });
+const names = Object.keys(pushedKinds) as PushedKindName[];
 const Settings = Type.Object(
-  Object.fromEntries(kindEntries.map(([, name]) => [name, Setting])) as Record<KindName, typeof Setting>,
+  Object.fromEntries(names.map((name) => [name, Setting])) as Record<PushedKindName, typeof Setting>,
 );
 const Change = Type.Partial(Settings);
 
@@ -37,7 +41,18 @@ export function notificationRoutes({
             "repeat one that was on an earlier page; its `id` stays.",
           tags: ["notifications"],
           querystring: PageQuery,
-          response: answers({ 200: pageOf("Notification") }),
+          response: answers({
+            200: Type.Object({
+              ...pageOf("Notification").properties,
+              upTo: nullableText(
+                Type.String({
+                  description:
+                    "Who has seen a page from the beginning has seen everything up to here: also what it leaves out, " +
+                    "because the video is not there for one any more. Null: there is nothing.",
+                }),
+              ),
+            }),
+          }),
         },
       },
       async (request) => {
@@ -55,7 +70,7 @@ export function notificationRoutes({
         };
         const urls = urlsFor(request);
         const items = notifications.flatMap((one) => toApiNotification(one, shown, urls) ?? []);
-        return { items, nextCursor: next || null };
+        return { items, nextCursor: next || null, upTo: notifications[0]?.position ?? null };
       },
     );
     app.put(
@@ -64,7 +79,12 @@ export function notificationRoutes({
         schema: {
           summary: "Mark notifications as seen, up to one",
           tags: ["notifications"],
-          body: Type.Object({ upTo: Id }, { description: "The `position` of the latest one that was seen." }),
+          body: Type.Object(
+            { upTo: Id },
+            {
+              description: "`upTo` of the page that was seen, or the `position` of the latest one that was.",
+            },
+          ),
           response: answers({ 204: NoContent }),
         },
       },
@@ -96,9 +116,9 @@ export function notificationRoutes({
         },
       },
       async (request) => {
-        const wanted = request.body as Partial<Record<KindName, { list: boolean; push: boolean }>>;
-        const kinds = kindEntries.flatMap(([kind, name]) =>
-          wanted[name] ? [{ kind, ...wanted[name] }] : [],
+        const wanted = request.body as Partial<Record<PushedKindName, { list: boolean; push: boolean }>>;
+        const kinds = names.flatMap((name) =>
+          wanted[name] ? [{ kind: pushedKinds[name], ...wanted[name] }] : [],
         );
         return toApiSettings(await message.setNotificationSettings({ kinds }, callOf(request)));
       },
@@ -115,10 +135,11 @@ function toApiNotification(
   const actors = actorIds.flatMap((id) => shown.people.get(id) ?? []);
   const about = shown.videos.get(videoId);
   const id = notificationId({ kind, subjectId });
-  if (!id || actors.length === 0 || (videoId && !about)) return undefined;
+  const name = kindName(kind);
+  if (!id || !name || isPushedOnly(name) || actors.length === 0 || (videoId && !about)) return undefined;
   return {
     id,
-    kind: kindNames[kind as Known],
+    kind: name,
     position,
     at: toTime(atMs),
     seen,
@@ -137,9 +158,11 @@ function toApiNotification(
   };
 }
 
-function toApiSettings({ kinds }: NotificationSettings): Record<KindName, { list: boolean; push: boolean }> {
-  const given = new Map(kinds.map(({ kind, list, push }) => [kind as number, { list, push }]));
+function toApiSettings({
+  kinds,
+}: NotificationSettings): Record<PushedKindName, { list: boolean; push: boolean }> {
+  const given = new Map(kinds.map(({ kind, list, push }) => [kind, { list, push }]));
   return Object.fromEntries(
-    kindEntries.map(([kind, name]) => [name, given.get(kind) ?? { list: true, push: true }]),
-  ) as Record<KindName, { list: boolean; push: boolean }>;
+    names.map((name) => [name, given.get(pushedKinds[name]) ?? { list: true, push: true }]),
+  ) as Record<PushedKindName, { list: boolean; push: boolean }>;
 }

@@ -1,4 +1,5 @@
 import Type, { type TSchema, type TString } from "typebox";
+import { type NotificationKindName, notificationKinds } from "#contracts/notification-kinds.ts";
 
 /** The public shapes of /api/v1. The OpenAPI document, the validation and the web client's types come from here. */
 
@@ -12,7 +13,8 @@ export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Ty
  * The same for texts, as one schema with two types, and one of several texts as one schema with an enum: of a union the
  * serializer tries each, which takes three times as long as all else that it does for a page of videos.
  */
-const nullableText = (text: TString) => Type.Unsafe<string | null>({ ...text, type: ["string", "null"] });
+export const nullableText = (text: TString) =>
+  Type.Unsafe<string | null>({ ...text, type: ["string", "null"] });
 const oneOf = <Text extends string>(...texts: Text[]) => Type.Unsafe<Text>({ type: "string", enum: texts });
 
 const Counts = Type.Object({
@@ -504,7 +506,7 @@ const Conversation = Type.Object(
 const Notification = Type.Object(
   {
     id: Type.String({ description: "Of all of one kind about one thing." }),
-    kind: oneOf("follow", "like", "comment", "reply", "mention", "published", "failed"),
+    kind: oneOf(...(Object.keys(notificationKinds) as NotificationKindName[])),
     position: Type.String({ description: "Grows with each news; up to where one has seen is said with it." }),
     at: Time,
     seen: Type.Boolean(),

@@ -191,6 +191,10 @@ const routeTable: Record<string, RoutePolicy> = {
     ...aPerson,
   }),
   "POST /api/v1/videos/:id/comments": row(person, "interaction user", { switch: "comments", ...aPerson }),
+  "GET /api/v1/videos/:id/comments/:commentId": row(guest, "interaction user", {
+    switch: "comments",
+    ...aPerson,
+  }),
   "GET /api/v1/videos/:id/comments/:commentId/replies": row(guest, "interaction user", {
     switch: "comments",
     ...list,

@@ -64,7 +64,8 @@ export const Entry = Type.Object({
     Type.Object({
       id: Type.Union([Type.String(), Type.Null()], {
         description:
-          "The notification with news, as it is in the list. Null: what was seen has changed, or the settings.",
+          "The latest notification with news, as it is in the list; of others that have some in the same five seconds " +
+          "nothing else is told. Null: what was seen has changed, or the settings.",
       }),
     }),
   ),

@@ -22,7 +22,7 @@ const maxLatest = 20;
 export function commentLists(
   store: StoreFor<CommentStore>,
   video: Client<typeof VideoService, "getVideos">,
-): Pick<Service, "listComments" | "listReplies" | "getLatestComments"> {
+): Pick<Service, "listComments" | "listReplies" | "getLatestComments" | "getComment"> {
   async function requireVisible(videoId: string, call: Call): Promise<void> {
     const { videos } = isId(videoId) ? await video.getVideos({ ids: [videoId] }, call) : { videos: [] };
     if (videos.length === 0) throw refusal("VIDEO_NOT_FOUND");
@@ -82,6 +82,14 @@ export function commentLists(
         throw refusal("INVALID_ARGUMENT", `Ask for ${maxLatestVideos} videos at most.`);
       const rows = await store(call).latest([...new Set(videoIds.filter(isId))], maxLatest);
       return { comments: rows.map(toComment) };
+    },
+    async getComment({ videoId, commentId }, call) {
+      await requireVisible(videoId, call);
+      const own = store(call);
+      const found = isId(commentId) ? await own.comment(videoId, commentId) : undefined;
+      const comment = found?.root_id ? await own.comment(videoId, found.root_id) : found;
+      if (!found || !comment) throw refusal("COMMENT_NOT_FOUND");
+      return { comment: toComment(comment), ...(comment !== found && { reply: toComment(found) }) };
     },
     async listReplies({ videoId, commentId, cursor, limit: asked }, call) {
       const position = parseCursor(cursor, 1)?.[0];

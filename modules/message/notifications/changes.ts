@@ -1,6 +1,7 @@
 import type {
   commentDeleted,
   commented,
+  groupInvited,
   reacted,
   relationBlocked,
   relationFollowed,
@@ -8,12 +9,13 @@ import type {
   relationUnfollowed,
   videoDeleted,
   videoFailed,
+  videoHeldChanged,
   videoPublished,
   videoVisibilityChanged,
 } from "#contracts/events.ts";
+import { notificationKinds as kinds, type NotificationKindName } from "#contracts/notification-kinds.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
-import { type KindName, kinds } from "./kinds.ts";
 
 /** Something that somebody did and that concerns a person; facts of one kind about one subject are one notification. */
 export interface Fact {
@@ -52,7 +54,9 @@ export type NotifyingEvent = EventOf<
   | typeof videoPublished
   | typeof videoVisibilityChanged
   | typeof videoFailed
+  | typeof videoHeldChanged
   | typeof videoDeleted
+  | typeof groupInvited
 >;
 
 const dayMs = 24 * 3_600_000;
@@ -70,9 +74,12 @@ export function changesOf(event: NotifyingEvent, audience: Audience = nobody): C
   return meaningOf(event, audience).filter((change) => !("fact" in change) || isNews(change.fact));
 }
 
-/** Of one's own acts only how they ended is news. */
+/** What becomes of a video; its actor is its author. */
+const ownKinds: readonly number[] = [kinds.published, kinds.failed, kinds.held];
+
+/** Of one's own acts only what came of them is news. */
 function isNews({ kind, userId, actorId }: Fact): boolean {
-  return userId !== actorId || kind === kinds.published || kind === kinds.failed;
+  return userId !== actorId || ownKinds.includes(kind);
 }
 
 function meaningOf(event: NotifyingEvent, { answered, mentioned }: Audience): Change[] {
@@ -114,6 +121,17 @@ function meaningOf(event: NotifyingEvent, { answered, mentioned }: Audience): Ch
       const own = { factId: videoId, actorId: authorId, videoId, atMs };
       return [{ what: "add", fact: about("failed", authorId, videoId, own) }];
     }
+    case "message.group_invited.v1": {
+      const { groupId, inviterId, userIds, atMs } = event.message;
+      const more = { factId: inviterId, actorId: inviterId, videoId: "0", atMs };
+      return userIds.map((userId) => ({ what: "add", fact: about("invitation", userId, groupId, more) }));
+    }
+    case "video.held_changed.v1": {
+      const { videoId, authorId, held, atMs } = event.message;
+      if (!authorId) return [];
+      const fact = about("held", authorId, videoId, { factId: videoId, actorId: authorId, videoId, atMs });
+      return [{ what: held ? "add" : "remove", fact }];
+    }
     case "video.deleted.v1": {
       const { videoId, authorId } = event.message;
       return [{ what: "video-gone", videoId, authorId }];
@@ -122,7 +140,7 @@ function meaningOf(event: NotifyingEvent, { answered, mentioned }: Audience): Ch
 }
 
 function about(
-  kind: KindName,
+  kind: NotificationKindName,
   userId: string,
   subjectId: string,
   more: Omit<Fact, "userId" | "kind" | "subjectId" | "threadId"> & { threadId?: string },

@@ -1,6 +1,7 @@
 import {
   commentDeleted,
   commented,
+  groupInvited,
   reacted,
   relationBlocked,
   relationFollowed,
@@ -8,6 +9,7 @@ import {
   relationUnfollowed,
   videoDeleted,
   videoFailed,
+  videoHeldChanged,
   videoPublished,
   videoVisibilityChanged,
 } from "#contracts/events.ts";
@@ -21,14 +23,14 @@ import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { systemCall } from "#platform/rpc/system-call.ts";
 import type { Tables } from "../tables.ts";
-import { type Audience, changesOf, type NotifyingEvent } from "./changes.ts";
-import { type Applied, applyToLists } from "./notification-store.ts";
+import { type Audience, type Change, changesOf, type NotifyingEvent } from "./changes.ts";
 
 /** One group for all, since what a comment leads to comes before that its video is gone: both have the video's key. */
 export const notifyingEvents = [
   ...[reacted, commented, commentDeleted],
   ...[relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked],
-  ...[videoPublished, videoVisibilityChanged, videoFailed, videoDeleted],
+  ...[videoPublished, videoVisibilityChanged, videoFailed, videoHeldChanged, videoDeleted],
+  groupInvited,
 ] as const;
 type Type = (typeof notifyingEvents)[number];
 
@@ -46,10 +48,10 @@ const atOnce = 16;
 /** Those who may be told of an event besides the author of the video, by its position. */
 type Audiences = ReadonlyMap<string, Audience>;
 
-/** Projects what happens into people's lists. `done` does the rest in the same transaction. */
+/** Projects what happens into changes of people's lists, which `apply` makes in the same transaction. */
 export function projectNotifications(
   clients: Clients,
-  done: (on: Transaction<Tables>, applied: Applied) => Promise<void>,
+  apply: (on: Transaction<Tables>, changes: readonly Change[]) => Promise<void>,
 ): Pick<ConsumeOptions<Tables, Type, Audiences>, "prepare" | "handle"> {
   return {
     prepare: (events, { signal }) =>
@@ -58,7 +60,7 @@ export function projectNotifications(
       const changes = events.flatMap((event) =>
         changesOf(event as NotifyingEvent, audiences.get(event.position)),
       );
-      if (changes.length > 0) await done(on, await applyToLists(on, changes));
+      if (changes.length > 0) await apply(on, changes);
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { MessageService } from "#contracts/gen/message_pb.ts";
+import { notificationKinds as kinds, pushedKinds, pushedOnly } from "#contracts/notification-kinds.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { PerCall } from "#platform/db/database.ts";
@@ -6,10 +7,10 @@ import { takePage } from "#platform/db/take-page.ts";
 import { isId, maxId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import { allKinds, kinds } from "./kinds.ts";
 import type { NotificationRow, NotificationStore } from "./notification-store.ts";
 
 const maxPage = 50;
+const allKinds = Object.values(pushedKinds);
 const withComment: readonly number[] = [kinds.comment, kinds.reply, kinds.mention];
 
 type Service = Handlers<typeof MessageService>;
@@ -50,7 +51,9 @@ export function notificationHandlers(
       const userId = requireCaller(call);
       if (wanted.length > allKinds.length || !wanted.every(({ kind }) => allKinds.includes(kind)))
         throw refusal("INVALID_ARGUMENT", "Name each kind of notification once.");
-      reached(await store(call).set(userId, wanted));
+      // What people write stays in its conversation.
+      const listed = wanted.map((one) => ({ ...one, list: one.list || one.kind === pushedOnly.message }));
+      reached(await store(call).set(userId, listed));
       return settingsOf(userId, call);
     },
   };

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
+import { tellEveryMs } from "../late-teller.ts";
 import { migrations } from "../migrations.ts";
 import type { Tables } from "../tables.ts";
 import type { Change, Fact } from "./changes.ts";
-import { kinds } from "./kinds.ts";
-import { applyToLists, maxFacts, notificationStore, tellEveryMs } from "./notification-store.ts";
+import { applyToLists, maxFacts, notificationStore } from "./notification-store.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 beforeAll(async () => {
@@ -14,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => own.drop());
 
-const tables = ["person", "timeline", "notified", "notification", "notification_fact"];
+const tables = ["person", "timeline", "notified", "notification", "notification_fact", "invitation"];
 const clear = () =>
   own.database.pool.query(
     `truncate ${[...tables, "notification_block", "notification_gone_video"].map((name) => `message.${name}`)}`,
@@ -23,7 +24,7 @@ beforeEach(clear);
 
 const store = () => notificationStore(own.db);
 const apply = (changes: Change[], nowMs?: number) =>
-  inTransaction(own.db, (on) => applyToLists(on, changes, nowMs));
+  inTransaction(own.db, (on) => applyToLists(on, changes, async () => {}, nowMs));
 const like = (userId: string, videoId: string, actorId: string, atMs = 1): Fact => ({
   ...{ userId, kind: kinds.like, subjectId: videoId, factId: actorId, actorId, videoId, threadId: "0", atMs },
 });
@@ -187,6 +188,70 @@ test("of a thousand likes at once devices are told twice: of the first, and of t
   expect(await entriesOf("1")).toEqual(["5 2 11", "5 2 11"]);
 });
 
+test("however many things have news, a person's devices are told once in some seconds, and of the latest", async () => {
+  let atMs = 1_000_000;
+  for (let i = 0; i < 10; i++) {
+    for (const videoId of ["101", "102", "103"])
+      await apply([add(like("1", videoId, String(200 + i))), add(like("1", "104", String(200 + i)))], atMs);
+    atMs += tellEveryMs / 5;
+  }
+  await store().tellLate(atMs + tellEveryMs);
+  // At 0 and 5 seconds, and of what came after that.
+  expect(await entriesOf("1")).toEqual(["5 2 104", "5 2 104", "5 2 103"]);
+  expect((await store().tellLate(atMs + 3 * tellEveryMs)).heads).toEqual([]);
+});
+
+test("each is told of what waits for them when it is due, although others are told before", async () => {
+  await apply([add(like("1", "11", "2"))], 1_000_000);
+  await apply([add(like("1", "11", "3"))], 1_000_100);
+  await apply([add(like("2", "21", "3"))], 1_003_000);
+  expect((await apply([add(like("2", "21", "1"))], 1_003_500)).lateAtMs).toBe(1_003_000 + tellEveryMs);
+  expect(await store().tellLate(1_000_000 + tellEveryMs)).toEqual({
+    heads: [{ userId: "1", seq: "2" }],
+    nextAtMs: 1_003_000 + tellEveryMs,
+  });
+  expect(await store().tellLate(1_003_000 + tellEveryMs)).toEqual({
+    heads: [{ userId: "2", seq: "2" }],
+    nextAtMs: undefined,
+  });
+});
+
+test("what fell out again before it is told is told to nobody", async () => {
+  await apply([add(like("1", "11", "2"))], 1_000_000);
+  await apply([add(like("1", "12", "2"))], 1_000_100);
+  await apply([remove(like("1", "12", "2"))], 1_000_200);
+  expect(await store().tellLate(1_000_000 + tellEveryMs)).toEqual({ heads: [], nextAtMs: undefined });
+});
+
+test("a deleted account stops nobody's late news, and changes nothing for itself any more", async () => {
+  for (const userId of ["1", "3"]) {
+    await apply([add(like(userId, "11", "2"))], 1_000_000);
+    await apply([add(like(userId, "11", "4"))], 1_000_100);
+  }
+  await own.database.pool.query("update message.person set gone = true where user_id = 1");
+  expect(await store().tellLate(1_000_000 + tellEveryMs)).toEqual({
+    heads: [{ userId: "3", seq: "2" }],
+    nextAtMs: undefined,
+  });
+  expect(await store().markSeen("1", "1")).toEqual([]);
+  expect(await store().set("1", [{ kind: kinds.like, list: false, push: false }])).toEqual([]);
+});
+
+test("an invitation is told while it is there, however late", async () => {
+  const invited = (groupId: string): Change => ({
+    what: "add",
+    fact: { ...like("1", groupId, "2", 7), kind: kinds.invitation, videoId: "0" },
+  });
+  const invitation = { group_id: "90", user_id: "1", inviter_id: "2", id: "5" };
+  await own.db.insertInto("invitation").values(invitation).execute();
+  await apply([invited("90"), invited("91")]);
+  expect(await listOf("1")).toEqual(["8 90: 1 2 at 7"]);
+  expect(await store().unseen(["1"])).toEqual([1]);
+  await own.db.deleteFrom("invitation").execute();
+  expect(await listOf("1")).toEqual([]);
+  expect(await store().unseen(["1"])).toEqual([0]);
+});
+
 test("of very many likes some are kept and all are counted, also when one of the others is taken back", async () => {
   const all = Array.from({ length: maxFacts * 2 }, (_, i) => like("1", "11", String(10_000 + i), i + 1));
   for (let i = 0; i < all.length; i += 250) await apply(all.slice(i, i + 250).map(add));
@@ -210,7 +275,7 @@ test("what was seen stays seen until something is new, and the mark goes neither
     ["2", false],
     ["1", false],
   ]);
-  expect(await store().markSeen("1", "1")).toEqual([{ userId: "1", seq: "3" }]);
+  expect(await store().markSeen("1", "1")).toEqual([{ userId: "1", seq: "2" }]);
   expect(await store().unseen(["1", "2"])).toEqual([1, 0]);
   await store().markSeen("1", "900");
   expect(await store().markSeen("1", "1")).toEqual([]);

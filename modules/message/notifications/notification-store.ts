@@ -1,14 +1,15 @@
 import { sql } from "kysely";
+import { unlessDeleted } from "#contracts/deleted-accounts.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import { type LateTold, tellEveryMs } from "../late-teller.ts";
 import type { Tables } from "../tables.ts";
 import { append, entryKinds, type NewEntry } from "../timeline-store.ts";
 import type { Change } from "./changes.ts";
 import { applyChanges, type NotificationRef, peopleOf, type Touched } from "./fact-store.ts";
+import { isShownNotification } from "./shown.ts";
 
-/** A person's devices are told of a notification at most this often, however much is new. */
-export const tellEveryMs = 5_000;
 /** Facts of one notification that are kept; the rest is a number. */
 export const maxFacts = 1_000;
 /** How many a person keeps, and for how long. */
@@ -19,7 +20,9 @@ const keptMs = 90 * 24 * 3_600_000;
 const goneKeptMs = 30 * 24 * 3_600_000;
 const ownTables = [
   ...(["push_subscription", "notification_fact", "notification", "notification_block", "notified"] as const),
+  "message_push" as const,
 ];
+const shown = isShownNotification(sql`n`);
 /** Rows in one statement of a chore. */
 const chunk = 500;
 
@@ -27,6 +30,7 @@ type Locked = Pick<Tables["notified"], "user_id"> & {
   position: string;
   unlisted: number[];
   unpushed: number[];
+  told_ms: string;
 };
 
 export interface NotificationRow {
@@ -44,12 +48,10 @@ export interface NotificationRow {
 }
 
 /** What a batch of changes leads to after its commit. */
-export interface Applied {
+interface Applied {
   heads: TimelineHead[];
-  /** Something is new that devices are told of later. */
-  waits: boolean;
-  /** Notifications with news that the person may want pushed. */
-  news: NotificationRef[];
+  /** When devices are to be told of what waits. */
+  lateAtMs: number | undefined;
 }
 
 export interface NotificationSetting {
@@ -59,12 +61,15 @@ export interface NotificationSetting {
 }
 
 /** Locks people's rows in the order of ids, made where they are missing. Whoever changes a list holds its row. */
-async function lockPeople(on: Queryable<Tables>, userIds: readonly string[]): Promise<Map<string, Locked>> {
+export async function lockPeople(
+  on: Queryable<Tables>,
+  userIds: readonly string[],
+): Promise<Map<string, Locked>> {
   await sql`
     insert into message.notified (user_id)
     select id from unnest(${userIds}::int8[]) as w(id) order by id on conflict do nothing`.execute(on);
   const { rows } = await sql<Locked>`
-    select user_id, position, unlisted, unpushed from message.notified
+    select user_id, position, unlisted, unpushed, told_ms from message.notified
     where user_id = any(${userIds}::int8[]) order by user_id for update`.execute(on);
   return new Map(rows.map((row) => [row.user_id, row]));
 }
@@ -79,10 +84,14 @@ async function goneAmong(on: Queryable<Tables>, userIds: readonly string[]): Pro
   return new Set(rows.map((row) => row.user_id));
 }
 
-/** Applies what happened, in its order, with entries in the timelines of those concerned; once, within a transaction. */
+/**
+ * Applies what happened, in its order, with entries in the timelines of those concerned; once, within a transaction.
+ * `push` is given the notifications with news that may be pushed.
+ */
 export async function applyToLists(
   on: Queryable<Tables>,
   changes: readonly Change[],
+  push: (news: readonly NotificationRef[]) => Promise<void>,
   nowMs = Date.now(),
 ): Promise<Applied> {
   const concerned = await peopleOf(on, changes);
@@ -97,20 +106,51 @@ export async function applyToLists(
     touched.filter(({ news, missing }) => !news || missing > 0),
   );
   const news = touched.filter((one) => one.news);
-  if (news.length === 0) return { heads: [], waits: false, news };
-  const positions = await nextPositions(on, news, people);
-  const wants = ({ userId, kind }: NotificationRef) => !people.get(userId)!.unlisted.includes(kind);
-  const written = await writeNews(on, news, positions, news.map(wants), nowMs);
-  const isDue = (one: NotificationRef, i: number) => wants(one) && written[i]!.told === "now";
+  if (news.length === 0) return { heads: [], lateAtMs: undefined };
+  const positions = positionsOf(news, people);
+  const counts = await writeNews(on, news, positions, nowMs);
   // Of few people there are seldom many facts.
   const mayBeFull = (_: unknown, i: number) =>
-    written[i]!.people > maxFacts || Number(positions[i]) % trimEvery === 0;
+    counts[i]! > maxFacts || Number(positions[i]) % trimEvery === 0;
   await trimFacts(on, news.filter(mayBeFull));
   await trimLists(on, people, positions);
-  const entries = news.filter(isDue).map((one) => entryOf(one, nowMs));
-  const heads = entries.length > 0 ? await append(on, entries) : [];
-  const pushed = news.filter((one) => wants(one) && !people.get(one.userId)!.unpushed.includes(one.kind));
-  return { heads, waits: written.some(({ told }) => told === "later"), news: pushed };
+  // What fell out again at once is told to nobody.
+  const wanted = news.filter(
+    ({ userId, kind }, i) => counts[i]! > 0 && !people.get(userId)!.unlisted.includes(kind),
+  );
+  const told = await tell(on, news, positions, wanted, people, nowMs);
+  await push(wanted.filter(({ userId, kind }) => !people.get(userId)!.unpushed.includes(kind)));
+  const heads = told.entries.length > 0 ? await append(on, told.entries) : [];
+  return { heads, lateAtMs: told.lateAtMs };
+}
+
+/** Moves people's positions on, and says which of them are told of their latest news now, and when the first later. */
+async function tell(
+  on: Queryable<Tables>,
+  news: readonly NotificationRef[],
+  positions: readonly string[],
+  wanted: readonly NotificationRef[],
+  people: ReadonlyMap<string, Locked>,
+  nowMs: number,
+): Promise<{ entries: NewEntry[]; lateAtMs: number | undefined }> {
+  const latest = new Map(news.map(({ userId }, i) => [userId, positions[i]!]));
+  const latestWanted = new Map(wanted.map((one) => [one.userId, one]));
+  const againMs = (userId: string) => Number(people.get(userId)!.told_ms) + tellEveryMs;
+  const userIds = [...latest.keys()];
+  const waiting = userIds.filter((id) => latestWanted.has(id) && againMs(id) > nowMs);
+  const now = userIds.filter((id) => latestWanted.has(id) && againMs(id) <= nowMs);
+  await sql`
+    update message.notified p set position = w.position, untold = w.waits or p.untold and not w.now,
+      told = case when w.now then w.position else p.told end,
+      told_ms = case when w.now then ${nowMs}::int8 else p.told_ms end
+    from unnest(${userIds}::int8[], ${[...latest.values()]}::int8[],
+      ${userIds.map((id) => waiting.includes(id))}::boolean[], ${userIds.map((id) => now.includes(id))}::boolean[])
+      as w(user_id, position, waits, now)
+    where p.user_id = w.user_id`.execute(on);
+  return {
+    entries: now.map((id) => entryOf(latestWanted.get(id)!, nowMs)),
+    lateAtMs: waiting.length > 0 ? Math.min(...waiting.map(againMs)) : undefined,
+  };
 }
 
 function entryOf({ userId, kind, subjectId }: NotificationRef, atMs: number): NewEntry {
@@ -141,55 +181,36 @@ async function recount(on: Queryable<Tables>, touched: readonly Touched[]): Prom
     where n.user_id = w.user_id and n.kind = w.kind and n.subject_id = w.subject_id`.execute(on);
 }
 
-/** Gives each notification with news the next position of its person. */
-async function nextPositions(
-  on: Queryable<Tables>,
-  news: readonly NotificationRef[],
-  people: ReadonlyMap<string, Locked>,
-): Promise<string[]> {
+/** Each notification with news has the next position of its person. */
+function positionsOf(news: readonly NotificationRef[], people: ReadonlyMap<string, Locked>): string[] {
   const last = new Map<string, bigint>();
-  const positions = news.map(({ userId }) => {
+  return news.map(({ userId }) => {
     const next = (last.get(userId) ?? BigInt(people.get(userId)!.position)) + 1n;
     last.set(userId, next);
     return String(next);
   });
-  await sql`
-    update message.notified p set position = w.position
-    from unnest(${[...last.keys()]}::int8[], ${[...last.values()].map(String)}::int8[]) as w(user_id, position)
-    where p.user_id = w.user_id`.execute(on);
-  return positions;
 }
 
-/** Returns when devices are told of each; of what fell out again at once, never. */
+/** Returns the people of each. */
 async function writeNews(
   on: Queryable<Tables>,
   news: readonly Touched[],
   positions: readonly string[],
-  wanted: readonly boolean[],
   nowMs: number,
-): Promise<{ told: "now" | "later" | "never"; people: number }[]> {
-  const { rows } = await sql<
-    Pick<Tables["notification"], "user_id" | "kind" | "subject_id" | "untold" | "people">
-  >`
-    insert into message.notification as n
-      (user_id, kind, subject_id, video_id, position, at_ms, people, told_ms, untold)
-    select w.user_id, w.kind, w.subject_id, w.video_id, w.position, coalesce(c.at_ms, ${nowMs}), c.people,
-      case when w.wanted then ${nowMs}::int8 else 0 end, false
-    from unnest(${names(news)}, ${news.map((one) => one.videoId)}::int8[], ${positions}::int8[],
-      ${wanted}::boolean[])
-      as w(user_id, kind, subject_id, video_id, position, wanted) ${counted}
+): Promise<number[]> {
+  const { rows } = await sql<Pick<Tables["notification"], "user_id" | "kind" | "subject_id" | "people">>`
+    insert into message.notification as n (user_id, kind, subject_id, video_id, position, at_ms, people)
+    select w.user_id, w.kind, w.subject_id, w.video_id, w.position, coalesce(c.at_ms, ${nowMs}), c.people
+    from unnest(${names(news)}, ${news.map((one) => one.videoId)}::int8[], ${positions}::int8[])
+      as w(user_id, kind, subject_id, video_id, position) ${counted}
     order by w.user_id, w.position
     on conflict (user_id, kind, subject_id) do update set
-      position = excluded.position, at_ms = excluded.at_ms, people = excluded.people,
-      told_ms = case when n.told_ms <= ${nowMs - tellEveryMs} and excluded.told_ms > 0
-        then excluded.told_ms else n.told_ms end,
-      untold = excluded.told_ms > 0 and n.told_ms > ${nowMs - tellEveryMs}
-    returning user_id, kind, subject_id, untold, people`.execute(on);
+      position = excluded.position, at_ms = excluded.at_ms, people = excluded.people
+    returning user_id, kind, subject_id, people`.execute(on);
   const byName = new Map(rows.map((row) => [`${row.user_id} ${row.kind} ${row.subject_id}`, row]));
-  return news.map(({ userId, kind, subjectId }) => {
-    const { untold, people } = byName.get(`${userId} ${kind} ${subjectId}`)!;
-    return { told: untold ? "later" : people === "0" ? "never" : "now", people: Number(people) };
-  });
+  return news.map(({ userId, kind, subjectId }) =>
+    Number(byName.get(`${userId} ${kind} ${subjectId}`)!.people),
+  );
 }
 
 /** Of very many facts the oldest become a number: of the people of whom none is left. */
@@ -250,12 +271,14 @@ export function notificationStore(db: Kysely<Tables>) {
     userId: string,
     change: (on: Queryable<Tables>) => Promise<boolean>,
   ): Promise<TimelineHead[]> =>
-    inTransaction(db, async (transaction) => {
-      await lockPeople(transaction, [userId]);
-      if (!(await change(transaction))) return [];
-      const entry = entryOf({ userId, kind: 0, subjectId: "0" }, Date.now());
-      return append(transaction, [entry]);
-    });
+    unlessDeleted(() =>
+      inTransaction(db, async (transaction) => {
+        await lockPeople(transaction, [userId]);
+        if (!(await change(transaction))) return [];
+        const entry = entryOf({ userId, kind: 0, subjectId: "0" }, Date.now());
+        return append(transaction, [entry]);
+      }),
+    );
   return {
     /** A person's notifications before a position, the latest first. */
     async list(userId: string, before: string, limit: number): Promise<NotificationRow[]> {
@@ -276,7 +299,7 @@ export function notificationStore(db: Kysely<Tables>) {
           where f.user_id = n.user_id and f.kind = n.kind and f.subject_id = n.subject_id
           order by f.at_ms desc, f.fact_id desc limit 1
         ) l on true
-        where p.user_id = ${userId}::int8 and n.position < ${before}::int8 and n.people > 0
+        where p.user_id = ${userId}::int8 and n.position < ${before}::int8 and ${shown}
           and n.kind <> all(p.unlisted)
         order by n.position desc limit ${limit}`.execute(db);
       return rows;
@@ -287,7 +310,7 @@ export function notificationStore(db: Kysely<Tables>) {
         select n.user_id, count(*)::int4 as count
         from message.notified p
         join message.notification n on n.user_id = p.user_id and n.position > p.seen
-        where p.user_id = any(${userIds}::int8[]) and n.people > 0 and n.kind <> all(p.unlisted)
+        where p.user_id = any(${userIds}::int8[]) and ${shown} and n.kind <> all(p.unlisted)
         group by 1`.execute(db);
       const found = new Map(rows.map((row) => [row.user_id, row.count]));
       return userIds.map((id) => found.get(id) ?? 0);
@@ -322,28 +345,44 @@ export function notificationStore(db: Kysely<Tables>) {
           where user_id = ${userId}::int8`.execute(on);
         return true;
       }),
-    /** Tells devices of what became new soon after they were told last; returns whether there may be more. */
-    async tellLate(nowMs = Date.now()): Promise<{ heads: TimelineHead[]; more: boolean }> {
-      return inTransaction(db, async (transaction) => {
-        const due = sql`untold and told_ms <= ${nowMs - tellEveryMs}`;
-        const { rows: waiting } = await sql<{ user_id: string }>`
-          select distinct user_id from (
-            select user_id from message.notification where ${due} order by told_ms limit ${chunk}
-          ) w`.execute(transaction);
-        if (waiting.length === 0) return { heads: [], more: false };
-        const userIds = waiting.map((row) => row.user_id);
-        const people = await lockPeople(transaction, userIds);
-        const { rows } = await sql<{ user_id: string; kind: number; subject_id: string; there: boolean }>`
-          update message.notification set told_ms = ${nowMs}, untold = false
-          where user_id = any(${userIds}::int8[]) and ${due}
-          returning user_id, kind, subject_id, people > 0 as there`.execute(transaction);
-        const told = rows.filter((row) => row.there && !people.get(row.user_id)!.unlisted.includes(row.kind));
-        const entries = told.map((row) =>
-          entryOf({ userId: row.user_id, kind: row.kind, subjectId: row.subject_id }, nowMs),
-        );
-        const heads = entries.length > 0 ? await append(transaction, entries) : [];
-        return { heads, more: waiting.length === chunk };
-      });
+    /** Tells devices of what became new soon after they were told last. */
+    async tellLate(nowMs = Date.now()): Promise<LateTold> {
+      const waits = sql`p.untold and not exists (
+        select from message.person g where g.user_id = p.user_id and g.gone)`;
+      const due = sql`${waits} and p.told_ms <= ${nowMs - tellEveryMs}`;
+      const heads = await unlessDeleted(() =>
+        inTransaction(db, async (transaction) => {
+          const { rows: waiting } = await sql<{ user_id: string }>`
+            select user_id from message.notified p where ${due} order by told_ms limit ${chunk}`.execute(
+            transaction,
+          );
+          if (waiting.length === 0) return [];
+          const userIds = waiting.map((row) => row.user_id);
+          await lockPeople(transaction, userIds);
+          const { rows } = await sql<{ user_id: string; kind: number | null; subject_id: string }>`
+            with due as materialized (
+              select p.user_id, n.kind, n.subject_id from message.notified p
+              left join lateral (
+                select kind, subject_id from message.notification n
+                where n.user_id = p.user_id and n.position > p.told and ${shown} and n.kind <> all(p.unlisted)
+                order by n.position desc limit 1
+              ) n on true
+              where p.user_id = any(${userIds}::int8[]) and ${due}
+            ), told as (
+              update message.notified p set untold = false, told = p.position, told_ms = ${nowMs}
+              from due d where p.user_id = d.user_id
+            )
+            select user_id, kind, subject_id from due`.execute(transaction);
+          const entries = rows.flatMap(({ user_id: userId, kind, subject_id: subjectId }) =>
+            kind === null ? [] : entryOf({ userId, kind, subjectId }, nowMs),
+          );
+          return entries.length > 0 ? append(transaction, entries) : [];
+        }),
+      );
+      const { rows } = await sql<{ told_ms: string | null }>`
+        select min(told_ms) as told_ms from message.notified p where ${waits}`.execute(db);
+      const [first] = rows;
+      return { heads, nextAtMs: first?.told_ms ? Number(first.told_ms) + tellEveryMs : undefined };
     },
     /** Removes what is too old. */
     async expire(stopping: AbortSignal): Promise<void> {
@@ -370,6 +409,7 @@ export function notificationStore(db: Kysely<Tables>) {
         await lockPeople(transaction, [userId]);
         for (const table of ownTables)
           await transaction.deleteFrom(table).where("user_id", "=", userId).execute();
+        await transaction.deleteFrom("message_push").where("peer_id", "=", userId).execute();
         await transaction
           .deleteFrom("timeline")
           .where("user_id", "=", userId)

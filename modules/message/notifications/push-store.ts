@@ -1,15 +1,23 @@
 import { createHash } from "node:crypto";
 import { sql } from "kysely";
+import { pushedOnly } from "#contracts/notification-kinds.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { KeySeal } from "#platform/seal/key-seal.ts";
 import type { Tables } from "../tables.ts";
-import type { NotificationRef } from "./fact-store.ts";
+import { isShownNotification } from "./shown.ts";
 
 /** Browsers of one person. */
 const maxSubscriptions = 20;
 /** The client says it again whenever it starts; a session that is not used for so long has ended. */
 const keptMs = 30 * 24 * 3_600_000;
+/** When a conversation was pushed last is kept for longer than anything depends on it. */
+const pushedKeptMs = 24 * 3_600_000;
+
+/** A service that does not take what it is given is left alone for so long, then longer, and forgotten in the end. */
+const firstPauseMs = 30_000;
+export const longestPauseMs = 3_600_000;
+const maxFailures = 8;
 
 /** Where a browser is told something, and with what that is encrypted. */
 export interface Endpoint {
@@ -27,10 +35,20 @@ export interface PushKeys {
 export interface Pushed {
   endpoint: Endpoint;
   language: string;
+  /** Its service is left alone until then. */
+  pausedMs: number;
+  about: PushedNotification | PushedMessages;
+}
+export interface PushedNotification {
   people: number;
   actorId: string;
   videoId: string;
   commentId: string;
+}
+export interface PushedMessages {
+  unread: number;
+  /** Of a group: its name. */
+  groupName: string | null;
 }
 
 const hashOf = (endpoint: string) => createHash("sha256").update(endpoint).digest("base64url");
@@ -105,28 +123,43 @@ export function pushStore(db: Kysely<Tables>, seal: KeySeal) {
         .where("endpoint_hash", "=", hash)
         .execute();
     },
+    async answered(userId: string, hash: string): Promise<void> {
+      await sql`
+        update message.push_subscription set failures = 0, paused_ms = 0
+        where user_id = ${userId} and endpoint_hash = ${hash} and failures > 0`.execute(db);
+    },
+    /**
+     * Its service has not taken something. Returns until when it is left alone, longer each time; undefined: it has failed
+     * too often, and is forgotten until the browser's page says it again.
+     */
+    async failed(userId: string, hash: string, leastMs: number): Promise<number | undefined> {
+      const { rows } = await sql<{ paused_ms: string; failures: number }>`
+        update message.push_subscription set failures = failures + 1,
+          paused_ms = ${Date.now()} + greatest(${leastMs}, least(${firstPauseMs} * 4 ^ failures, ${longestPauseMs}))::int8
+        where user_id = ${userId} and endpoint_hash = ${hash} returning paused_ms, failures`.execute(db);
+      const [row] = rows;
+      if (row && row.failures < maxFailures) return Number(row.paused_ms);
+      await this.forget(userId, hash);
+      return undefined;
+    },
     /** Those of ended sessions; without any named, all of the person's may have ended. */
     async endSessions(on: Queryable<Tables>, userId: string, sessionIds: readonly string[]): Promise<void> {
       await sql`
         delete from message.push_subscription where user_id = ${userId}
           and (${sessionIds.length === 0} or session_id = any(${sessionIds}::int8[]))`.execute(on);
     },
-    /** What to tell a browser now; undefined if the browser, the notification or the wish is gone, or it was seen. */
+    /** What to tell a browser now; undefined if the browser, what it is about or the wish is gone, or it was seen. */
     async pushed(userId: string, hash: string, kind: string, subjectId: string): Promise<Pushed | undefined> {
+      const about =
+        Number(kind) === pushedOnly.message ? messagesOf(subjectId) : notificationOf(kind, subjectId);
       const { rows } = await sql<Omit<Pushed, "endpoint"> & { sealed: Buffer }>`
-        select s.sealed, s.language, (n.people + n.beyond)::int4 as people, n.video_id as "videoId",
-          l.actor_id as "actorId", case when l.thread_id <> 0 then l.fact_id else 0 end as "commentId"
+        select s.sealed, s.language, s.paused_ms::float8 as "pausedMs", a.about
         from message.push_subscription s
         join message.notified p on p.user_id = s.user_id
-        join message.notification n on n.user_id = s.user_id and n.kind = ${kind}::int2
-          and n.subject_id = ${subjectId}::int8 and n.position > p.seen
-        cross join lateral (
-          select f.actor_id, f.fact_id, f.thread_id from message.notification_fact f
-          where f.user_id = n.user_id and f.kind = n.kind and f.subject_id = n.subject_id
-          order by f.at_ms desc, f.fact_id desc limit 1
-        ) l
-        where s.user_id = ${userId}::int8 and s.endpoint_hash = ${hash}
-          and n.kind <> all(p.unlisted) and n.kind <> all(p.unpushed)`.execute(db);
+        cross join lateral (${about}) a
+        where s.user_id = ${userId}::int8 and s.endpoint_hash = ${hash} and ${kind}::int2 <> all(p.unpushed)`.execute(
+        db,
+      );
       const [row] = rows;
       const text = row && seal.open(hash, row.sealed);
       if (!text) return undefined;
@@ -135,6 +168,7 @@ export function pushStore(db: Kysely<Tables>, seal: KeySeal) {
     },
     /** Removes those of which nothing was heard for long. */
     async expire(): Promise<void> {
+      await sql`delete from message.message_push where pushed_ms < ${Date.now() - pushedKeptMs}`.execute(db);
       await sql`delete from message.push_subscription where renewed_ms < ${Date.now() - keptMs}`.execute(db);
     },
   };
@@ -146,43 +180,27 @@ export function pushStore(db: Kysely<Tables>, seal: KeySeal) {
   }
 }
 
+/** The notification, for the person `p`. */
+const notificationOf = (kind: string, subjectId: string) => sql`
+  select json_build_object('people', n.people + n.beyond, 'actorId', l.actor_id::text, 'videoId', n.video_id::text,
+    'commentId', (case when l.thread_id <> 0 then l.fact_id else 0 end)::text) as about
+  from message.notification n
+  cross join lateral (
+    select f.actor_id, f.fact_id, f.thread_id from message.notification_fact f
+    where f.user_id = n.user_id and f.kind = n.kind and f.subject_id = n.subject_id
+    order by f.at_ms desc, f.fact_id desc limit 1
+  ) l
+  where n.user_id = p.user_id and n.kind = ${kind}::int2 and n.subject_id = ${subjectId}::int8
+    and n.position > p.seen and ${isShownNotification(sql`n`)} and n.kind <> all(p.unlisted)`;
+
+/** What the person `p` has not read of a conversation. */
+const messagesOf = (peerId: string) => sql`
+  select json_build_object('unread', c.unread, 'groupName', null) as about
+  from message.conversation c
+  where c.user_id = p.user_id and c.peer_id = ${peerId}::int8 and c.unread > 0 and not c.muted
+  union all
+  select json_build_object('unread', g.total - m.seen, 'groupName', g.name)
+  from message.member m join message.group_chat g on g.id = m.group_id
+  where m.user_id = p.user_id and m.group_id = ${peerId}::int8 and g.total > m.seen and not m.muted`;
+
 export type PushStore = ReturnType<typeof pushStore>;
-
-/** A browser and what it is to be told of. */
-export interface PushRef extends NotificationRef {
-  endpointHash: string;
-  /** Not before this. */
-  runAt: Date;
-}
-
-/**
- * The browsers of people with news, each with when it is told: of one notification once in `everyMs`, so that of many
- * likes it is told together.
- */
-export async function pushesFor(
-  on: Queryable<Tables>,
-  news: readonly NotificationRef[],
-  everyMs: number,
-  soonMs: number,
-): Promise<PushRef[]> {
-  if (news.length === 0) return [];
-  const nowMs = Date.now();
-  const { rows } = await sql<{ user_id: string; kind: number; subject_id: string; hash: string; at: string }>`
-    with w as (
-      select * from unnest(${news.map((one) => one.userId)}::int8[], ${news.map((one) => one.kind)}::int2[],
-        ${news.map((one) => one.subjectId)}::int8[]) as w(user_id, kind, subject_id)
-      where exists (select from message.push_subscription s where s.user_id = w.user_id)
-    ), due as (
-      update message.notification n
-      set pushed_ms = greatest(n.pushed_ms, case when n.pushed_ms > ${nowMs} then n.pushed_ms
-        else greatest(n.pushed_ms + ${everyMs}, ${nowMs + soonMs}) end)
-      from w where n.user_id = w.user_id and n.kind = w.kind and n.subject_id = w.subject_id and n.people > 0
-      returning n.user_id, n.kind, n.subject_id, n.pushed_ms
-    )
-    select d.user_id, d.kind, d.subject_id, s.endpoint_hash as hash, d.pushed_ms as at
-    from due d join message.push_subscription s on s.user_id = d.user_id`.execute(on);
-  return rows.map(({ user_id: userId, kind, subject_id: subjectId, hash: endpointHash, at }) => ({
-    ...{ userId, kind, subjectId, endpointHash },
-    runAt: new Date(Number(at)),
-  }));
-}

@@ -4,13 +4,14 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import webPush from "web-push";
+import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { sealedBy } from "#platform/seal/key-seal.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "../migrations.ts";
 import type { Tables } from "../tables.ts";
 import type { Change } from "./changes.ts";
-import { kinds } from "./kinds.ts";
+import { pushesOfMessages, pushesOfNews } from "./due-pushes.ts";
 import { applyToLists } from "./notification-store.ts";
 import { addPushes, pushJob, pushKind } from "./push.ts";
 import { pushStore } from "./push-store.ts";
@@ -24,9 +25,10 @@ afterAll(() => own.drop());
 let status = 201;
 let headers: Record<string, string> = {};
 let asked = 0;
+/** 0: it never answers. */
 const service = createServer((_request, response) => {
   asked++;
-  response.writeHead(status, headers).end();
+  if (status) response.writeHead(status, headers).end();
 });
 beforeEach(async () => {
   [status, headers, asked] = [201, {}, 0];
@@ -36,7 +38,19 @@ beforeEach(async () => {
 afterEach(async () => {
   service.closeAllConnections();
   await new Promise((resolve) => service.close(resolve));
-  const tables = ["job", "person", "timeline", "notified", "notification", "notification_fact"];
+  const tables = [
+    "message",
+    "conversation",
+    "member",
+    "group_chat",
+    "message_push",
+    "job",
+    "person",
+    "timeline",
+    "notified",
+    "notification",
+    "notification_fact",
+  ];
   await own.database.pool.query(
     `truncate ${[...tables, "push_subscription", "push_key"].map((name) => `message.${name}`)}`,
   );
@@ -50,7 +64,14 @@ const job = () =>
     store(),
     own.jobs,
     {
-      getUsers: async ({ ids }: { ids: string[] }) => ({ users: ids.map((id) => ({ id, name: "Ben" })) }),
+      user: {
+        getUsers: async ({ ids }: { ids: string[] }) => ({ users: ids.map((id) => ({ id, name: "Ben" })) }),
+      },
+      video: {
+        getVideos: async ({ ids }: { ids: string[] }) => ({
+          videos: ids.map((id) => ({ id, pictures: [] })),
+        }),
+      },
     } as never,
     keys,
     { contact: "mailto:a@example.org", allowPrivate: true },
@@ -74,7 +95,9 @@ const like = (videoId: string, actorId: string): Change => ({
 });
 /** What the consumer does. */
 const happens = (...changes: Change[]) =>
-  inTransaction(own.db, async (on) => addPushes(on, own.jobs, (await applyToLists(on, changes)).news));
+  inTransaction(own.db, (on) =>
+    applyToLists(on, changes, async (news) => addPushes(on, own.jobs, await pushesOfNews(on, news))),
+  );
 const jobs = () => own.db.selectFrom("job").selectAll().orderBy("id").execute();
 /** Runs the oldest job as a worker would. */
 async function run() {
@@ -89,6 +112,9 @@ async function run() {
   });
   return row!;
 }
+/** As if the time in which its service is left alone were over. */
+const unpause = () => own.db.updateTable("push_subscription").set({ paused_ms: "0" }).execute();
+const subscription = () => own.db.selectFrom("push_subscription").selectAll().executeTakeFirst();
 const forget = async () => void (await own.db.deleteFrom("job").execute());
 
 test("of a notification each browser is told once a minute, however much is new", async () => {
@@ -130,6 +156,7 @@ test("a service that is busy is asked again, as late as it says and some times, 
   ] as const) {
     [status, headers] = [answer, { "retry-after": retryAfter }];
     await run();
+    await unpause();
     const [again] = await jobs();
     expect(again!.run_at.getTime() - sinceMs).toBeGreaterThan(least);
     expect(again!.run_at.getTime() - sinceMs).toBeLessThan(3_700_000);
@@ -138,9 +165,155 @@ test("a service that is busy is asked again, as late as it says and some times, 
   // The last attempt: it is left to the worker, which removes it.
   expect(await jobs()).toMatchObject([{ id: row.id }]);
   expect(asked).toBe(5);
+  await unpause();
   status = 410;
   await run();
   expect(await own.db.selectFrom("push_subscription").selectAll().execute()).toEqual([]);
+});
+
+test("a service that never answers is left alone for all notifications, longer each time, and forgotten in the end", async () => {
+  await subscribe("1");
+  status = 0;
+  await happens(like("11", "2"), like("12", "2"));
+  await run();
+  const { paused_ms: pausedMs } = (await subscription())!;
+  expect(Number(pausedMs)).toBeGreaterThan(Date.now() + 20_000);
+  // The other one, and what is new meanwhile, wait without a question.
+  await run();
+  await happens(like("13", "2"));
+  expect(asked).toBe(1);
+  expect((await jobs()).map(({ run_at }) => run_at.getTime())).toEqual(Array(3).fill(Number(pausedMs)));
+  // A service that takes something again is as good as new.
+  status = 201;
+  await unpause();
+  await run();
+  expect(await subscription()).toMatchObject({ failures: 0, paused_ms: "0" });
+  status = 500;
+  for (let failures = 1; failures < 8; failures++) {
+    await forget();
+    await own.db.updateTable("notification").set({ pushed_ms: "0" }).execute();
+    await happens(like("11", String(10 + failures)));
+    await run();
+    expect(await subscription()).toMatchObject({ failures });
+    await unpause();
+  }
+  await run();
+  expect(await subscription()).toBeUndefined();
+});
+
+test("to a person ten things are pushed at once, then one in some seconds; the jobs are the person's", async () => {
+  for (let i = 0; i < 3; i++) await subscribe("1");
+  await happens(...Array.from({ length: 8 }, (_, i) => like(String(100 + i), "2")));
+  await happens(...Array.from({ length: 8 }, (_, i) => like(String(200 + i), "2")));
+  await happens(like("300", "2"));
+  expect(await jobs()).toHaveLength(30);
+  expect(new Set((await jobs()).map(({ owner }) => owner))).toEqual(new Set(["1"]));
+  await own.db
+    .updateTable("notified")
+    .set({ push_ms: String(Date.now() - 7_000) })
+    .execute();
+  await happens(like("301", "2"));
+  await happens(like("302", "2"));
+  expect(await jobs()).toHaveLength(33);
+});
+
+/** What the consumer does when somebody has written to person 1. */
+const written = () =>
+  inTransaction(own.db, async (on) =>
+    addPushes(
+      on,
+      own.jobs,
+      await pushesOfMessages(on, { pairs: [{ receiverId: "1", senderId: "2" }], groupIds: ["90"] }),
+    ),
+  );
+const keysOfJobs = async () => (await jobs()).map(({ key }) => key.split(" ").slice(2, 4).join(" "));
+
+test("of a conversation with unread messages a browser is told once a minute, and not of muted or read ones", async () => {
+  await subscribe("1");
+  await written();
+  const one = { user_id: "1", peer_id: "2", read_id: "0", to_stranger: 0, answered: false };
+  await own.db
+    .insertInto("conversation")
+    .values({ ...one, last_id: "5", unread: 1 })
+    .execute();
+  const set = (more: object) => own.db.updateTable("conversation").set(more).execute();
+  await set({ muted: true });
+  await written();
+  await set({ muted: false, unread: 0 });
+  await written();
+  expect(await jobs()).toEqual([]);
+  await set({ unread: 1 });
+  await written();
+  await set({ unread: 2, last_id: "6" });
+  await written();
+  expect(await keysOfJobs()).toEqual(["10 2"]);
+  await run();
+  expect(asked).toBe(1);
+  // The same messages again, then a new one in the same minute.
+  await own.db
+    .updateTable("message_push")
+    .set({ pushed_ms: String(Date.now() - 1) })
+    .execute();
+  await forget();
+  await set({ last_id: "5" });
+  await written();
+  expect(await jobs()).toEqual([]);
+  await set({ last_id: "7" });
+  await written();
+  const [next] = await jobs();
+  expect(next!.run_at.getTime()).toBeGreaterThan(Date.now() + 50_000);
+  // It was read before.
+  await set({ unread: 0 });
+  await run();
+  expect(asked).toBe(1);
+});
+
+test("in a group members are told of what others write, and not of notices, their own, and what they do not want", async () => {
+  for (const userId of ["1", "2", "3"]) await subscribe(userId);
+  const group = {
+    id: "90",
+    name: "Choir",
+    creator_id: null,
+    idempotency_key: null,
+    last_id: "8",
+    total: "1",
+  };
+  await own.db.insertInto("group_chat").values(group).execute();
+  const place = { group_id: "90", role: 1, since_id: "0", joined_id: "0", read_id: "0", seen: "0" };
+  const members = ["1", "2", "3", "4"].map((user_id) => ({
+    ...place,
+    user_id,
+    seen: user_id === "2" ? "1" : "0",
+  }));
+  await own.db.insertInto("member").values(members).execute();
+  const say = (id: string, notice: number | null) =>
+    own.db
+      .insertInto("message")
+      .values({
+        ...{ low_id: "0", high_id: "90", id, sender_id: "2", content: "a secret", notice },
+        ...{
+          idempotency_key: null,
+          recalled_at_ms: null,
+          reply_to_id: null,
+          video_id: null,
+          profile_id: null,
+        },
+      })
+      .execute();
+  await say("7", 1);
+  await written();
+  expect(await jobs()).toEqual([]);
+  await own.db
+    .updateTable("notified")
+    .set({ unpushed: [10] })
+    .where("user_id", "=", "3")
+    .execute();
+  await say("8", null);
+  await written();
+  await written();
+  expect((await jobs()).map(({ owner }) => owner)).toEqual(["1"]);
+  await run();
+  expect(asked).toBe(1);
 });
 
 test("nothing is sent of what was seen, or fell out", async () => {

@@ -2,6 +2,8 @@ import { createHash, ECDH } from "node:crypto";
 import webPush from "web-push";
 import type { MessageService } from "#contracts/gen/message_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
+import type { VideoService } from "#contracts/gen/video_pb.ts";
+import { kindName } from "#contracts/notification-kinds.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, PerCall, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
@@ -14,9 +16,15 @@ import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { systemCall } from "#platform/rpc/system-call.ts";
 import type { Tables } from "../tables.ts";
-import type { NotificationRef } from "./fact-store.ts";
-import { kindNames } from "./kinds.ts";
-import { type Pushed, type PushKeys, type PushStore, pushesFor } from "./push-store.ts";
+import type { PushRef } from "./due-pushes.ts";
+import {
+  longestPauseMs,
+  type Pushed,
+  type PushedMessages,
+  type PushedNotification,
+  type PushKeys,
+  type PushStore,
+} from "./push-store.ts";
 
 export interface PushConfig {
   /** Whom a push service writes to when something is wrong (RFC 8292): mailto: or https:. */
@@ -26,40 +34,53 @@ export interface PushConfig {
 }
 
 export const pushKind = "push";
-/** Of one notification a browser is told once in this time, and after a moment in which it may be seen. */
-const everyMs = 60_000;
-const soonMs = 1_000;
+
+export interface PushClients {
+  user: Client<typeof UserService, "getUsers">;
+  video: Client<typeof VideoService, "getVideos">;
+}
+
 /** How long a push service keeps what a browser that is off has not fetched. */
 const keptS = 24 * 3_600;
-const sendMs = 10_000;
-/** A service that cannot take it now is asked again, later each time. */
+const sendMs = 5_000;
+/** What a service cannot take now it is given again, some times. */
 const maxAttempts = 5;
-const againMs = 30_000;
-const longestAgainMs = 3_600_000;
+/** What one takes, about. */
+const expectedMs = 500;
 const maxEndpointLength = 1_024;
 
-/** Adds a job for each browser that is to be told of news, in the transaction of the news. */
+/** Adds a job for each browser that is to be told of something, in the transaction in which that is due. */
 export async function addPushes(
   on: Queryable<Tables>,
   jobs: Jobs,
-  news: readonly NotificationRef[],
+  pushes: readonly PushRef[],
 ): Promise<void> {
-  for (const { userId, kind, subjectId, endpointHash, runAt } of await pushesFor(on, news, everyMs, soonMs))
-    await jobs.add(on, pushKind, `${userId} ${endpointHash} ${kind} ${subjectId} ${runAt.getTime()} 1`, {
-      runAt,
-    });
+  await jobs.addAll(
+    on,
+    pushKind,
+    pushes.map(({ userId, kind, subjectId, endpointHash, runAt }) => ({
+      ...{ key: keyOf([userId, endpointHash, String(kind), subjectId], runAt, 1), runAt },
+      ...{ owner: userId, expectedMs },
+    })),
+  );
 }
+
+/** What it is about, and its own name within that. */
+const keyOf = (about: readonly string[], runAt: Date, attempt: number) =>
+  [...about, runAt.getTime(), attempt].join(" ");
 
 /** Tells a browser of a notification as it is by then. */
 export function pushJob(
   db: Kysely<Tables>,
   store: PushStore,
   jobs: Jobs,
-  user: Client<typeof UserService, "getUsers">,
+  { user, video }: PushClients,
   keysOf: () => Promise<PushKeys>,
   { contact, allowPrivate }: PushConfig,
 ): JobKind {
   return {
+    // A stranger's service may take long.
+    apart: true,
     maxAttempts: 3,
     snoozeOn: isTransient,
     timeoutMs: 30_000,
@@ -67,36 +88,67 @@ export function pushJob(
       const [userId = "", hash = "", kind = "", subjectId = "", , attempt] = job.key.split(" ");
       const pushed = await store.pushed(userId, hash, kind, subjectId);
       if (!pushed) return;
-      const text = await textOf(pushed, kind, subjectId);
+      if (pushed.pausedMs > Date.now()) return again(pushed.pausedMs);
+      const text = await textOf(pushed, userId, kind, subjectId);
       if (!text) return;
       const topic = createHash("sha256").update(`${kind} ${subjectId}`).digest("base64url").slice(0, 32);
       const request = requestOf(pushed, text, topic, await keysOf());
       const outcome = request ? await send(request, job.signal) : "gone";
-      if (outcome === "gone") await store.forget(userId, hash);
-      if (typeof outcome === "string" || Number(attempt) >= maxAttempts) return;
-      const runAt = new Date(Date.now() + Math.max(outcome.afterMs, againMs * 4 ** (Number(attempt) - 1)));
-      await inTransaction(db, async (transaction) => {
-        await job.finish(transaction);
-        const key = `${userId} ${hash} ${kind} ${subjectId} ${runAt.getTime()} ${Number(attempt) + 1}`;
-        await jobs.add(transaction, pushKind, key, { runAt, traceId: job.traceId });
-      });
+      if (outcome === "done") await store.answered(userId, hash);
+      else if (outcome === "gone") await store.forget(userId, hash);
+      else {
+        const pausedMs = await store.failed(userId, hash, outcome.afterMs);
+        if (pausedMs !== undefined) await again(pausedMs);
+      }
+
+      async function again(atMs: number): Promise<void> {
+        if (Number(attempt) >= maxAttempts) return;
+        const runAt = new Date(atMs);
+        const key = keyOf([userId, hash, kind, subjectId], runAt, Number(attempt) + 1);
+        await inTransaction(db, async (transaction) => {
+          await job.finish(transaction);
+          const fair = { owner: userId, expectedMs };
+          await jobs.add(transaction, pushKind, key, { runAt, traceId: job.traceId, ...fair });
+        });
+      }
     },
   };
 
   /** Who did what, and where that is seen: no text of anybody's. */
-  async function textOf(pushed: Pushed, kind: string, subjectId: string): Promise<string | undefined> {
-    const name = kindNames.get(Number(kind));
-    const { users } = await user.getUsers({ ids: [pushed.actorId] }, systemCall());
-    if (!name || !users[0]) return undefined;
-    const { language, people, videoId, commentId } = pushed;
-    const video = videoId === "0" ? {} : { videoId };
-    const comment = commentId === "0" ? {} : { commentId };
-    const who = {
-      name: users[0].name,
-      others: people - 1,
-      ...(name === "follow" && { actorId: pushed.actorId }),
+  async function textOf(
+    { about, language }: Pushed,
+    userId: string,
+    kind: string,
+    subjectId: string,
+  ): Promise<string | undefined> {
+    const name = kindName(Number(kind));
+    if (!name) return undefined;
+    const what = "unread" in about ? await ofMessages(about, subjectId) : await ofNotification(about, userId);
+    return what && JSON.stringify({ id: `${name}-${subjectId}`, kind: name, language, ...what });
+  }
+
+  async function ofMessages({ unread, groupName }: PushedMessages, conversationId: string) {
+    if (groupName !== null) return { name: groupName, unread, conversationId, inGroup: true };
+    const { users } = await user.getUsers({ ids: [conversationId] }, systemCall());
+    return users[0] && { name: users[0].name, unread, conversationId };
+  }
+
+  async function ofNotification({ people, actorId, videoId, commentId }: PushedNotification, userId: string) {
+    const isAboutVideo = videoId !== "0";
+    const [{ users }, { videos }] = await Promise.all([
+      user.getUsers({ ids: [actorId] }, systemCall()),
+      isAboutVideo
+        ? video.getVideos({ ids: [videoId] }, { ...systemCall(), callerId: userId })
+        : { videos: [] },
+    ]);
+    // They may not see it any more.
+    if (!users[0] || (isAboutVideo && !videos[0])) return undefined;
+    return {
+      ...{ name: users[0].name, others: people - 1 },
+      ...(isAboutVideo ? { videoId } : { actorId }),
+      ...((videos[0]?.pictures.length ?? 0) > 0 && { pictures: true }),
+      ...(commentId !== "0" && { commentId }),
     };
-    return JSON.stringify({ id: `${name}-${subjectId}`, kind: name, language, ...who, ...video, ...comment });
   }
 
   /** Undefined: its keys are none. */
@@ -148,7 +200,7 @@ export function pushJob(
 /** Seconds or a date (RFC 9110), within bounds. */
 function afterMsOf(retryAfter = ""): number {
   const ms = /^\d{1,9}$/.test(retryAfter) ? Number(retryAfter) * 1_000 : Date.parse(retryAfter) - Date.now();
-  return Math.min(Math.max(ms || 0, 0), longestAgainMs);
+  return Math.min(Math.max(ms || 0, 0), longestPauseMs);
 }
 
 type Service = Handlers<typeof MessageService>;

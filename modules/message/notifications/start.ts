@@ -1,5 +1,5 @@
 import webPush from "web-push";
-import { sessionsEnded } from "#contracts/events.ts";
+import { messageSent, sessionsEnded, timelinesGrown } from "#contracts/events.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
@@ -12,15 +12,15 @@ import { repeatEvery } from "#platform/module/repeat.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import type { KeySeal } from "#platform/seal/key-seal.ts";
+import { startLateTeller } from "../late-teller.ts";
 import type { Tables } from "../tables.ts";
 import { notifyingEvents, projectNotifications } from "./consumer.ts";
+import { pushesOfMessages, pushesOfNews } from "./due-pushes.ts";
 import { notificationHandlers } from "./handlers.ts";
-import { notificationStore, tellEveryMs } from "./notification-store.ts";
+import { applyToLists, notificationStore } from "./notification-store.ts";
 import { addPushes, type PushConfig, pushHandlers, pushJob, pushKind } from "./push.ts";
 import { type PushKeys, pushStore } from "./push-store.ts";
 
-/** For what a process that died has left untold. */
-const lookEveryMs = 60_000;
 const expireEveryMs = 3_600_000;
 
 /** What concerns each person, as a list: made from events, told to their devices. */
@@ -52,34 +52,32 @@ export function startNotifications(context: {
     return keys;
   };
   const warn = (error: unknown) => log.warn({ err: error }, "could not tell or tidy notifications");
-  let late: NodeJS.Timeout | undefined;
-  let telling: Promise<void> | undefined;
-
-  async function tellLate(): Promise<void> {
-    for (let more = true; more; ) {
-      const told = await store.tellLate();
-      reached(told.heads);
-      more = told.more;
-    }
-  }
-  function tellSoon(): void {
-    late ??= setTimeout(() => {
-      late = undefined;
-      telling = tellLate().catch(warn);
-    }, tellEveryMs + 100);
-    late.unref();
-  }
-
+  const late = startLateTeller(store.tellLate, reached, warn);
   const consumer = events.consume({
     group: "message.notifications",
     types: notifyingEvents,
-    ...projectNotifications(clients, async (on, { heads, waits, news }) => {
-      await addPushes(on, jobs, news);
+    ...projectNotifications(clients, async (on, changes) => {
+      const applied = await applyToLists(on, changes, async (news) =>
+        addPushes(on, jobs, await pushesOfNews(on, news)),
+      );
       afterCommit(on, () => {
-        reached(heads);
-        if (waits) tellSoon();
+        reached(applied.heads);
+        if (applied.lateAtMs !== undefined) late.tellAt(applied.lateAtMs);
       });
     }),
+  });
+  const written = events.consume({
+    group: "message.pushed",
+    types: [messageSent, timelinesGrown],
+    // What was written before there was this is no news.
+    from: "end",
+    async handle(on, happened) {
+      const pairs = happened.flatMap((event) => (event.type === messageSent.name ? event.message : []));
+      const groupIds = happened.flatMap((event) =>
+        event.type === timelinesGrown.name ? event.message.groupId || [] : [],
+      );
+      await addPushes(on, jobs, await pushesOfMessages(on, { pairs, groupIds: [...new Set(groupIds)] }));
+    },
   });
   const sessions = events.consume({
     group: "message.push",
@@ -89,7 +87,6 @@ export function startNotifications(context: {
         await pushes.lasting.endSessions(on, message.userId, message.sessionIds);
     },
   });
-  const stopLooking = repeatEvery(lookEveryMs, tellLate, warn);
   const expire = async (stopping: AbortSignal) => {
     await store.expire(stopping);
     await pushes.lasting.expire();
@@ -98,11 +95,10 @@ export function startNotifications(context: {
   return {
     store: stores,
     handlers: { ...notificationHandlers(stores, reached), ...pushHandlers(pushes, keysOf, push) },
-    jobKinds: { [pushKind]: pushJob(db, pushes.lasting, jobs, clients.user, keysOf, push) },
+    jobKinds: { [pushKind]: pushJob(db, pushes.lasting, jobs, clients, keysOf, push) },
     async stop() {
-      await Promise.all([consumer.stop(), sessions.stop()]);
-      clearTimeout(late);
-      await Promise.all([stopLooking(), stopExpiry(), telling]);
+      await Promise.all([consumer.stop(), written.stop(), sessions.stop()]);
+      await Promise.all([late.stop(), stopExpiry()]);
     },
   };
 }

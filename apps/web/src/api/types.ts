@@ -29,4 +29,5 @@ export type BroughtIn = Json<paths["/api/v1/groups"]["post"]["responses"][201]>;
 export type ReportedPage = Json<paths["/api/v1/moderation/comments"]["get"]["responses"][200]>;
 export type Reported = ReportedPage["items"][number];
 export type NotificationPage = Json<paths["/api/v1/notifications"]["get"]["responses"][200]>;
+export type NotificationSettings = Json<paths["/api/v1/notifications/settings"]["get"]["responses"][200]>;
 export type Notification = NotificationPage["items"][number];

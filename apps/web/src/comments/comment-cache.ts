@@ -60,6 +60,7 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
     },
     removed(comment: Comment) {
       count(-1 - comment.replies);
+      void cache.resetQueries({ queryKey: ["comments", videoId, "named"] });
       const { rootId } = comment;
       if (rootId === null) return eachComment((one) => (one.id === comment.id ? null : one));
       eachComment((one) => (one.id === rootId ? { ...one, replies: one.replies - 1 } : one));

@@ -20,6 +20,8 @@ interface Props {
   comment: Comment;
   video: Video;
   pinned?: boolean;
+  /** The address leads to it. */
+  named?: boolean;
   /** Undefined if comments are closed. */
   onReply: ((to: Comment) => void) | undefined;
   /** Its replies. */
@@ -27,7 +29,7 @@ interface Props {
 }
 
 /** A comment or a reply, with the viewer's actions under it. */
-export function CommentItem({ comment, video, pinned = false, onReply, children }: Props) {
+export function CommentItem({ comment, video, pinned = false, named = false, onReply, children }: Props) {
   const { t, format } = useI18n();
   const me = useUser();
   const { author, replyTo, rootId } = comment;
@@ -35,7 +37,7 @@ export function CommentItem({ comment, video, pinned = false, onReply, children 
   const ownsVideo = me?.id === video.author.id;
   const mayDelete = ownsVideo || me?.id === author.id || me?.role === "moderator";
   return (
-    <li className="comment" data-reply={isReply}>
+    <li className="comment" data-reply={isReply} data-named={named} ref={named ? comeIntoView : undefined}>
       <Link href={`/user/${author.id}`} className="comment-face" tabIndex={-1} aria-hidden="true">
         <Avatar user={author} size={isReply ? 26 : 36} />
       </Link>
@@ -77,6 +79,8 @@ export function CommentItem({ comment, video, pinned = false, onReply, children 
     </li>
   );
 }
+
+const comeIntoView = (item: HTMLLIElement | null) => item?.scrollIntoView({ block: "center" });
 
 function PinButton({ comment, pinned }: { comment: Comment; pinned: boolean }) {
   const { t } = useI18n();

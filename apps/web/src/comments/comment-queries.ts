@@ -1,4 +1,4 @@
-import { infiniteQueryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Api, take } from "../api/client.ts";
 import type { CommentPage, ReplyPage } from "../api/types.ts";
 
@@ -22,6 +22,20 @@ export const commentsQuery = (api: Api, videoId: string, sort: CommentSort) =>
       ),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page: CommentPage) => page.nextCursor ?? undefined,
+  });
+
+/** One to which a link leads; it may be gone. */
+export const namedQuery = (api: Api, videoId: string, commentId: string | null) =>
+  queryOptions({
+    queryKey: ["comments", videoId, "named", commentId],
+    queryFn: ({ signal }) =>
+      take(
+        api.GET("/api/v1/videos/{id}/comments/{commentId}", {
+          params: { path: { id: videoId, commentId: commentId ?? "" } },
+          signal,
+        }),
+      ),
+    enabled: commentId !== null,
   });
 
 export const repliesQuery = (api: Api, videoId: string, commentId: string) =>

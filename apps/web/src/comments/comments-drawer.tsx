@@ -1,4 +1,4 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { take } from "../api/client.ts";
 import { useKnown } from "../api/known.ts";
@@ -14,10 +14,11 @@ import { useAction } from "../ui/use-action.ts";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import { useCommentCache } from "./comment-cache.ts";
 import { CommentItem } from "./comment-item.tsx";
-import { type CommentSort, commentsQuery } from "./comment-queries.ts";
+import { type CommentSort, commentsQuery, namedQuery } from "./comment-queries.ts";
 import { Composer } from "./composer.tsx";
 import { Drawer } from "./drawer.tsx";
 import { Replies } from "./replies.tsx";
+import { useNamedComment } from "./use-comments-open.ts";
 import "./comments.css";
 
 interface Props {
@@ -47,9 +48,13 @@ function Comments({ video }: { video: Video }) {
   );
   const end = useNearEnd<HTMLLIElement>(hasNextPage && !isFetching && !error, fetchNextPage);
   useAgain(data ? error : null, fetchNextPage);
+  const { data: named } = useQuery(namedQuery(api, video.id, useNamedComment()));
   const pinned = data?.pages[0]?.pinned ?? null;
   const closed = data?.pages[0]?.closed ?? false;
-  const listed = useMemo(() => once(data?.pages.flatMap((page) => page.items) ?? [], pinned), [data, pinned]);
+  const listed = useMemo(
+    () => once(data?.pages.flatMap((page) => page.items) ?? [], named?.comment, pinned),
+    [data, named, pinned],
+  );
   const isOwner = me?.id === video.author.id;
   const item = (comment: Comment) => (
     <CommentItem
@@ -57,9 +62,16 @@ function Comments({ video }: { video: Video }) {
       comment={comment}
       video={video}
       pinned={comment.id === pinned?.id}
+      named={comment.id === (named?.reply ?? named?.comment)?.id}
       onReply={closed ? undefined : setReplyTo}
     >
-      {comment.replies > 0 && <Replies comment={comment} item={item} />}
+      {comment.replies > 0 && (
+        <Replies
+          comment={comment}
+          item={item}
+          named={comment.id === named?.comment.id ? named.reply : null}
+        />
+      )}
     </CommentItem>
   );
   return (
@@ -78,7 +90,8 @@ function Comments({ video }: { video: Video }) {
         {isOwner && data && <CloseButton videoId={video.id} closed={closed} />}
       </div>
       <ol className="comments-list" aria-busy={isFetching}>
-        {pinned && item(pinned)}
+        {named && item(named.comment)}
+        {pinned && pinned.id !== named?.comment.id && item(pinned)}
         {listed.map(item)}
         <li className="comments-end" ref={end}>
           {isFetching && <Spinner label={t.loading} />}
@@ -126,9 +139,9 @@ function CloseButton({ videoId, closed }: { videoId: string; closed: boolean }) 
   );
 }
 
-/** Each comment once, without the pinned one, which is shown above the others. */
-function once(comments: readonly Comment[], pinned: Comment | null): Comment[] {
+/** Each comment once, without those that are shown above the others. */
+function once(comments: readonly Comment[], ...above: (Comment | null | undefined)[]): Comment[] {
   const byId = new Map(comments.map((comment) => [comment.id, comment]));
-  if (pinned) byId.delete(pinned.id);
+  for (const comment of above) if (comment) byId.delete(comment.id);
   return [...byId.values()];
 }

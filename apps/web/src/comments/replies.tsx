@@ -11,10 +11,12 @@ import { repliesQuery } from "./comment-queries.ts";
 interface Props {
   comment: Comment;
   item: (reply: Comment) => ReactNode;
+  /** To which the address leads. */
+  named: Comment | null;
 }
 
 /** The replies to a comment, loaded page by page on demand. */
-export function Replies({ comment, item }: Props) {
+export function Replies({ comment, item, named }: Props) {
   const { t, format } = useI18n();
   const { api } = useServices();
   const [open, setOpen] = useState(false);
@@ -29,7 +31,11 @@ export function Replies({ comment, item }: Props) {
     initialData: [],
   });
   const loaded = open ? (data?.pages.flatMap((page) => page.items) ?? []) : [];
-  const shown = [...loaded, ...sent.filter((reply) => reply.rootId === comment.id)];
+  const shown = [
+    ...(named ? [named] : []),
+    ...loaded,
+    ...sent.filter((reply) => reply.rootId === comment.id),
+  ];
   const replies = [...new Map(shown.map((reply) => [reply.id, reply])).values()];
   const left = comment.replies - replies.length;
   const more =

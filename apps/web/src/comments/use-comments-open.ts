@@ -13,6 +13,11 @@ const opened = () => history.state as Opened | null;
 /** Whether the comments are open but not rendered yet: their code may still be loading. */
 export const isDrawerComing = (): boolean =>
   new URLSearchParams(location.search).has(PARAM) && !document.querySelector(".drawer");
+/** The comment to which the address leads, if it is one. */
+export function useNamedComment(): string | null {
+  const named = new URLSearchParams(useSearch()).get(PARAM);
+  return named && /^\d+$/.test(named) ? named : null;
+}
 /** Whether the comments were opened to write one. */
 export const isToWrite = (): boolean => opened()?.toWrite === true;
 

@@ -41,7 +41,7 @@ function Row({ invitation: { groupId, groupName, members, inviter } }: { invitat
       if (accepted) navigate(groupPath(groupId));
     },
     onSettled: () => {
-      for (const key of ["group-invitations", "conversations"])
+      for (const key of ["group-invitations", "conversations", "notifications", "unread"])
         void cache.invalidateQueries({ queryKey: [key] });
     },
   });

@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Link } from "wouter";
 import { afterFailures, isTransient, take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
@@ -28,7 +28,7 @@ export default function NotificationsPage() {
   const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
   useAgain(data ? error : null, fetchNextPage);
   const items = once(data?.pages.flatMap((page) => page.items) ?? []);
-  const { isNew, hasNew, unmark } = useSeen(items);
+  const { isNew, hasNew, unmark } = useSeen(items, data?.pages[0]?.upTo ?? null);
   return (
     <div className="page notifications">
       <header className="page-head">
@@ -60,10 +60,10 @@ export default function NotificationsPage() {
 }
 
 /**
- * Says that what is shown was seen. What was new stays marked until the page is left, or the viewer says that all of it
+ * Says that everything up to a position was seen: what is shown, and what is not there for the viewer any more. What was new stays marked until the page is left, or the viewer says that all of it
  * was seen.
  */
-function useSeen(items: readonly Notification[]) {
+function useSeen(items: readonly Notification[], upTo: string | null) {
   const { api } = useServices();
   const cache = useQueryClient();
   const isShown = usePageShown();
@@ -75,13 +75,17 @@ function useSeen(items: readonly Notification[]) {
     retryDelay: (failures, error) => afterFailures(error, failures + 1),
   });
   const unseen = items.filter(({ seen }) => !seen).map(({ position }) => position);
-  const [latest] = unseen;
   const all = unseen.join(" ");
   useEffect(() => {
-    if (!latest || !isShown) return;
+    if (!all || !isShown) return;
     setMarked((before) => new Set([...before, ...all.split(" ")]));
-    mutate(latest);
-  }, [latest, all, isShown, mutate]);
+  }, [all, isShown]);
+  const said = useRef<string>(null);
+  useEffect(() => {
+    if (!upTo || !isShown || said.current === upTo) return;
+    said.current = upTo;
+    mutate(upTo);
+  }, [upTo, isShown, mutate]);
   return {
     isNew: ({ position }: Notification) => marked.has(position),
     hasNew: marked.size > 0,

@@ -20,6 +20,8 @@ export function useSentence(): (item: Notification) => string {
         return ofPictures ? texts.publishedPictures : texts.published;
       case "failed":
         return ofPictures ? texts.failedPictures : texts.failed;
+      case "held":
+        return ofPictures ? texts.heldPictures : texts.held;
       default:
         return texts[kind](...by);
     }
@@ -29,6 +31,7 @@ export function useSentence(): (item: Notification) => string {
 /** Where it happened. */
 export function placeOf({ kind, video, commentId, actors, people }: Notification, myId: string): string {
   if (kind === "failed") return "/me";
-  if (video) return commentId ? `/video/${video.id}?comments=open` : `/video/${video.id}`;
+  if (kind === "invitation") return "/messages";
+  if (video) return commentId ? `/video/${video.id}?comments=${commentId}` : `/video/${video.id}`;
   return people === 1 && actors[0] ? `/user/${actors[0].id}` : `/user/${myId}/followers`;
 }

@@ -1,6 +1,8 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 import { take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
+import type { NotificationSettings as Settings } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { NOTIFICATION_SETTINGS, notificationSettingsQuery } from "../notifications/notification-queries.ts";
 import { Failure } from "../ui/failure.tsx";
@@ -11,8 +13,11 @@ import { PushSwitch } from "./push-switch.tsx";
 import { usePreferences } from "./use-preferences.ts";
 import "./notification-settings.css";
 
-const KINDS = ["follow", "like", "comment", "reply", "mention", "published", "failed"] as const;
-type Kind = (typeof KINDS)[number];
+type Kind = keyof Settings;
+interface Change {
+  kind: Kind;
+  to: Settings[Kind];
+}
 
 /** What the viewer is told of, and how. */
 export function NotificationSettings() {
@@ -21,14 +26,21 @@ export function NotificationSettings() {
   const cache = useQueryClient();
   const { newsSound, newsTitle } = usePreferences();
   const { data, error, refetch } = useQuery(notificationSettingsQuery(api));
+  /** As it was chosen, from the tap on until it is there. */
+  const [wanted, setWanted] = useState<Change>();
   const change = useAction({
-    mutationFn: ({ kind, to }: { kind: Kind; to: { list: boolean; push: boolean } }) =>
+    mutationFn: ({ kind, to }: Change) =>
       take(api.PUT("/api/v1/notifications/settings", { body: { [kind]: to } })),
     onSuccess: (settings) => cache.setQueryData(NOTIFICATION_SETTINGS, settings),
+    onError: () => setWanted(undefined),
   });
-  /** As it was chosen, also while that is on its way. */
-  const chosen = (kind: Kind) =>
-    change.isPending && change.variables.kind === kind ? change.variables.to : data?.[kind];
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it is there once the settings are other ones.
+  useEffect(() => setWanted(undefined), [data]);
+  const chosen = (kind: Kind) => (wanted?.kind === kind ? wanted.to : data?.[kind]);
+  const choose = (next: Change) => {
+    setWanted(next);
+    change.mutate(next);
+  };
   return (
     <section className="card" id="notifications" aria-labelledby="notifications-head">
       <h2 id="notifications-head">{t.notificationSettings}</h2>
@@ -43,24 +55,26 @@ export function NotificationSettings() {
             </tr>
           </thead>
           <tbody>
-            {KINDS.map((kind) => (
+            {(Object.keys(t.notificationKinds) as Kind[]).map((kind) => (
               <tr key={kind}>
                 <th scope="row">{t.notificationKinds[kind]}</th>
                 {(["list", "push"] as const).map((way) => (
                   <td key={way}>
-                    <label>
-                      <input
-                        type="checkbox"
-                        checked={chosen(kind)?.[way] ?? false}
-                        disabled={change.isPending || (way === "push" && !data[kind].list)}
-                        onChange={({ target }) =>
-                          change.mutate({ kind, to: { ...data[kind], [way]: target.checked } })
-                        }
-                      />
-                      <span className="unseen">
-                        {t.settingOf(way === "list" ? t.inList : t.pushed, t.notificationKinds[kind])}
-                      </span>
-                    </label>
+                    {(way === "push" || kind !== "message") && (
+                      <label>
+                        <input
+                          type="checkbox"
+                          checked={chosen(kind)?.[way] ?? false}
+                          disabled={change.isPending || (way === "push" && !data[kind].list)}
+                          onChange={({ target }) =>
+                            choose({ kind, to: { ...data[kind], [way]: target.checked } })
+                          }
+                        />
+                        <span className="unseen">
+                          {t.settingOf(way === "list" ? t.inList : t.pushed, t.notificationKinds[kind])}
+                        </span>
+                      </label>
+                    )}
                   </td>
                 ))}
               </tr>

@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { startLateTeller } from "./late-teller.ts";
+
+test("what waits is told when it is due, also if it began to wait while something else did", async () => {
+  const dueMs: number[] = [];
+  const told: number[] = [];
+  const teller = startLateTeller(
+    async () => {
+      const now = dueMs.filter((atMs) => atMs <= Date.now());
+      told.push(...now.splice(0, dueMs.length));
+      for (const atMs of told) if (dueMs.includes(atMs)) dueMs.splice(dueMs.indexOf(atMs), 1);
+      return { heads: [], nextAtMs: dueMs.length > 0 ? Math.min(...dueMs) : undefined };
+    },
+    () => {},
+    (error) => {
+      throw error;
+    },
+  );
+  const nowMs = Date.now();
+  // The second is due before the first, the third after the look at the first.
+  const all = [nowMs + 300, nowMs + 50, nowMs + 600];
+  for (const atMs of all) {
+    dueMs.push(atMs);
+    if (atMs !== all[2]) teller.tellAt(atMs);
+  }
+  await expect.poll(() => told).toEqual([...all].sort((a, b) => a - b));
+  await teller.stop();
+});
