@@ -128,7 +128,7 @@ export const messageSent = event("message.sent.v1", MessageSentSchema, conversat
 export const timelinesGrown = event(
   "message.timelines_grown.v1",
   TimelinesGrownSchema,
-  ({ groupId }) => groupId,
+  ({ groupId, userIds }) => groupId || (userIds[0] ?? ""),
 );
 
 function conversationKey({ senderId, receiverId }: { senderId: string; receiverId: string }): string {

@@ -79,7 +79,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
     const reached = (heads: TimelineHead[]) => {
       if (heads.length > 0) void signals.tell(timelineSignal, writeHeads(heads));
     };
-    const store = perCall(db, messageStore);
+    const store = perCall(db, (until) => messageStore(until, events));
     const isThere = async (key: BlobKey) => (await blobs.size(key)) !== undefined;
     const timelines = perCall(db, timelineStore);
     const writerOf = (until: typeof db): GroupWriter => ({ db: until, ids, events, reached });
@@ -137,7 +137,11 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
         ...groupHandlers(groups, lists.reading, clients.user, clients.relation),
         ...groupEntranceHandlers(groups, lists.reading),
         ...notifications.handlers,
-        ...presenceHandlers(perCall(db, presenceStore), clients.relation, reached),
+        ...presenceHandlers(
+          perCall(db, (until) => presenceStore(until, events)),
+          clients.relation,
+          reached,
+        ),
       },
       async stop() {
         await workers.stop();

@@ -3,13 +3,13 @@ import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import { inTransaction } from "#platform/db/transaction.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import { maxReadersTold } from "./group-rules.ts";
 import { isOf, isShown, type MessageRow, messageColumns, sees, shownLatest } from "./message-row.ts";
 import { lock, lockOwn, lockPlaces, type Pair, pairKey, unnest } from "./pairs.ts";
 import { shownBlobs } from "./picture-store.ts";
 import type { Tables } from "./tables.ts";
-import { append, type NewEntry } from "./timeline-store.ts";
+import { appendAndEmit, type NewEntry } from "./timeline-store.ts";
 
 export interface ReadCommand extends Pair {
   upToId: string;
@@ -19,9 +19,9 @@ export interface ReadCommand extends Pair {
 export type Range = { beforeId: string } | { afterId: string };
 
 /** The SQL of the module, except for sending. */
-export function messageStore(db: Kysely<Tables>) {
+export function messageStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   const moveAll = (commands: ReadCommand[]): Promise<TimelineHead[]> =>
-    inTransaction(db, async (transaction) => {
+    events.transaction(db, async (transaction, emit) => {
       // Waits for transactions that are sending; the next statement sees everything that they sent.
       const pairs = await lock(transaction, commands);
       const inGroups = commands.filter(({ userId, peerId }) => !pairs.has(pairKey(userId, peerId)));
@@ -35,7 +35,7 @@ export function messageStore(db: Kysely<Tables>) {
         ];
       });
       if (inGroups.length > 0) entries.push(...(await moveInGroups(transaction, inGroups)));
-      return entries.length > 0 ? append(transaction, entries) : [];
+      return appendAndEmit(transaction, emit, entries);
     });
   return {
     /**
@@ -115,7 +115,7 @@ export function messageStore(db: Kysely<Tables>) {
     },
     /** Whether what is said in a conversation counts into the person's unread messages. Error: NOT_FOUND. */
     async mute({ userId, peerId }: Pair, muted: boolean): Promise<TimelineHead[]> {
-      return inTransaction(db, async (on) => {
+      return events.transaction(db, async (on, emit) => {
         await lockOwn(on, { userId, peerId });
         const { rows } = await sql<{ unread: number; was: boolean }>`
           with pair as (
@@ -134,7 +134,8 @@ export function messageStore(db: Kysely<Tables>) {
         const { unread, was } = rows[0];
         if (was === muted) return [];
         const entry = { kind: "settings", atMs: Date.now(), subjectId: muted ? "1" : "0" } as const;
-        return append(on, [{ ...entry, userId, peerId, actorId: userId, unread: muted ? -unread : unread }]);
+        const change = muted ? -unread : unread;
+        return appendAndEmit(on, emit, [{ ...entry, userId, peerId, actorId: userId, unread: change }]);
       });
     },
     shownBlobs: (userId: string, messageId: string, keys: readonly string[]) =>

@@ -1,6 +1,7 @@
 import type { TimelineEntry } from "#contracts/gen/message_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Call } from "#platform/rpc/call.ts";
+import { conversationOf } from "../api/message-parts.ts";
 import { toTime } from "../api/present.ts";
 import type { Identity } from "../edge/auth.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
@@ -108,10 +109,9 @@ export function createSubscriptions(
     },
     reached(entries) {
       for (const { what } of entries) {
-        if (what.case === "settings") presence.hides(userId, what.value.hidesPresence);
-        if (what.case !== "message") continue;
-        const { senderId, receiverId } = what.value;
-        presence.met(userId, senderId === userId ? receiverId : senderId);
+        if (what.case === "settings") presence.settingsChanged(userId);
+        // A group opens nothing.
+        if (what.case === "message") presence.met(userId, conversationOf(what.value, userId));
       }
     },
     end() {

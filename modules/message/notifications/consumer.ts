@@ -54,11 +54,11 @@ export function projectNotifications(
   return {
     prepare: (events, { signal }) =>
       askAudiences(clients, events, systemCall({ ...firstTrace(events), signal })),
-    async handle(on, events, { prepared: audiences }) {
+    async handle(on, events, { prepared: audiences, emit }) {
       const changes = events.flatMap((event) =>
         changesOf(event as NotifyingEvent, audiences.get(event.position)),
       );
-      if (changes.length > 0) await done(on, await applyToLists(on, changes));
+      if (changes.length > 0) await done(on, await applyToLists(on, changes, emit));
     },
   };
 }

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { inTransaction } from "#platform/db/transaction.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
 import { migrations } from "../migrations.ts";
@@ -21,9 +20,9 @@ const clear = () =>
   );
 beforeEach(clear);
 
-const store = () => notificationStore(own.db);
+const store = () => notificationStore(own.db, own.events);
 const apply = (changes: Change[], nowMs?: number) =>
-  inTransaction(own.db, (on) => applyToLists(on, changes, nowMs));
+  own.events.transaction(own.db, (on, emit) => applyToLists(on, changes, emit, nowMs));
 const like = (userId: string, videoId: string, actorId: string, atMs = 1): Fact => ({
   ...{ userId, kind: kinds.like, subjectId: videoId, factId: actorId, actorId, videoId, threadId: "0", atMs },
 });

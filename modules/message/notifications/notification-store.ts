@@ -2,8 +2,10 @@ import { sql } from "kysely";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import type { Emit } from "#platform/events/event-type.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import type { Tables } from "../tables.ts";
-import { append, entryKinds, type NewEntry } from "../timeline-store.ts";
+import { appendAndEmit, entryKinds, type NewEntry } from "../timeline-store.ts";
 import type { Change } from "./changes.ts";
 import { applyChanges, type NotificationRef, peopleOf, type Touched } from "./fact-store.ts";
 
@@ -83,6 +85,7 @@ async function goneAmong(on: Queryable<Tables>, userIds: readonly string[]): Pro
 export async function applyToLists(
   on: Queryable<Tables>,
   changes: readonly Change[],
+  emit: Emit,
   nowMs = Date.now(),
 ): Promise<Applied> {
   const concerned = await peopleOf(on, changes);
@@ -108,7 +111,7 @@ export async function applyToLists(
   await trimFacts(on, news.filter(mayBeFull));
   await trimLists(on, people, positions);
   const entries = news.filter(isDue).map((one) => entryOf(one, nowMs));
-  const heads = entries.length > 0 ? await append(on, entries) : [];
+  const heads = await appendAndEmit(on, emit, entries);
   const pushed = news.filter((one) => wants(one) && !people.get(one.userId)!.unpushed.includes(one.kind));
   return { heads, waits: written.some(({ told }) => told === "later"), news: pushed };
 }
@@ -244,17 +247,17 @@ async function trimLists(
 }
 
 /** The SQL of people's notifications, except for what adds to them. */
-export function notificationStore(db: Kysely<Tables>) {
+export function notificationStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   /** Runs with one person's row, and tells their devices when it says so. */
   const changeOwn = (
     userId: string,
     change: (on: Queryable<Tables>) => Promise<boolean>,
   ): Promise<TimelineHead[]> =>
-    inTransaction(db, async (transaction) => {
+    events.transaction(db, async (transaction, emit) => {
       await lockPeople(transaction, [userId]);
       if (!(await change(transaction))) return [];
       const entry = entryOf({ userId, kind: 0, subjectId: "0" }, Date.now());
-      return append(transaction, [entry]);
+      return appendAndEmit(transaction, emit, [entry]);
     });
   return {
     /** A person's notifications before a position, the latest first. */
@@ -324,7 +327,7 @@ export function notificationStore(db: Kysely<Tables>) {
       }),
     /** Tells devices of what became new soon after they were told last; returns whether there may be more. */
     async tellLate(nowMs = Date.now()): Promise<{ heads: TimelineHead[]; more: boolean }> {
-      return inTransaction(db, async (transaction) => {
+      return events.transaction(db, async (transaction, emit) => {
         const due = sql`untold and told_ms <= ${nowMs - tellEveryMs}`;
         const { rows: waiting } = await sql<{ user_id: string }>`
           select distinct user_id from (
@@ -341,7 +344,7 @@ export function notificationStore(db: Kysely<Tables>) {
         const entries = told.map((row) =>
           entryOf({ userId: row.user_id, kind: row.kind, subjectId: row.subject_id }, nowMs),
         );
-        const heads = entries.length > 0 ? await append(transaction, entries) : [];
+        const heads = await appendAndEmit(transaction, emit, entries);
         return { heads, more: waiting.length === chunk };
       });
     },

@@ -4,7 +4,6 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import webPush from "web-push";
-import { inTransaction } from "#platform/db/transaction.ts";
 import { sealedBy } from "#platform/seal/key-seal.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "../migrations.ts";
@@ -74,7 +73,9 @@ const like = (videoId: string, actorId: string): Change => ({
 });
 /** What the consumer does. */
 const happens = (...changes: Change[]) =>
-  inTransaction(own.db, async (on) => addPushes(on, own.jobs, (await applyToLists(on, changes)).news));
+  own.events.transaction(own.db, async (on, emit) =>
+    addPushes(on, own.jobs, (await applyToLists(on, changes, emit)).news),
+  );
 const jobs = () => own.db.selectFrom("job").selectAll().orderBy("id").execute();
 /** Runs the oldest job as a worker would. */
 async function run() {
