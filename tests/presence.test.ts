@@ -161,10 +161,12 @@ describe.each(shapes)("who is here and who is writing, %s", (shape) => {
     await device.heard();
     expect(device.of("bye")).toEqual([]);
     device.tell({ type: "subscribe", people: ["1"] });
-    expect(await device.frame("bye")).toMatchObject({
+    expect(await device.frame("refused")).toMatchObject({
       reason: "SUBSCRIPTIONS_TOO_MANY",
       detail: expect.stringContaining("100"),
     });
+    await device.heard();
+    expect(device.of("bye")).toEqual([]);
   });
 
   test("a flood of subscriptions is refused", async () => {

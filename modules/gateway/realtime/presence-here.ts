@@ -26,6 +26,7 @@ export interface Here {
   arrive(userId: string): () => void;
   /** Whether they hide may be another now. */
   doubt(userId: string): void;
+  hide(userId: string): void;
   /** Another gateway has said something of them: that they left, perhaps. */
   heard(userId: string): void;
   /** Asks who hides: nobody who does is told to be here, so it is known before. */
@@ -79,6 +80,10 @@ export function createHere(
       const person = people.get(userId);
       if (person) Object.assign(person, { hidden: undefined, nextBeatMs: 0 });
       unasked.add(userId);
+    },
+    hide(userId) {
+      unasked.delete(userId);
+      settle(userId, true);
     },
     heard(userId) {
       const person = people.get(userId);

@@ -150,7 +150,9 @@ test("one with two devices on two gateways is here until both have gone", async 
   expect(ada.knows("2")).toMatchObject({ online: false });
 });
 
-test.each([0, 250, 500, 750])("closing one of two devices is no news, whoever has their turn first: %i", async (phaseMs) => {
+test.each([
+  0, 250, 500, 750,
+])("closing one of two devices is no news, whoever has their turn first: %i", async (phaseMs) => {
   const { gateway, watcher } = world();
   const [one, two, watching] = [gateway(), gateway(), gateway()];
   const ada = watcher("1");

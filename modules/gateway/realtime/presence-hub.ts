@@ -35,6 +35,8 @@ export interface PresenceHub {
   arrive(userId: string): () => void;
   /** Whether the person hides may be another now. What an entry of theirs says may be old. */
   settingsChanged(userId: string): void;
+  /** It is over with this person, whose connections end. */
+  hide(userId: string): void;
   /** Tells the watcher how these people are, and whenever it changes. Of whom it may not see, it is told nothing. */
   watch(watcher: Watcher, ids: readonly string[]): void;
   unwatch(watcher: Watcher, ids: readonly string[]): void;
@@ -295,6 +297,10 @@ export function createPresenceHub(
       for (const watcher of watchersOf.get(userId) ?? []) doubt(watcher);
       keepTurning();
     },
+    hide(userId) {
+      here.hide(userId);
+      keepTurning();
+    },
     watch(watcher, ids) {
       let own = watchesOf.get(watcher);
       if (!own) {
@@ -308,7 +314,12 @@ export function createPresenceHub(
         const watch: Watch = { watcher, may: undefined, told: undefined };
         own.set(id, watch);
         unsure.set(watch, id);
-        const one = watched.get(id) ?? { state: unknown(id), atMs: 0, mayBeGone: false, watchers: new Set<Watch>() };
+        const one = watched.get(id) ?? {
+          state: unknown(id),
+          atMs: 0,
+          mayBeGone: false,
+          watchers: new Set<Watch>(),
+        };
         one.watchers.add(watch);
         watched.set(id, one);
         dirty.add(id);
