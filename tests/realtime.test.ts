@@ -28,7 +28,7 @@ describe.each(shapes)("realtime, %s", (shape) => {
   const server = scenario(shape);
 
   /** A device that keeps every frame it is sent. */
-  async function connect(person: Person, position: { epoch?: string; seq?: string } = {}) {
+  async function connect(person: Person, hello: { epoch?: string; seq?: string; device?: string } = {}) {
     const socket = new WebSocket(`${server.origin.replace("http", "ws")}/api/v1/realtime`, "douya.1");
     const frames: Frame[] = [];
     let closed: number | undefined;
@@ -40,7 +40,7 @@ describe.each(shapes)("realtime, %s", (shape) => {
     onTestFinished(() => socket.terminate());
     const tell = (frame: object) => socket.send(JSON.stringify(frame));
     socket.on("open", () =>
-      tell({ type: "hello", token: person.session.accessToken, device: "one", ...position }),
+      tell({ type: "hello", token: person.session.accessToken, device: "one", ...hello }),
     );
     const frame = (type: string, at = 0) =>
       until(`a frame ${type}`, () => frames.filter((one) => one.type === type)[at]);
@@ -149,6 +149,17 @@ describe.each(shapes)("realtime, %s", (shape) => {
     body(await ada.delete("/sessions/current"), 204);
     expect(await device.frame("bye")).toMatchObject({ reason: "SESSION_ENDED" });
     expect(await device.closed()).toBe(1008);
+  });
+
+  test("of too many connections, an earlier one of the same device makes room", async () => {
+    const ada = await server.register();
+    const phone = await connect(ada, { device: "phone" });
+    const desks = await Promise.all(Array.from({ length: 20 }, () => connect(ada, { device: "desk" })));
+    const replaced = () =>
+      desks.filter(({ frames }) => frames.some(({ reason }) => reason === "CONNECTION_REPLACED"));
+    await until("one is replaced", () => replaced().length === 1);
+    phone.tell({ type: "ping" });
+    await phone.frame("pong");
   });
 
   test("a connection goes on with the next token of its session, and with nobody else's", async () => {
