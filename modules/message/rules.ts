@@ -11,6 +11,8 @@ export const recallMs = 2 * 60_000;
 /** Kinds of emoji under one message: of all, and of one person. */
 export const maxReactions = 20;
 export const maxOwnReactions = 3;
+/** People whom a message mentions; further names are text. */
+export const maxMentions = 20;
 export const maxReactionsListed = 100;
 export const maxFound = 50;
 /** Who has missed more entries of their timeline than this begins anew with lists. */
