@@ -280,7 +280,7 @@ test("who is removed or hands over while others read neither deadlocks nor misco
   const all = Array.from({ length: 8 }, (_, i) => String(i + 1));
   // The owner has the largest id, and who is next the smallest.
   const groupId = (await groups().create("9", "The group", { friends: all, others: [] }, undefined)).groupId;
-  const store = messageStore(own.db);
+  const store = messageStore(own.db, own.events);
   const before = await rowsOf(
     "select deadlocks::int4 from pg_stat_database where datname = current_database()",
   );
@@ -406,7 +406,7 @@ test("who is not in a group learns nothing of it, and holds up nobody in it", as
     expect(await reasonOf(groups().setRole(groupId, "3", "2", ADMIN))).toBe("NOT_IN_GROUP");
     expect(await reasonOf(groups().remove(groupId, "3", "2"))).toBe("NOT_IN_GROUP");
     expect(await reasonOf(groups().remove(groupId, "3", "3"))).toBeUndefined();
-    expect(await reasonOf(messageStore(own.db).mute({ userId: "3", peerId: groupId }, true))).toBe(
+    expect(await reasonOf(messageStore(own.db, own.events).mute({ userId: "3", peerId: groupId }, true))).toBe(
       "NOT_FOUND",
     );
     expect(await reasonOf(acts.recall(act))).toBe("MESSAGE_NOT_FOUND");
