@@ -34,12 +34,16 @@ function connect() {
       met: (_: string, otherId: string) => void met.push(otherId),
       watch: (_: unknown, ids: string[]) => void watched.push(...ids),
       unwatch: (_: unknown, ids: string[]) => void watched.push(...ids.map((id) => `not ${id}`)),
+      leave: () => {},
     },
     typing: {
-      join: () => {},
       writes: async (_: string, conversationId: string) => void written.push(conversationId),
+      ...{ join: () => {}, leave: () => {} },
     },
-    live: { watch: (_: unknown, ids: string[]) => void watched.push(...ids) },
+    live: {
+      watch: (_: unknown, ids: string[]) => void watched.push(...ids),
+      ...{ unwatch: () => {}, leave: () => {} },
+    },
   } as unknown as Hubs;
   const realtime = {
     auth: { identify: () => identify(), known: () => true },
@@ -48,6 +52,7 @@ function connect() {
         receiver = joined;
         welcome(true);
       },
+      leave: () => {},
     },
     hubs,
     limits: {
