@@ -16,6 +16,7 @@ import { migrations } from "./migrations.ts";
 import type { MessageParts } from "./new-messages.ts";
 import { counts } from "./recount.ts";
 import { removeGroup } from "./remove-group.ts";
+import { maxSearchedGroups } from "./rules.ts";
 import { searchStore } from "./search-store.ts";
 import { messageStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -225,6 +226,21 @@ test("who came later, has left or was never there can do nothing with a message,
     picture: true,
   });
   expect(await answered("4")).toMatchObject({ id, sender_id: null, content: null, picture: false });
+});
+
+test("a search looks in the groups in which something was said last, and in so many at most", async () => {
+  const { id } = await say("1", "a needle");
+  const found = async () =>
+    (await searchStore(own.db).search("1", "needle", newest.beforeId, 10)).map((one) => one.id);
+  expect(await found()).toEqual([id]);
+  // Something was said later in as many as are looked at.
+  await rowsOf(`insert into message.group_chat (id, name, last_id)
+    select g, 'x', ${id}::int8 + g from generate_series(1, ${maxSearchedGroups}) g`);
+  await rowsOf(`insert into message.member (group_id, user_id, role, since_id, joined_id, read_id, seen)
+    select g, 1, 1, 0, 0, 0, 0 from generate_series(1, ${maxSearchedGroups}) g`);
+  expect(await found()).toEqual([]);
+  await say("1", "later");
+  expect(await found()).toEqual([id]);
 });
 
 test("a notice stays what it is", async () => {

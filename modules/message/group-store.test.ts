@@ -393,6 +393,18 @@ test("who leaves while muted is muted when they come back, and a link counts eac
   expect(await say(groupId, "2")).toMatchObject({ sender_id: "2" });
 });
 
+test("who leaves several times at once leaves once, and does nothing afterwards", async () => {
+  const groupId = await make("1", "2", "3");
+  await groups().setRole(groupId, "1", "2", ADMIN);
+  const leaving = some(4, 0).map(() => reasonOf(groups().remove(groupId, "2", "2")));
+  const acting = some(4, 0).map(() => reasonOf(groups().change(groupId, "2", { announcement: "x" })));
+  expect(await Promise.all(leaving)).toEqual(Array(4).fill(undefined));
+  for (const reason of await Promise.all(acting)) expect([undefined, "NOT_IN_GROUP"]).toContain(reason);
+  expect(await placesIn(groupId)).toEqual([`1 ${OWNER}`, `3 ${MEMBER}`]);
+  expect(await rowsOf("select from message.message where notice = 4")).toHaveLength(1);
+  await expectExact();
+});
+
 test("who is not in a group learns nothing of it, and holds up nobody in it", async () => {
   const groupId = await make("1", "2");
   const act = { userId: "3", peerId: groupId, messageId: ids.next() };

@@ -42,7 +42,10 @@ export async function asMember<R>(
   const open = (on: Queryable<Tables>) => lockGroup(on, groupId, callerId);
   const result = await changeGroup(writer, callerId, open, async (change) => {
     const places = await lockPlacesOf(change, callerId, otherId);
-    return { done: await work(change, places.get(callerId)!.role, places.get(otherId)) };
+    // They may have left while this waited.
+    const own = places.get(callerId);
+    if (!own) throw refusal("NOT_IN_GROUP");
+    return { done: await work(change, own.role, places.get(otherId)) };
   });
   if (!result) throw refusal("NOT_IN_GROUP");
   return result.done;
@@ -119,7 +122,8 @@ export function groupStore(writer: GroupWriter, jobs: Pick<Jobs, "add">) {
         );
       const open = (on: Queryable<Tables>) => lockGroup(on, groupId, userId);
       await changeGroup(writer, callerId, open, async (change) => {
-        const place = (await lockPlacesOf(change, userId)).get(userId)!;
+        const place = (await lockPlacesOf(change, userId)).get(userId);
+        if (!place) return;
         change.notices.push({ kind: NoticeKind.LEFT, actorId: userId });
         await leave(change, place, "left");
       });
@@ -129,7 +133,8 @@ export function groupStore(writer: GroupWriter, jobs: Pick<Jobs, "add">) {
     async forget(groupId: string, userId: string): Promise<void> {
       const open = (on: Queryable<Tables>) => lockGroup(on, groupId, userId);
       await changeGroup(writer, userId, open, async (change) => {
-        const place = (await lockPlacesOf(change, userId)).get(userId)!;
+        const place = (await lockPlacesOf(change, userId)).get(userId);
+        if (!place) return;
         change.notices.push({ kind: NoticeKind.LEFT, actorId: groupId });
         await leave(change, place, "deleted");
         // They are told nothing more.

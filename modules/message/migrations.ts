@@ -138,7 +138,7 @@ export const migrations: Migrations = {
       closed boolean not null default false,
       primary key (group_id, user_id)
     );
-    create index invitation_listed on message.invitation (user_id, id) where not closed;
+    create index invitation_listed on message.invitation (user_id, id);
     create index invitation_given on message.invitation (inviter_id, user_id);
     create index invitation_old on message.invitation (id);
     -- Who was in a group and is not now.

@@ -1975,7 +1975,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One's messages with a text in them, newest first */
+        /**
+         * One's messages with a text in them, newest first
+         * @description With people, and in the 100 groups in which something was said last.
+         */
         get: {
             parameters: {
                 query: {
