@@ -125,12 +125,12 @@ export const inboxesChanged = event(
   (changed) => changed.userIds[0] ?? "",
 );
 export const messageSent = event("message.sent.v1", MessageSentSchema, conversationKey);
-export const timelinesGrown = event("message.timelines_grown.v1", TimelinesGrownSchema, inGroup);
-export const groupInvited = event("message.group_invited.v1", GroupInvitedSchema, inGroup);
-
-function inGroup({ groupId }: { groupId: string }): string {
-  return groupId;
-}
+export const timelinesGrown = event(
+  "message.timelines_grown.v1",
+  TimelinesGrownSchema,
+  ({ groupId, userIds }) => groupId || (userIds[0] ?? ""),
+);
+export const groupInvited = event("message.group_invited.v1", GroupInvitedSchema, ({ groupId }) => groupId);
 
 function conversationKey({ senderId, receiverId }: { senderId: string; receiverId: string }): string {
   return BigInt(senderId) < BigInt(receiverId) ? `${senderId} ${receiverId}` : `${receiverId} ${senderId}`;

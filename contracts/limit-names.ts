@@ -9,6 +9,7 @@ export const limitNames = [
   "searches of messages",
   "realtime",
   "subscriptions",
+  "typing",
   "reading",
   "blocks",
   "reports",

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withRedis } from "#platform/testing/private-redis.ts";
 import { type Deployment, deploy } from "./harness/deployment.ts";
 import { body } from "./harness/http-client.ts";
-import { connectDevice } from "./harness/realtime-device.ts";
+import { befriend, connectDevice } from "./harness/realtime-device.ts";
 import { type Person, scenarioOf } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -22,8 +22,7 @@ describe("two gateways that share a Redis", () => {
 
   async function friends() {
     const [ada, ben] = await Promise.all([server.register(), server.register()]);
-    body(await ada.put(`/users/${ben.id}/follow`), 204);
-    body(await ben.put(`/users/${ada.id}/follow`), 204);
+    await befriend(ada, ben);
     return [ada, ben] as const;
   }
   async function apart() {

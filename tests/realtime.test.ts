@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { shapes } from "./harness/deployment.ts";
 import { body, type Schemas, send } from "./harness/http-client.ts";
+import { befriend } from "./harness/realtime-device.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -27,7 +28,7 @@ describe.each(shapes)("realtime, %s", (shape) => {
   const server = scenario(shape);
 
   /** A device that keeps every frame it is sent. */
-  async function connect(person: Person, position: { epoch?: string; seq?: string } = {}) {
+  async function connect(person: Person, hello: { epoch?: string; seq?: string; device?: string } = {}) {
     const socket = new WebSocket(`${server.origin.replace("http", "ws")}/api/v1/realtime`, "douya.1");
     const frames: Frame[] = [];
     let closed: number | undefined;
@@ -39,7 +40,7 @@ describe.each(shapes)("realtime, %s", (shape) => {
     onTestFinished(() => socket.terminate());
     const tell = (frame: object) => socket.send(JSON.stringify(frame));
     socket.on("open", () =>
-      tell({ type: "hello", token: person.session.accessToken, device: "one", ...position }),
+      tell({ type: "hello", token: person.session.accessToken, device: "one", ...hello }),
     );
     const frame = (type: string, at = 0) =>
       until(`a frame ${type}`, () => frames.filter((one) => one.type === type)[at]);
@@ -60,21 +61,20 @@ describe.each(shapes)("realtime, %s", (shape) => {
     body(await from.post<Schemas["Message"]>(`/conversations/${to.id}/messages`, { json: { content } }), 201);
   const friends = async () => {
     const [ada, ben] = await Promise.all([server.register(), server.register()]);
-    body(await ada.put(`/users/${ben.id}/follow`), 204);
-    body(await ben.put(`/users/${ada.id}/follow`), 204);
+    await befriend(ada, ben);
     return [ada, ben] as const;
   };
 
   test("what one sends reaches both, in order, with numbers without a gap", async () => {
     const [ada, ben] = await friends();
     const [ada1, ben1] = await Promise.all([connect(ada), connect(ben)]);
-    expect(ben1.welcome).toMatchObject({ recovered: false, seq: "0", heartbeatMs: expect.any(Number) });
+    expect(ben1.welcome).toMatchObject({ recovered: false, seq: "1", heartbeatMs: expect.any(Number) });
     for (let i = 0; i < 5; i++)
       ada1.tell({ type: "send", idempotencyKey: `k${i}`, conversationId: ben.id, text: `hello ${i}` });
     const heard = await ben1.entriesUpTo(5);
     expect(
       heard.map(({ seq, kind, message }) => [seq, kind, message?.text, message?.conversationId]),
-    ).toEqual([0, 1, 2, 3, 4].map((i) => [`${i + 1}`, "message", `hello ${i}`, ada.id]));
+    ).toEqual([0, 1, 2, 3, 4].map((i) => [`${i + 2}`, "message", `hello ${i}`, ada.id]));
     expect(
       (await ada1.entriesUpTo(5)).map(({ message, idempotencyKey }) => [
         message?.conversationId,
@@ -93,19 +93,19 @@ describe.each(shapes)("realtime, %s", (shape) => {
     await first.entriesUpTo(1);
     first.socket.terminate();
     for (const text of ["two", "three"]) await write(ada, ben, text);
-    const again = await connect(ben, { epoch: first.welcome.epoch!, seq: "1" });
-    expect(again.welcome).toMatchObject({ recovered: true, seq: "1" });
+    const again = await connect(ben, { epoch: first.welcome.epoch!, seq: "2" });
+    expect(again.welcome).toMatchObject({ recovered: true, seq: "2" });
     await write(ada, ben, "four");
     const heard = await again.entriesUpTo(3);
     expect(heard.map(({ seq, message }) => [seq, message?.text])).toEqual([
-      ["2", "two"],
-      ["3", "three"],
-      ["4", "four"],
+      ["3", "two"],
+      ["4", "three"],
+      ["5", "four"],
     ]);
     const strange = await connect(ben, { epoch: "another", seq: "1" });
-    expect(strange.welcome).toMatchObject({ recovered: false, seq: "4" });
+    expect(strange.welcome).toMatchObject({ recovered: false, seq: "5" });
     const ahead = await connect(ben, { epoch: first.welcome.epoch!, seq: "99" });
-    expect(ahead.welcome).toMatchObject({ recovered: false, seq: "4" });
+    expect(ahead.welcome).toMatchObject({ recovered: false, seq: "5" });
   });
 
   test("what one has read is told to their other devices and to the peer", async () => {
@@ -128,19 +128,19 @@ describe.each(shapes)("realtime, %s", (shape) => {
     type Answer = { epoch: string; seq: string; recovered: boolean; entries: Entry[] };
     const ask = async (query = "") => body(await ben.get<Answer>(`/realtime/entries${query}`));
     const start = await ask();
-    expect(start).toEqual({ epoch: expect.any(String), seq: "0", recovered: false, entries: [] });
-    const waiting = ask(`?epoch=${start.epoch}&after=0`);
+    expect(start).toEqual({ epoch: expect.any(String), seq: "1", recovered: false, entries: [] });
+    const waiting = ask(`?epoch=${start.epoch}&after=1`);
     await write(ada, ben, "while you wait");
     const heard = await waiting;
     expect(heard).toMatchObject({
-      seq: "1",
+      seq: "2",
       recovered: true,
       entries: [{ message: { text: "while you wait" } }],
     });
     await write(ada, ben, "meanwhile");
     const { entries } = await ask(`?epoch=${heard.epoch}&after=${heard.seq}`);
-    expect(entries.map(({ seq, message }) => [seq, message?.text])).toEqual([["2", "meanwhile"]]);
-    expect(await ask(`?epoch=${heard.epoch}&after=99`)).toMatchObject({ seq: "2", recovered: false });
+    expect(entries.map(({ seq, message }) => [seq, message?.text])).toEqual([["3", "meanwhile"]]);
+    expect(await ask(`?epoch=${heard.epoch}&after=99`)).toMatchObject({ seq: "3", recovered: false });
   });
 
   test("a session that ends takes its connections along", async () => {
@@ -149,6 +149,18 @@ describe.each(shapes)("realtime, %s", (shape) => {
     body(await ada.delete("/sessions/current"), 204);
     expect(await device.frame("bye")).toMatchObject({ reason: "SESSION_ENDED" });
     expect(await device.closed()).toBe(1008);
+  });
+
+  test("of too many connections, an earlier one of the same device makes room", async () => {
+    const ada = await server.register();
+    const phone = await connect(ada, { device: "phone" });
+    const desks = await Promise.all(Array.from({ length: 19 }, () => connect(ada, { device: "desk" })));
+    await connect(ada, { device: "desk" });
+    const replaced = () =>
+      desks.filter(({ frames }) => frames.some(({ reason }) => reason === "CONNECTION_REPLACED"));
+    await until("one is replaced", () => replaced().length === 1);
+    phone.tell({ type: "ping" });
+    await phone.frame("pong");
   });
 
   test("a connection goes on with the next token of its session, and with nobody else's", async () => {

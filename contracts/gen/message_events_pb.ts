@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file message_events.proto.
  */
 export const file_message_events: GenFile = /*@__PURE__*/
-  fileDesc("ChRtZXNzYWdlX2V2ZW50cy5wcm90bxIQZG91eWEubWVzc2FnZS52MSJYCgtNZXNzYWdlU2VudBISCgptZXNzYWdlX2lkGAEgASgJEhEKCXNlbmRlcl9pZBgCIAEoCRITCgtyZWNlaXZlcl9pZBgDIAEoCRINCgVhdF9tcxgEIAEoASI4Cg5UaW1lbGluZXNHcm93bhIQCghncm91cF9pZBgBIAEoCRIUCgh1c2VyX2lkcxgCIAMoBkICMAEiWQoMR3JvdXBJbnZpdGVkEhAKCGdyb3VwX2lkGAEgASgJEhIKCmludml0ZXJfaWQYAiABKAkSFAoIdXNlcl9pZHMYAyADKAZCAjABEg0KBWF0X21zGAQgASgBYgZwcm90bzM");
+  fileDesc("ChRtZXNzYWdlX2V2ZW50cy5wcm90bxIQZG91eWEubWVzc2FnZS52MSKCAQoLTWVzc2FnZVNlbnQSEgoKbWVzc2FnZV9pZBgBIAEoCRIRCglzZW5kZXJfaWQYAiABKAkSEwoLcmVjZWl2ZXJfaWQYAyABKAkSDQoFYXRfbXMYBCABKAESEgoKc2VuZGVyX3NlcRgFIAEoCRIUCgxyZWNlaXZlcl9zZXEYBiABKAkiSgoOVGltZWxpbmVzR3Jvd24SEAoIZ3JvdXBfaWQYASABKAkSFAoIdXNlcl9pZHMYAiADKAZCAjABEhAKBHNlcXMYAyADKAZCAjABIlkKDEdyb3VwSW52aXRlZBIQCghncm91cF9pZBgBIAEoCRISCgppbnZpdGVyX2lkGAIgASgJEhQKCHVzZXJfaWRzGAMgAygGQgIwARINCgVhdF9tcxgEIAEoAWIGcHJvdG8z");
 
 /**
  * message.sent.v1; without the text, which is private and stays where it can be removed.
@@ -41,6 +41,18 @@ export type MessageSent = Message<"douya.message.v1.MessageSent"> & {
    * @generated from field: double at_ms = 4;
    */
   atMs: number;
+
+  /**
+   * Up to where the timelines of both have got with it; empty in older events.
+   *
+   * @generated from field: string sender_seq = 5;
+   */
+  senderSeq: string;
+
+  /**
+   * @generated from field: string receiver_seq = 6;
+   */
+  receiverSeq: string;
 };
 
 /**
@@ -51,12 +63,14 @@ export const MessageSentSchema: GenMessage<MessageSent> = /*@__PURE__*/
   messageDesc(file_message_events, 0);
 
 /**
- * message.timelines_grown.v1: something has reached the members of a group.
+ * message.timelines_grown.v1: something other than a message between two has reached people.
  *
  * @generated from message douya.message.v1.TimelinesGrown
  */
 export type TimelinesGrown = Message<"douya.message.v1.TimelinesGrown"> & {
   /**
+   * Empty: in no group.
+   *
    * @generated from field: string group_id = 1;
    */
   groupId: string;
@@ -65,6 +79,13 @@ export type TimelinesGrown = Message<"douya.message.v1.TimelinesGrown"> & {
    * @generated from field: repeated fixed64 user_ids = 2 [jstype = JS_STRING];
    */
   userIds: string[];
+
+  /**
+   * Up to where the timeline of each has got.
+   *
+   * @generated from field: repeated fixed64 seqs = 3 [jstype = JS_STRING];
+   */
+  seqs: string[];
 };
 
 /**

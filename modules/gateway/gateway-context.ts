@@ -14,7 +14,7 @@ import type { ResumableIntake } from "./media/resumable-intake.ts";
 import type { SignedMedia } from "./media/signed-media.ts";
 import type { UploadIntake } from "./media/upload-intake.ts";
 import type { RealtimeUrl } from "./realtime/endpoints-route.ts";
-import type { Hubs } from "./realtime/subscriptions.ts";
+import type { Hubs } from "./realtime/hubs.ts";
 import type { TimelineHub } from "./realtime/timeline-hub.ts";
 
 /** What the routes of both public APIs are given. */

@@ -99,7 +99,7 @@ test("what others read goes on while an account is erased, also of its messages"
   await send("1", eve);
   await store().markDeleted(eve);
   const upToId = "9223372036854775807";
-  const heads = await messageStore(own.db).markRead([
+  const heads = await messageStore(own.db, own.events).markRead([
     { userId: "1", peerId: eve, upToId },
     { userId: eve, peerId: "1", upToId },
     { userId: "1", peerId: "2", upToId },

@@ -33,7 +33,7 @@ async function empty() {
 const [ada, ben] = ["1", "2"];
 const newest = { beforeId: maxId.toString() };
 const acts = (nowMs?: () => number) => actStore(own.db, own.events, own.jobs, nowMs);
-const store = () => messageStore(own.db);
+const store = () => messageStore(own.db, own.events);
 async function trySend(senderId: string, receiverId: string, content: string, replyToId?: string) {
   const [sent] = await sendStore(own.db, ids, own.events, () => {})([
     {

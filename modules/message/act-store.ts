@@ -1,6 +1,5 @@
 import { sql } from "kysely";
 import { AccountsDeleted, accountDeleted } from "#contracts/deleted-accounts.ts";
-import { timelinesGrown } from "#contracts/events.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
@@ -15,7 +14,7 @@ import { lockOwn, type Pair } from "./pairs.ts";
 import { dropPictures } from "./picture-store.ts";
 import { maxOwnReactions, maxReactions, recallMs } from "./rules.ts";
 import type { Tables } from "./tables.ts";
-import { append } from "./timeline-store.ts";
+import { appendAndEmit } from "./timeline-store.ts";
 
 /** A message of a conversation, and who acts on it. */
 export interface Act extends Pair {
@@ -50,7 +49,7 @@ export function actStore(
     }
   }
 
-  /** Tells people that a message is another for them now; of groups other processes learn it as of what is said there. */
+  /** Tells people that a message is another for them now. */
   async function tell(
     on: On,
     emit: Emit,
@@ -64,9 +63,7 @@ export function actStore(
       const peerId = conversationOf(id, low_id, high_id);
       return { ...change, userId: id, peerId, actorId: id === userId ? id : peerId };
     });
-    const heads = await append(on, entries);
-    if (low_id === "0") emit(timelinesGrown, { groupId: high_id, userIds: heads.map((head) => head.userId) });
-    return heads;
+    return appendAndEmit(on, emit, entries, low_id === "0" ? high_id : "");
   }
 
   async function tellAll(on: On, emit: Emit, act: Act, place: Place): Promise<TimelineHead[]> {

@@ -46,7 +46,7 @@ const newest = { beforeId: maxId.toString() };
 const writer = () => ({ db: own.db, ids, events: own.events, reached: () => {} });
 const groups = () => groupStore(writer(), own.jobs);
 const acts = () => actStore(own.db, own.events, own.jobs);
-const store = () => messageStore(own.db);
+const store = () => messageStore(own.db, own.events);
 const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
 async function trySay(senderId: string, content: string, parts: MessageParts = {}) {
   const command = { senderId, groupId, content, key: undefined, parts, traceId: "" };

@@ -1,6 +1,5 @@
 import { sql } from "kysely";
 import { AccountsDeleted, withoutDeleted } from "#contracts/deleted-accounts.ts";
-import { timelinesGrown } from "#contracts/events.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Queryable } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -19,7 +18,7 @@ import {
 import { nextId } from "./next-id.ts";
 import { pairKey } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
-import { appendToGroups } from "./timeline-store.ts";
+import { appendToGroups, emitGrown } from "./timeline-store.ts";
 
 /** A message to a group. */
 interface GroupSendCommand {
@@ -80,13 +79,12 @@ export function groupSendStore(
         on,
         added.map(({ groupId, id, senderId }) => ({ groupId, kind: "message", id, senderId })),
       );
-      const there = heads.map(({ userId }) => userId);
-      const reachedIds = new Set(there);
+      const reachedIds = new Set(heads.map(({ userId }) => userId));
       const gone = added.filter(({ senderId }) => !reachedIds.has(senderId));
       if (gone.length > 0) throw new AccountsDeleted(gone.map(({ senderId }) => senderId));
       // Each belongs to the trace of its message; the first one tells of everybody.
       for (const [i, { groupId, traceId }] of added.entries())
-        emit(timelinesGrown, { groupId, userIds: i === 0 ? there : [] }, traceId);
+        emitGrown(emit, i === 0 ? heads : [], groupId, traceId);
       return outcomes;
     });
     reached(heads);

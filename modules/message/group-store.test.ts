@@ -194,7 +194,7 @@ test("whatever people do, a group has one owner, and members, rights and unread 
       await entrance().makeLink(groupId, "1", { code, maxUses: 1_000, expiresAtMs: Date.now() + 3_600_000 });
       const model = new Model();
       model.come("1", OWNER);
-      const store = messageStore(own.db);
+      const store = messageStore(own.db, own.events);
       const perform: Record<Act["does"], (one: Act) => Promise<unknown>> = {
         add: ({ by, whom }) => groups().add(groupId, by, { friends: [whom], others: [] }),
         remove: ({ by, whom }) => groups().remove(groupId, by, whom),
@@ -261,7 +261,7 @@ test("what people say and do at once in groups that share them neither deadlocks
   const all = Array.from({ length: 12 }, (_, i) => String(i + 1));
   const rooms = await Promise.all([0, 1, 2, 3].map((i) => make(all[i]!, ...all)));
   const send = createBatcher(groupSendStore(writer()), { conflict: ({ groupId }) => groupId, maxBatch: 8 });
-  const store = messageStore(own.db);
+  const store = messageStore(own.db, own.events);
   await Promise.all(
     Array.from({ length: 240 }, async (_, i) => {
       const [groupId, userId] = [rooms[i % 4]!, all[(i * 7) % 12]!];
@@ -280,7 +280,7 @@ test("who is removed or hands over while others read neither deadlocks nor misco
   const all = Array.from({ length: 8 }, (_, i) => String(i + 1));
   // The owner has the largest id, and who is next the smallest.
   const groupId = (await groups().create("9", "The group", { friends: all, others: [] }, undefined)).groupId;
-  const store = messageStore(own.db);
+  const store = messageStore(own.db, own.events);
   const before = await rowsOf(
     "select deadlocks::int4 from pg_stat_database where datname = current_database()",
   );
@@ -418,9 +418,9 @@ test("who is not in a group learns nothing of it, and holds up nobody in it", as
     expect(await reasonOf(groups().setRole(groupId, "3", "2", ADMIN))).toBe("NOT_IN_GROUP");
     expect(await reasonOf(groups().remove(groupId, "3", "2"))).toBe("NOT_IN_GROUP");
     expect(await reasonOf(groups().remove(groupId, "3", "3"))).toBeUndefined();
-    expect(await reasonOf(messageStore(own.db).mute({ userId: "3", peerId: groupId }, true))).toBe(
-      "NOT_FOUND",
-    );
+    expect(
+      await reasonOf(messageStore(own.db, own.events).mute({ userId: "3", peerId: groupId }, true)),
+    ).toBe("NOT_FOUND");
     expect(await reasonOf(acts.recall(act))).toBe("MESSAGE_NOT_FOUND");
     expect(await reasonOf(acts.hide(act))).toBe("MESSAGE_NOT_FOUND");
   } finally {
@@ -459,7 +459,7 @@ test("who writes in a small group is told to its other members, unless they may 
 
 test("messages between two are as they were, muted or not", async () => {
   const groupId = await make("1", "2");
-  const store = messageStore(own.db);
+  const store = messageStore(own.db, own.events);
   expect(await reasonOf(store.mute({ userId: "1", peerId: "2" }, true))).toBe("NOT_FOUND");
   await say(groupId, "1");
   expect(await store.messages({ userId: "1", peerId: "2" }, { afterId: "0" }, 10)).toEqual([]);
@@ -474,7 +474,7 @@ test("a deleted account leaves its groups, and nothing of it is left in them", a
   await say(groupId, "1");
   await groups().setRole(groupId, "500", "2", ADMIN);
   await groups().add(groupId, "500", { friends: [], others: ["3"] });
-  await messageStore(own.db).mute({ userId: "2", peerId: groupId }, true);
+  await messageStore(own.db, own.events).mute({ userId: "2", peerId: groupId }, true);
   const erasure = accountErasureStore(own.db, own.jobs);
   await erasure.markDeleted("500");
   expect(await reasonOf(say(groupId, "500"))).toBe("SESSION_ENDED");
@@ -493,9 +493,13 @@ test("a deleted account leaves its groups, and nothing of it is left in them", a
     expect(await rowsOf(`select from message.${table} t where t::text ~ '(^|[(,])500[,)]'`), table).toEqual(
       [],
     );
-  const left = await messageStore(own.db).messages({ userId: "1", peerId: groupId }, { afterId: "0" }, 50);
+  const left = await messageStore(own.db, own.events).messages(
+    { userId: "1", peerId: groupId },
+    { afterId: "0" },
+    50,
+  );
   expect(left.filter(({ notice }) => !notice).map(({ sender_id }) => sender_id)).toEqual(["1", "1"]);
-  expect(await messageStore(own.db).unread(["1", "2"])).toEqual([0, 0]);
+  expect(await messageStore(own.db, own.events).unread(["1", "2"])).toEqual([0, 0]);
   // Nor do they come back.
   expect(await reasonOf(groups().add(groupId, "2", { friends: ["500"], others: [] }))).toBe("USER_NOT_FOUND");
   expect(await placesIn(groupId)).toHaveLength(2);
@@ -511,7 +515,7 @@ test("with its last person a group ends, and what was said in it is removed", as
   await removeGroup(own.db, own.jobs).run(job as unknown as Job);
   for (const table of ["message", "group_chat", "member", "notice_person", "former_member"])
     expect(await rowsOf(`select from message.${table}`), table).toEqual([]);
-  expect(await messageStore(own.db).conversations("1", maxId.toString(), 10)).toEqual([]);
+  expect(await messageStore(own.db, own.events).conversations("1", maxId.toString(), 10)).toEqual([]);
   await expectExact();
 });
 

@@ -1,13 +1,13 @@
 import { sql } from "kysely";
 import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
-import { groupInvited, timelinesGrown } from "#contracts/events.ts";
+import { groupInvited } from "#contracts/events.ts";
 import type { NoticeKind } from "#contracts/gen/message_pb.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import { type Ids, timeOfId } from "#platform/ids/snowflake.ts";
 import type { Tables } from "./tables.ts";
-import { type AlsoTold, appendToGroups } from "./timeline-store.ts";
+import { type AlsoTold, appendToGroups, emitGrown } from "./timeline-store.ts";
 
 /** What a change of groups needs. */
 export interface GroupWriter {
@@ -75,7 +75,7 @@ export async function changeGroup<R>(
       const done = await work(change);
       if (change.notices.length + change.invited.length > 0) {
         heads = await post(change);
-        emit(timelinesGrown, { groupId: group.id, userIds: heads.map(({ userId }) => userId) });
+        emitGrown(emit, heads, group.id);
       }
       const { invited: userIds } = change;
       if (userIds.length > 0)

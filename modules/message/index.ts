@@ -83,11 +83,11 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
     const reached = (heads: TimelineHead[]) => {
       if (heads.length > 0) void signals.tell(timelineSignal, writeHeads(heads));
     };
-    const readers = readerStore(db);
+    const readers = readerStore(db, events);
     const lateReaders = startLateTeller(readers.tellLate, reached, (error) =>
       log.warn({ err: error }, "could not tell of readers"),
     );
-    const store = perCall(db, (until) => messageStore(until, lateReaders.tellAt));
+    const store = perCall(db, (until) => messageStore(until, events, lateReaders.tellAt));
     const isThere = async (key: BlobKey) => (await blobs.size(key)) !== undefined;
     const timelines = perCall(db, timelineStore);
     const writerOf = (until: typeof db): GroupWriter => ({ db: until, ids, events, reached });
@@ -157,7 +157,12 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
           clients.relation,
         ),
         ...notifications.handlers,
-        ...presenceHandlers(perCall(db, presenceStore), lists.reading, clients.relation, reached),
+        ...presenceHandlers(
+          perCall(db, (until) => presenceStore(until, events)),
+          lists.reading,
+          clients.relation,
+          reached,
+        ),
       },
       async stop() {
         await workers.stop();

@@ -1,60 +1,41 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type Database, openDatabase } from "#platform/db/database.ts";
-import { migrate } from "#platform/db/migrate.ts";
-import { migrations as eventMigrations } from "#platform/events/migrations.ts";
-import { migrations as leaseMigrations } from "#platform/lease/migrations.ts";
-import { createLog } from "#platform/observe/log.ts";
-import { createTestDatabaseFrom, type TestDatabase } from "#platform/testing/test-database.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "./migrations.ts";
 import { presenceStore } from "./presence-store.ts";
 import { maySeePresence, maySeeTyping, type Standing } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 import { timelineStore } from "./timeline-store.ts";
 
-const log = createLog("silent");
-let testDatabase: TestDatabase;
-let database: Database;
-
+let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 beforeAll(async () => {
-  testDatabase = await createTestDatabaseFrom("message_presence", async (url) => {
-    const fresh = openDatabase(url, { log });
-    await migrate(fresh, "lease", leaseMigrations);
-    await migrate(fresh, "events", eventMigrations);
-    await migrate(fresh, "message", migrations);
-    await fresh.close();
-  });
-  database = openDatabase(testDatabase.url, { log });
+  own = await createModuleDatabase<Tables>("message", "presence", migrations);
 });
-afterAll(async () => {
-  await database.close();
-  await testDatabase.drop();
-});
-beforeEach(() => database.pool.query("truncate message.person, message.timeline, message.conversation"));
+afterAll(() => own.drop());
+beforeEach(() => own.database.pool.query("truncate message.person, message.timeline, message.conversation"));
 
-const db = () => database.of<Tables>("message");
-const store = () => presenceStore(db());
+const store = () => presenceStore(own.db, own.events);
 
 test("hiding is told once to all of a person's devices, and is known until it is taken back", async () => {
   expect(await store().hide("1", true)).toEqual([{ userId: "1", seq: "1" }]);
   expect(await store().hide("1", true)).toEqual([]);
   expect(await store().hide("2", false)).toEqual([]);
   expect(await store().hidden(["1", "2", "3"])).toEqual(["1"]);
-  const [now] = await timelineStore(db()).after([{ userId: "1", epoch: "", seq: "0" }], 0);
-  const [read] = await timelineStore(db()).after([{ userId: "1", epoch: now!.epoch, seq: "0" }], 10);
+  const [now] = await timelineStore(own.db).after([{ userId: "1", epoch: "", seq: "0" }], 0);
+  const [read] = await timelineStore(own.db).after([{ userId: "1", epoch: now!.epoch, seq: "0" }], 10);
   expect(read!.entries.map(({ kind, subjectId }) => [kind, subjectId])).toEqual([[6, "1"]]);
   expect(await store().hide("1", false)).toEqual([{ userId: "1", seq: "2" }]);
   expect(await store().hidden(["1"])).toEqual([]);
 });
 
 test("nothing is told to a person whose account is deleted", async () => {
-  await database.pool.query("insert into message.person (user_id, gone) values (1, true)");
+  await own.database.pool.query("insert into message.person (user_id, gone) values (1, true)");
   expect(await store().hide("1", true)).toEqual([]);
   expect(await store().hidden(["1"])).toEqual([]);
 });
 
 test("it is known of each pair, in the order asked, who has written to whom, and who hides", async () => {
   // 1 has written to 2, and 2 and 3 to each other.
-  await database.pool.query(`insert into message.conversation (user_id, peer_id, answered) values
+  await own.database.pool.query(`insert into message.conversation (user_id, peer_id, answered) values
     (1, 2, false), (2, 1, true), (2, 3, true), (3, 2, true)`);
   await store().hide("3", true);
   const pair = (userId: string, peerId: string) => ({ userId, peerId });

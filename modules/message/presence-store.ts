@@ -2,14 +2,14 @@ import { sql } from "kysely";
 import { unlessDeleted } from "#contracts/deleted-accounts.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely } from "#platform/db/database.ts";
-import { inTransaction } from "#platform/db/transaction.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import type { Pair } from "./pairs.ts";
 import type { Standing } from "./rules.ts";
 import type { Tables } from "./tables.ts";
-import { append } from "./timeline-store.ts";
+import { appendAndEmit } from "./timeline-store.ts";
 
 /** What decides who is shown whose presence, and who hides theirs. */
-export function presenceStore(db: Kysely<Tables>) {
+export function presenceStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   return {
     /** What is known here of each of these pairs. */
     async standings(pairs: readonly Pair[]): Promise<Pick<Standing, "answered" | "asked" | "hides">[]> {
@@ -34,7 +34,7 @@ export function presenceStore(db: Kysely<Tables>) {
     /** Also told to all devices of the person; returns how far their timeline has got. */
     async hide(userId: string, hidden: boolean): Promise<TimelineHead[]> {
       return unlessDeleted(() =>
-        inTransaction(db, async (transaction) => {
+        events.transaction(db, async (transaction, emit) => {
           const { rows } = await sql`
             insert into message.person as p (user_id, hides_presence)
             select ${userId}::int8, ${hidden}::boolean
@@ -44,7 +44,8 @@ export function presenceStore(db: Kysely<Tables>) {
             returning user_id`.execute(transaction);
           if (rows.length === 0) return [];
           const what = { kind: "settings", peerId: "0", subjectId: hidden ? "1" : "0" } as const;
-          return append(transaction, [{ ...what, userId, atMs: Date.now(), actorId: userId, unread: 0 }]);
+          const entry = { ...what, userId, atMs: Date.now(), actorId: userId, unread: 0 };
+          return appendAndEmit(transaction, emit, [entry]);
         }),
       );
     },

@@ -36,7 +36,7 @@ beforeEach(async () => {
 
 let waits: number[] = [];
 const read = (userId: string, upToId: string) =>
-  messageStore(own.db, (atMs) => waits.push(atMs)).markRead([{ userId, peerId: "90", upToId }]);
+  messageStore(own.db, own.events, (atMs) => waits.push(atMs)).markRead([{ userId, peerId: "90", upToId }]);
 const marksOf = async (userId: string) => {
   const rows = await own.db
     .selectFrom("timeline")
@@ -57,7 +57,7 @@ test("an author is told of the first of fifty readers at once, and of all others
   expect(await marksOf(readers[0]!)).toEqual([`${readers[0]} 7`, `${readers[0]} 8`]);
   const [dueMs] = waits;
   expect(new Set(waits)).toEqual(new Set([dueMs]));
-  const store = readerStore(own.db);
+  const store = readerStore(own.db, own.events);
   expect(await store.tellLate(dueMs! - 1)).toEqual({ heads: [], nextAtMs: dueMs });
   expect(await store.tellLate(dueMs)).toEqual({ heads: [{ userId: "1", seq: "2" }], nextAtMs: undefined });
   expect(await marksOf("1")).toEqual(["90 7", "90 8"]);
@@ -73,11 +73,11 @@ test("who has left, or is deleted, is told of no readers and holds up nobody", a
   for (const userId of readers.slice(0, 2)) await read(userId, "7");
   await own.db.deleteFrom("member").where("user_id", "=", "1").execute();
   const laterMs = Date.now() + 2 * tellEveryMs;
-  expect(await readerStore(own.db).tellLate(laterMs)).toEqual({ heads: [], nextAtMs: undefined });
+  expect(await readerStore(own.db, own.events).tellLate(laterMs)).toEqual({ heads: [], nextAtMs: undefined });
   await own.database.pool.query("update message.told_readers set waits = true, told_ms = 0");
   await own.database.pool.query("update message.person set gone = true where user_id = 1");
   await own.database.pool.query("insert into message.told_readers values (10, 90, 0, 7, true)");
-  expect(await readerStore(own.db).tellLate()).toMatchObject({
+  expect(await readerStore(own.db, own.events).tellLate()).toMatchObject({
     heads: [{ userId: "10" }],
     nextAtMs: undefined,
   });
@@ -85,7 +85,7 @@ test("who has left, or is deleted, is told of no readers and holds up nobody", a
 
 test("a deleted account mutes nothing, and that is no error", async () => {
   await own.database.pool.query("insert into message.person (user_id, gone) values (1, true)");
-  expect(await messageStore(own.db).mute({ userId: "1", peerId: "90" }, true)).toEqual([]);
+  expect(await messageStore(own.db, own.events).mute({ userId: "1", peerId: "90" }, true)).toEqual([]);
   const { rows } = await own.database.pool.query("select muted from message.member where user_id = 1");
   expect(rows).toEqual([{ muted: false }]);
 });

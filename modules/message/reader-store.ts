@@ -1,10 +1,10 @@
 import { sql } from "kysely";
 import { unlessDeleted } from "#contracts/deleted-accounts.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import { inTransaction } from "#platform/db/transaction.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import { type LateTold, tellEveryMs } from "./late-teller.ts";
 import type { Tables } from "./tables.ts";
-import { append, type NewEntry } from "./timeline-store.ts";
+import { appendAndEmit, type NewEntry } from "./timeline-store.ts";
 
 /** Rows in one statement of a chore. */
 const chunk = 500;
@@ -51,14 +51,14 @@ export async function readersTold(
 }
 
 /** What waits to be told of readers. */
-export function readerStore(db: Kysely<Tables>) {
+export function readerStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   const waits = sql`t.waits and not exists (
     select from message.person p where p.user_id = t.user_id and p.gone)`;
   return {
     /** Who has left is told nothing more. */
     async tellLate(nowMs = Date.now()): Promise<LateTold> {
       const heads = await unlessDeleted(() =>
-        inTransaction(db, async (transaction) => {
+        events.transaction(db, async (transaction, emit) => {
           const { rows } = await sql<Read & { there: boolean }>`
             with due as materialized (
               select t.user_id, t.group_id from message.told_readers t
@@ -75,7 +75,7 @@ export function readerStore(db: Kysely<Tables>) {
             transaction,
           );
           const entries = rows.filter(({ there }) => there).map((row) => entryOf(row, nowMs));
-          return entries.length > 0 ? append(transaction, entries) : [];
+          return appendAndEmit(transaction, emit, entries);
         }),
       );
       const { rows } = await sql<{ told_ms: string | null }>`

@@ -80,8 +80,11 @@ export function sendStore(
         return addedRow(one, receiverId, quote);
       });
       heads = added.length > 0 ? await add(transaction, added) : [];
-      for (const { id, senderId, receiverId, traceId } of added)
-        emit(messageSent, { messageId: id, senderId, receiverId, atMs: timeOfId(id) }, traceId);
+      const seqOf = new Map(heads.map(({ userId, seq }) => [userId, seq]));
+      for (const { id, senderId, receiverId, traceId } of added) {
+        const reached = { senderSeq: seqOf.get(senderId), receiverSeq: seqOf.get(receiverId) };
+        emit(messageSent, { messageId: id, senderId, receiverId, atMs: timeOfId(id), ...reached }, traceId);
+      }
       return outcomes;
     });
     reached(heads);

@@ -50,7 +50,7 @@ function openProcess(node: number, clockMs: number) {
   const lease = startLease(database.pool, { log });
   const events = createEvents({ databases: [{ database, lease }], databaseOf: () => database, log });
   const sendAll = sendStore(db, ids, events.of("message"), () => {});
-  const store = messageStore(db);
+  const store = messageStore(db, events.of("message"));
   const send = createBatcher(sendAll, {
     conflict: (command) => conversationKey(command.senderId, command.receiverId),
   });

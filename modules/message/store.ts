@@ -3,7 +3,8 @@ import { AccountsDeleted, unlessDeleted } from "#contracts/deleted-accounts.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import { afterCommit, inTransaction } from "#platform/db/transaction.ts";
+import { afterCommit } from "#platform/db/transaction.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import { maxReadersTold } from "./group-rules.ts";
 import {
   isOf,
@@ -18,7 +19,7 @@ import { lock, lockOwn, lockPlaces, type Pair, pairKey, unnest } from "./pairs.t
 import { shownBlobs } from "./picture-store.ts";
 import { type Read, readersTold } from "./reader-store.ts";
 import type { Tables } from "./tables.ts";
-import { append, type NewEntry } from "./timeline-store.ts";
+import { appendAndEmit, type NewEntry } from "./timeline-store.ts";
 
 export interface ReadCommand extends Pair {
   upToId: string;
@@ -30,9 +31,13 @@ export interface ReadCommand extends Pair {
 export type Range = { beforeId: string } | { afterId: string };
 
 /** The SQL of the module, except for sending. `waits` is told when somebody is to be told later that they were read. */
-export function messageStore(db: Kysely<Tables>, waits: (untilMs: number) => void = () => {}) {
+export function messageStore(
+  db: Kysely<Tables>,
+  events: EventWriter<Tables>,
+  waits: (untilMs: number) => void = () => {},
+) {
   const moveAll = (commands: ReadCommand[]): Promise<TimelineHead[]> =>
-    inTransaction(db, async (transaction) => {
+    events.transaction(db, async (transaction, emit) => {
       // Waits for transactions that are sending; the next statement sees everything that they sent.
       const pairs = await lock(transaction, commands);
       const inGroups = commands.filter(({ userId, peerId }) => !pairs.has(pairKey(userId, peerId)));
@@ -48,7 +53,7 @@ export function messageStore(db: Kysely<Tables>, waits: (untilMs: number) => voi
         return [own, { ...entry, userId: peer_id, peerId: user_id, unread: 0 }];
       });
       if (inGroups.length > 0) entries.push(...(await moveInGroups(transaction, inGroups, waits)));
-      return entries.length > 0 ? append(transaction, entries) : [];
+      return appendAndEmit(transaction, emit, entries);
     });
   return {
     /**
@@ -137,7 +142,7 @@ export function messageStore(db: Kysely<Tables>, waits: (untilMs: number) => voi
     /** Whether what is said in a conversation counts into the person's unread messages. Error: NOT_FOUND. */
     async mute({ userId, peerId }: Pair, muted: boolean): Promise<TimelineHead[]> {
       return unlessDeleted(() =>
-        inTransaction(db, async (on) => {
+        events.transaction(db, async (on, emit) => {
           await lockOwn(on, { userId, peerId });
           const { rows } = await sql<{ change: number; was: boolean }>`
           with pair as (
@@ -156,9 +161,8 @@ export function messageStore(db: Kysely<Tables>, waits: (untilMs: number) => voi
           const { change, was } = rows[0];
           if (was === muted) return [];
           const entry = { kind: "settings", atMs: Date.now(), subjectId: muted ? "1" : "0" } as const;
-          return append(on, [
-            { ...entry, userId, peerId, actorId: userId, unread: muted ? -change : change },
-          ]);
+          const unread = muted ? -change : change;
+          return appendAndEmit(on, emit, [{ ...entry, userId, peerId, actorId: userId, unread }]);
         }),
       );
     },

@@ -1,7 +1,9 @@
 import { type RawBuilder, sql } from "kysely";
 import { refuseDeleted } from "#contracts/deleted-accounts.ts";
+import { timelinesGrown } from "#contracts/events.ts";
 import { readHeads, type TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import type { Emit } from "#platform/events/event-type.ts";
 import { gapsLeft } from "#platform/events/log/gaps-left.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import { isShown, type MessageRow, messageColumns } from "./message-row.ts";
@@ -142,6 +144,25 @@ export async function appendToGroups(
     with ${said} ${once ? onceEach(rows) : numbered(rows, sql`where not p.gone`)}
     select string_agg(user_id || ' ' || seq, E'\n') as heads from heads`.execute(on);
   return trimmed(on, readHeads(told[0]!.heads ?? ""), entries.length);
+}
+
+/** `append`, of which other processes learn, too. */
+export async function appendAndEmit(
+  on: Queryable<Tables>,
+  emit: Emit,
+  entries: readonly NewEntry[],
+  groupId?: string,
+): Promise<TimelineHead[]> {
+  const heads = entries.length > 0 ? await append(on, entries) : [];
+  emitGrown(emit, heads, groupId);
+  return heads;
+}
+
+/** Other processes learn of it from the log, where no signal reaches them. */
+export function emitGrown(emit: Emit, heads: readonly TimelineHead[], groupId = "", traceId?: string): void {
+  if (heads.length === 0 && groupId === "") return;
+  const userIds = heads.map(({ userId }) => userId);
+  emit(timelinesGrown, { groupId, userIds, seqs: heads.map(({ seq }) => seq) }, traceId);
 }
 
 /** Entries as rows (user_id, kind, at_ms, peer_id, subject_id, actor_id, unread, n) of people of whom each is told one. */

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { parseTrustProxy, trustNobody } from "./client-address.ts";
 import {
+  keepUpgraded,
   maxConnections,
   maxConnectionsPerAddress,
   maxUpgraded,
@@ -32,6 +33,10 @@ function house(trust = trustNobody) {
       },
       upgrade() {
         server.emit("upgrade", { method: "GET", headers: { upgrade: "websocket" } }, socket);
+        return socket;
+      },
+      sayWhoItIs() {
+        keepUpgraded(socket as never);
         return socket;
       },
       /** Sends a request; returns why it is refused, and how it is answered in the end. */
@@ -75,7 +80,7 @@ test.each([
 
 test("upgraded connections take no places from requests, are not closed for others, and are bounded by themselves", async () => {
   const come = house();
-  const lines = times(2 * maxConnectionsPerAddress, () => come(stranger).upgrade());
+  const lines = times(2 * maxConnectionsPerAddress, () => come(stranger).upgrade().sayWhoItIs());
   expect(openOf(lines)).toBe(maxConnectionsPerAddress);
   vi.advanceTimersByTime(silentMs);
   const silent = times(2 * maxConnectionsPerAddress, () => come(stranger));
@@ -88,6 +93,18 @@ test("upgraded connections take no places from requests, are not closed for othe
   const all = times(2 * maxUpgraded, (i) => come(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`).upgrade());
   expect(openOf(all)).toBeLessThanOrEqual(maxUpgraded);
   expect(openOf(all)).toBeGreaterThan(0.9 * maxUpgraded);
+});
+
+test("upgraded connections that do not say whose they are make room for those that do", async () => {
+  const come = house();
+  const known = times(maxConnectionsPerAddress / 2, () => come(stranger).upgrade().sayWhoItIs());
+  const silent = times(maxConnectionsPerAddress / 2, () => come(stranger).upgrade());
+  expect(come(stranger).upgrade().open).toBe(false);
+  vi.advanceTimersByTime(silentMs);
+  const later = times(maxConnectionsPerAddress / 2, () => come(stranger).upgrade().sayWhoItIs());
+  expect([openOf(known), openOf(silent), openOf(later)]).toEqual([known.length, 0, later.length]);
+  vi.advanceTimersByTime(silentMs);
+  expect(come(stranger).upgrade().open).toBe(false);
 });
 
 test("a connection with a request in progress, or a new one, is not closed for another", () => {

@@ -35,6 +35,12 @@ interface Place {
   underWay: number;
 }
 
+const keepers = new WeakMap<Socket, () => void>();
+/** It is known whose this upgraded connection is: it makes room for no other. */
+export function keepUpgraded(socket: Socket): void {
+  keepers.get(socket)?.();
+}
+
 /** Why a request cannot be taken now, or undefined. */
 export type Overload = (request: IncomingMessage) => DomainError | undefined;
 
@@ -102,12 +108,17 @@ export function shareConnections(server: Server, trust: TrustProxy): Overload {
   onUpgrade(
     server,
     (socket) => {
-      // It is no request that ends, and its silence is no reason to close it.
+      // It is no request that ends. Once it is known whose it is, its silence is no reason to close it.
       leave(socket);
       const shares = [...ownShare(socket, upgradedOfAddress), upgradedHouse];
       if (!shares.every(makeRoom)) return false;
-      for (const share of shares) share.open++;
-      places.set(socket, { shares, underWay: 1 });
+      const place = { shares, underWay: 1 };
+      for (const share of shares) {
+        share.open++;
+        share.silent.set(socket, performance.now());
+      }
+      places.set(socket, place);
+      keepers.set(socket, () => stir(socket, place));
       return true;
     },
     leave,

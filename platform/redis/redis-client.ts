@@ -21,6 +21,8 @@ export interface RedisClient {
   tell(channel: string, message: string): Promise<void>;
   /** Hears what is told from now on, while there is a connection. */
   listen(channel: string, hear: (message: string) => void): void;
+  /** Whether what others tell is heard now. */
+  isShared(): boolean;
   /** What is wrong, in a few words; undefined when all is well. */
   problem(): string | undefined;
   close(): void;
@@ -153,6 +155,7 @@ export function connectRedis(
       listeners.set(prefix + channel, hear);
       if (listener.status === "ready") subscribe();
     },
+    isShared: () => !away && listener.status === "ready",
     problem() {
       if (away || client.status !== "ready") return "does not answer";
       if ([...nodes.values()].some(({ breaker }) => !breaker.isClosed())) return "does not answer in time";

@@ -8,6 +8,8 @@ export interface Signals {
   /** To every other process; one may hear its own as well. Never fails. */
   tell(channel: string, message: string): Promise<void>;
   listen(channel: string, hear: (message: string) => void): void;
+  /** Whether processes can hear each other now. */
+  isShared(): boolean;
 }
 
 /** Where processes share no memory: within this one. */
@@ -18,5 +20,6 @@ export function localSignals(): Signals {
       heard.emit(channel, message);
     },
     listen: (channel, hear) => void heard.on(channel, hear),
+    isShared: () => false,
   };
 }

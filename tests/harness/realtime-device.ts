@@ -1,5 +1,6 @@
 import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { body } from "./http-client.ts";
 import type { Person } from "./scenario.ts";
 import { until } from "./within.ts";
 
@@ -20,6 +21,17 @@ interface Frame {
   userId?: string;
   reason?: string;
   [field: string]: unknown;
+}
+
+/** Makes friends of two people, who have been told so: of new ones that is the first entry. */
+export async function befriend(one: Person, other: Person): Promise<void> {
+  body(await one.put(`/users/${other.id}/follow`), 204);
+  body(await other.put(`/users/${one.id}/follow`), 204);
+  for (const person of [one, other])
+    await until(
+      "they are told",
+      async () => body(await person.get<{ seq: string }>("/realtime/entries")).seq !== "0",
+    );
 }
 
 /** A connected device that keeps every frame it is sent, with its time. */

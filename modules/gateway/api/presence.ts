@@ -68,7 +68,7 @@ export function presenceRoutes({
       async (request, reply) => {
         const { hidden } = request.body;
         await message.hidePresence({ hidden }, callOf(request));
-        presence.hides(request.identity!.userId, hidden);
+        presence.settingsChanged(request.identity!.userId);
         return reply.code(204).send(null);
       },
     );

@@ -75,7 +75,7 @@ export function profileRoutes({
       async (request, reply) => {
         await user.closeAccount({ password: request.body.password }, callOf(request));
         auth.forget(request.identity!.userId);
-        hubs.presence.hides(request.identity!.userId, true);
+        hubs.presence.hide(request.identity!.userId);
         cookie.forget(request, reply);
         return reply.code(202).send({ state: "closing" as const });
       },

@@ -78,6 +78,7 @@ beforeEach(() => {
     listen(_channel, listener) {
       hear = listener;
     },
+    isShared: () => true,
   };
   startAuth = () => {
     auth?.stop();

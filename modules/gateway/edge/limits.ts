@@ -83,6 +83,8 @@ export const limitTable: Row[] = [
   { name: "realtime", burst: 120, perMinute: 120, routes: ["GET /api/v1/realtime/entries"] },
   // What connections watch changes with each video that comes into view; and asking without one.
   { name: "subscriptions", burst: 300, perMinute: 300, routes: ["GET /api/v1/presence"] },
+  // Who writes says so every three seconds.
+  { name: "typing", burst: 60, perMinute: 120, routes: [] },
   // A client tells this for every message that is shown.
   {
     name: "reading",

@@ -12,3 +12,18 @@ export function groupBy<T, Key>(all: Iterable<T>, keyOf: (one: T) => Key): Map<K
   }
   return groups;
 }
+
+/** Portions of so much weight; what is heavier goes alone. */
+export function portionsBy<T>(all: readonly T[], most: number, weightOf: (one: T) => number): T[][] {
+  const found: T[][] = [];
+  let weight = Number.POSITIVE_INFINITY;
+  for (const one of all) {
+    weight += weightOf(one);
+    if (weight > most) {
+      found.push([]);
+      weight = weightOf(one);
+    }
+    found.at(-1)!.push(one);
+  }
+  return found;
+}

@@ -8,7 +8,8 @@ import type { Limits } from "../edge/limits.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
 import { type ClientFrame, readFrame, toApiEntry, toApiMessage } from "./frames.ts";
-import { createSubscriptions, type Hubs, type Subscriptions } from "./subscriptions.ts";
+import type { Hubs } from "./hubs.ts";
+import { createSubscriptions, type Subscriptions } from "./subscriptions.ts";
 import type { Receiver, TimelineHub } from "./timeline-hub.ts";
 
 /** Both sides say something at least this often. */
@@ -56,6 +57,8 @@ export interface Realtime {
 /** A connection as the rest sees it. */
 export interface Connection {
   readonly identity: Identity | undefined;
+  /** As it named itself. */
+  readonly device: string;
   /** Is called some times a second: ends what is silent, or whose session has ended. */
   look(): void;
   /** Asks the client to come back after this time, and ends. */
@@ -65,7 +68,7 @@ export interface Connection {
 
 /**
  * Serves a connection. `unidentified` counts a refused token, and refuses who has had too many; `urlsFor` makes URLs, as
- * paths if the client wants those, for everybody or for one viewer.
+ * paths if the client wants those, for everybody or for one viewer. `known` is called once it is known whose it is.
  */
 export function serveConnection(
   socket: WebSocket,
@@ -73,6 +76,7 @@ export function serveConnection(
   newCall: () => Call,
   unidentified: (reason: string) => Promise<void>,
   urlsFor: (paths: boolean, viewerId?: string) => MediaUrls,
+  known: () => void,
 ): Connection {
   const startedMs = performance.now();
   let heardMs = startedMs;
@@ -81,6 +85,7 @@ export function serveConnection(
   let underWay = 0;
   let token: string | undefined;
   let identity: Identity | undefined;
+  let device = "";
   let ownUrls: MediaUrls | undefined;
   let receiver: Receiver | undefined;
   let subscriptions: Subscriptions | undefined;
@@ -143,6 +148,8 @@ export function serveConnection(
     await realtime.limits.takeFor("realtime", who.userId);
     if (ended) return;
     identity = who;
+    device = frame.device;
+    known();
     const { userId } = who;
     const paths = frame.urls === "paths";
     ownUrls = urlsFor(paths, userId);
@@ -167,11 +174,19 @@ export function serveConnection(
 
   /** A session goes on with its next token, and the connection with it. */
   async function renew(next: string, { userId }: Identity): Promise<void> {
-    const who = await realtime.auth.identify(next, newCall());
+    const who = await realtime.auth.identify(next, newCall()).catch((error) => {
+      if (isOver(error)) throw error;
+      // The one before is good for a while; then the client comes back with this one.
+      refused(error);
+    });
+    if (!who) return;
     if (who.userId !== userId) throw refusal("FRAME_INVALID", "This token is somebody else's.");
     token = next;
     identity = who;
   }
+
+  /** A service that is away ends nobody's session. */
+  const isOver = (error: unknown) => error instanceof DomainError && error.kind === "unauthenticated";
 
   /** Sends as many as there is room for; returns how many. */
   function giveEntries(entries: TimelineEntry[], ownId: string): number {
@@ -210,6 +225,24 @@ export function serveConnection(
     }
   }
 
+  /** All of it or nothing. Nobody is kept from watching less. */
+  async function change(frame: Extract<ClientFrame, { type: "subscribe" | "unsubscribe" }>, userId: string) {
+    try {
+      if (frame.type === "subscribe") await realtime.limits.takeFor("subscriptions", userId);
+      if (!ended) subscriptions?.change(frame);
+    } catch (error) {
+      const { reason, message, retryAfterMs } = refused(error);
+      tell({ type: "refused", reason, detail: message, retryAfterMs });
+    }
+  }
+
+  /** Error: TOO_MANY_REQUESTS. */
+  async function type(conversationId: string, { userId }: Identity): Promise<void> {
+    if (realtime.isWritingOff() || !subscriptions?.mayWrite()) return;
+    await realtime.limits.takeFor("typing", userId);
+    await subscriptions.writes(conversationId, newCall());
+  }
+
   async function hear(frame: ClientFrame | undefined): Promise<void> {
     if (!frame) throw refusal("FRAME_INVALID");
     if (frame.type === "hello") return hello(frame);
@@ -218,16 +251,11 @@ export function serveConnection(
     if (frame.type === "ping") tell({ type: "pong" });
     if (frame.type === "subscribe" || frame.type === "unsubscribe") {
       const { userId } = identity;
-      const mine = changing.then(async () => {
-        await realtime.limits.takeFor("subscriptions", userId);
-        if (!ended) subscriptions?.change(frame);
-      });
-      changing = mine.catch(() => undefined);
-      await mine;
+      changing = changing.then(() => change(frame, userId));
+      await changing;
     }
     // A word of it may be lost.
-    if (frame.type === "typing")
-      await subscriptions?.writes(frame.conversationId, newCall()).catch(() => undefined);
+    if (frame.type === "typing") await type(frame.conversationId, identity).catch(() => undefined);
     if (frame.type === "send") {
       const who = identity;
       sending = sending.then(() => send(frame, who));
@@ -267,6 +295,9 @@ export function serveConnection(
     get identity() {
       return identity;
     },
+    get device() {
+      return device;
+    },
     look() {
       const now = performance.now();
       if (ended) return now - endedMs > closingMs ? socket.terminate() : undefined;
@@ -279,8 +310,7 @@ export function serveConnection(
       realtime.auth
         .identify(token!, newCall())
         .catch((error) => {
-          // A service that is away ends nobody's session.
-          if (error instanceof DomainError && error.kind === "unauthenticated") end(error);
+          if (isOver(error)) end(error);
         })
         .finally(() => {
           checking = false;

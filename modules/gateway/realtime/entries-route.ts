@@ -56,8 +56,7 @@ export function entriesRoute({
           callOf(request),
           stopping.signal,
         ).finally(leave);
-        for (const { what } of entries)
-          if (what.case === "settings") presence.hides(userId, what.value.hidesPresence);
+        if (entries.some(({ what }) => what.case === "settings")) presence.settingsChanged(userId);
         // A session that ended while the request waited hears nothing any more.
         const token = bearerToken(request)!;
         if (!auth.known(token)) await auth.identify(token, callOf(request));

@@ -10,8 +10,9 @@ import { maxSubscribed } from "./max-subscribed.ts";
 /** What frames mean: the name by which a WebSocket agrees on it. */
 export const subprotocol = "douya.1";
 
+const seqPattern = "^\\d{1,19}$";
 export const Seq = Type.String({
-  pattern: "^\\d{1,19}$",
+  pattern: seqPattern,
   description: "The number of an entry in the timeline of its person; each is one more than the one before.",
 });
 export const Epoch = Type.String({
@@ -104,14 +105,24 @@ const Live = Type.Object({
 export const clientFrames = {
   hello: frame("hello", {
     token: Type.String({ maxLength: 4_096 }),
-    device: Type.String({ maxLength: 64 }),
+    device: Type.String({
+      maxLength: 64,
+      description:
+        "A name by which the client is the same after it comes back. Of too many connections of a person, an " +
+        "earlier one of the same device is closed first.",
+    }),
     epoch: Type.Optional(Epoch),
     seq: Type.Optional(Seq),
     urls: Type.Optional(
       Type.Literal("paths", { description: "URLs are paths of the page's own origin, not absolute." }),
     ),
   }),
-  ack: frame("ack", { seq: Seq }),
+  ack: frame("ack", {
+    seq: Type.String({
+      pattern: seqPattern,
+      description: "Up to here the client has everything. It may be left out: the next `hello` says it.",
+    }),
+  }),
   send: frame("send", {
     idempotencyKey: Type.String({ minLength: 1, maxLength: 64 }),
     conversationId: Id,
@@ -132,7 +143,9 @@ const Refusal = {
   detail: Type.String(),
   retryAfterMs: Type.Optional(Type.Integer()),
 };
-const Key = Type.String({ description: "As it was sent." });
+const Key = Type.String({
+  description: "As it was sent. Missing in `refused`: it is about a `subscribe`, of which nothing was done.",
+});
 /** What the server sends. */
 export const serverFrames = {
   welcome: frame("welcome", {
@@ -146,7 +159,7 @@ export const serverFrames = {
   entries: frame("entries", { entries: Type.Array(Entry) }),
   resync: frame("resync", { epoch: Epoch, seq: Seq }),
   sent: frame("sent", { idempotencyKey: Key, message: ApiMessage }),
-  refused: frame("refused", { idempotencyKey: Key, ...Refusal }),
+  refused: frame("refused", { idempotencyKey: Type.Optional(Key), ...Refusal }),
   presence: frame("presence", { people: Type.Array(ApiPresence) }),
   typing: frame("typing", { conversationId: Id, userId: Id }),
   live: frame("live", { videos: Type.Array(Live) }),

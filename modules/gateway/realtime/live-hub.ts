@@ -4,24 +4,15 @@ import type { Validity } from "#platform/cache/validity.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { newTraceId } from "#platform/observe/trace-context.ts";
-import { toApiComment, toApiCounts, toApiWork } from "../api/present.ts";
+import { toApiCounts } from "../api/present.ts";
 import type { Composer } from "../composition/composer.ts";
 import type { PublicParts } from "../composition/public-parts.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
-import type { MediaUrls } from "../media/media-urls.ts";
 import { groupBy, portions } from "./batches.ts";
-
-/** A connection that watches videos. */
-export interface LiveWatcher {
-  readonly userId: string;
-  readonly moderator: boolean;
-  readonly urls: MediaUrls;
-  /** Whether it has read what it was sent; otherwise it is told the next time. */
-  hasRoom(): boolean;
-  /** What has changed of some videos, each as JSON. */
-  tell(videos: readonly string[]): void;
-}
+import { createLiveComments } from "./live-comments.ts";
+import type { AddNews, LiveWatcher, OneNews } from "./live-watcher.ts";
+import { createLiveWork } from "./live-work.ts";
 
 export interface LiveHub {
   /** Tells the counts of these videos now, and whenever they change; with `comments`, new ones too. */
@@ -70,17 +61,9 @@ interface Live {
   open: boolean;
   authorId: string | undefined;
   counts: string;
-  latest: ReadonlyMap<string, Comment>;
-  /** What is new in this version. */
-  fresh: readonly Comment[];
+  /** The latest comments, each with the version in which it came. */
+  latest: ReadonlyMap<string, { comment: Comment; version: number }>;
 }
-
-interface OneNews {
-  text: string;
-  /** Whether the watcher has not turned away meanwhile. */
-  isWanted(): boolean;
-}
-type News = Map<LiveWatcher, OneNews[]>;
 
 /**
  * Tells connections what changes of the videos in view. The log of changes that validates kept pages (docs/adr/0011)
@@ -89,15 +72,13 @@ type News = Map<LiveWatcher, OneNews[]>;
 export function createLiveHub(
   { video, relation, interaction }: Pick<GatewayClients, "video" | "relation" | "interaction">,
   parts: Pick<PublicParts, "videos" | "videoStats">,
-  composer: Pick<Composer, "unblockedPeople">,
+  composer: Pick<Composer, "people">,
   validity: Validity,
   switchedOff: () => ReadonlySet<string>,
   log: Logger,
 ): LiveHub {
   const lives = new Map<string, Live>();
   const watchesOf = new Map<LiveWatcher, Map<string, Watch>>();
-  /** What was told last of the work on own videos; null: it is done. */
-  const worksOf = new Map<LiveWatcher, Map<string, string | null>>();
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
@@ -111,6 +92,9 @@ export function createLiveHub(
   });
   const callAs = ({ userId, moderator }: LiveWatcher, more: Partial<PublicCall> = {}) =>
     ownCall({ callerId: userId, moderator, ...more });
+
+  const work = createLiveWork(video, callAs);
+  const present = createLiveComments(relation, composer, ownCall);
 
   /** Reads what may have changed. */
   async function read(now: number): Promise<void> {
@@ -139,11 +123,14 @@ export function createLiveHub(
         live.epoch = now;
         const counts = JSON.stringify(toApiCounts(stats.get(id)));
         const own = latest.get(id) ?? [];
-        live.fresh = own.filter((one) => !live.latest.has(one.id));
-        live.latest = new Map(own.map((one) => [one.id, one]));
-        if (counts === live.counts && live.fresh.length === 0) continue;
+        const version = live.version + 1;
+        const known = live.latest;
+        live.latest = new Map(
+          own.map((comment) => [comment.id, known.get(comment.id) ?? { comment, version }]),
+        );
+        if (counts === live.counts && own.every(({ id }) => known.has(id))) continue;
         live.counts = counts;
-        live.version++;
+        live.version = version;
       }
     }
   }
@@ -213,92 +200,45 @@ export function createLiveHub(
     if (!live || live.epoch === unread || may === undefined) return false;
     return may ? told !== live.version : told > 0;
   };
-  /** What a watch is to be told; undefined: nothing. */
-  async function newsOf(watch: Watch): Promise<string | undefined> {
-    const { watcher, videoId, told, comments } = watch;
-    const live = lives.get(videoId)!;
-    const { version } = live;
-    if (!watch.may) {
-      watch.told = 0;
-      return JSON.stringify({ videoId, gone: true });
-    }
+  /** Comments that a watch was not told of, the newest first. */
+  function freshFor({ videoId, may, comments, told }: Watch): Comment[] {
+    if (!may || !comments) return [];
     const justNow = Date.now() - justNowMs;
-    const fresh = !comments
-      ? []
-      : told > 0
-        ? live.fresh
-        : [...live.latest.values()].filter(({ createdAtMs }) => createdAtMs > justNow);
-    const counts = switchedOff().has("reactions") ? "" : `,"counts":${live.counts}`;
-    const shown = fresh.length > 0 ? await present(fresh, watcher) : [];
-    const added = shown.length > 0 ? `,"comments":${JSON.stringify(shown)}` : "";
-    watch.told = version;
+    return [...lives.get(videoId)!.latest.values()].flatMap(({ comment, version }) =>
+      (told > 0 ? version > told : comment.createdAtMs > justNow) ? comment : [],
+    );
+  }
+  /** What a watch is to be told; undefined: nothing. */
+  function newsOf({ videoId, may }: Watch, comments: readonly object[]): string | undefined {
+    if (!may) return JSON.stringify({ videoId, gone: true });
+    const counts = switchedOff().has("reactions") ? "" : `,"counts":${lives.get(videoId)!.counts}`;
+    const added = comments.length > 0 ? `,"comments":${JSON.stringify(comments)}` : "";
     return counts || added ? `{"videoId":"${videoId}"${counts}${added}}` : undefined;
   }
-  /** Without those of people with whom there is a block. */
-  async function present(comments: readonly Comment[], watcher: LiveWatcher) {
-    const ids = comments.flatMap(({ authorId, replyToUserId }) => [authorId, replyToUserId]).filter(Boolean);
-    const people = await composer.unblockedPeople(ids, callAs(watcher, { asOf: validity.last() }));
-    const byId = new Map(people.map((person) => [person.user.id, person]));
-    return comments.flatMap((comment) => toApiComment(comment, byId, watcher.urls) ?? []);
-  }
 
-  async function tellVideos(news: News): Promise<void> {
+  async function tellVideos(add: AddNews): Promise<void> {
     const due: Watch[] = [];
     for (const own of watchesOf.values())
       for (const watch of own.values()) if (isDue(watch) && watch.watcher.hasRoom()) due.push(watch);
-    await Promise.all(
-      due.map((watch) =>
-        attempt(async () => {
-          const { watcher, videoId } = watch;
-          const text = await newsOf(watch);
-          const isWanted = () => watchesOf.get(watcher)?.get(videoId) === watch;
-          if (text !== undefined) add(news, watcher, { text, isWanted });
-        }),
-      ),
-    );
-  }
-
-  /** How far the work on own videos is: that is in no log, so those that are worked on are read. */
-  async function tellWork(news: News): Promise<void> {
-    const byPerson = groupBy(
-      [...worksOf].filter(([watcher]) => watcher.hasRoom()),
-      ([{ userId }]) => userId,
-    );
-    for (const some of portions([...byPerson], ownAtOnce))
-      await Promise.all(
-        some.map(async ([userId, watchers]) => {
-          const ids = new Set(
-            watchers.flatMap(([, own]) => [...own].flatMap(([id, told]) => (told === null ? [] : [id]))),
-          );
-          if (ids.size === 0) return;
-          const { videos } = await video.getVideos({ ids: [...ids] }, callAs(watchers[0]![0]));
-          const found = new Map(videos.map((one) => [one.id, one]));
-          for (const [watcher, own] of watchers)
-            for (const [id, told] of [...own]) {
-              if (told === null || !ids.has(id)) continue;
-              const isWanted = () => worksOf.get(watcher)?.has(id) === true;
-              const one = found.get(id);
-              if (one?.authorId !== userId) {
-                own.set(id, null);
-                add(news, watcher, { text: JSON.stringify({ videoId: id, gone: true }), isWanted });
-                continue;
-              }
-              const work = toApiWork(one);
-              const text = JSON.stringify({ videoId: id, ...work });
-              if (text !== told) add(news, watcher, { text, isWanted });
-              const isDone =
-                ["published", "ready", "failed"].includes(work.state) &&
-                !work.steps.some(({ state }) => state === "waiting" || state === "running");
-              own.set(id, isDone ? null : text);
-            }
-        }),
-      );
-  }
-
-  function add(news: News, watcher: LiveWatcher, one: OneNews): void {
-    const own = news.get(watcher);
-    if (own) own.push(one);
-    else news.set(watcher, [one]);
+    const tell = (watch: Watch, comments: readonly object[] = []) => {
+      const { watcher, videoId } = watch;
+      const text = newsOf(watch, comments);
+      watch.told = watch.may ? lives.get(videoId)!.version : 0;
+      const isWanted = () => watchesOf.get(watcher)?.get(videoId) === watch;
+      if (text !== undefined) add(watcher, { text, isWanted });
+    };
+    const withComments = due.flatMap((watch) => {
+      const comments = freshFor(watch);
+      if (comments.length > 0) return { watch, watcher: watch.watcher, comments, told: watch.told };
+      tell(watch);
+      return [];
+    });
+    if (withComments.length === 0) return;
+    const shown = await present(withComments, validity.last());
+    withComments.forEach(({ watch, told }, i) => {
+      // Nobody watches it any more, or all of it is wanted since: then it is told with the next turn.
+      if (lives.has(watch.videoId) && watch.told === told && watch.comments) tell(watch, shown[i]);
+    });
   }
 
   /** What cannot be asked now is asked with the next turn; the rest goes on. */
@@ -310,22 +250,27 @@ export function createLiveHub(
     }
   }
   async function turn(): Promise<void> {
-    const news: News = new Map();
+    const news = new Map<LiveWatcher, OneNews[]>();
+    const add: AddNews = (watcher, one) => {
+      const own = news.get(watcher);
+      if (own) own.push(one);
+      else news.set(watcher, [one]);
+    };
     await attempt(async () => {
       if (lives.size === 0) return;
       const now = await validity.now();
       if (now === undefined) return;
       await read(now);
       await judge(now);
-      await tellVideos(news);
+      await tellVideos(add);
     });
-    await attempt(() => tellWork(news));
+    await attempt(() => work.look(add));
     for (const [watcher, all] of news) {
       const wanted = all.filter(({ isWanted }) => isWanted());
       if (wanted.length > 0) watcher.tell(wanted.map(({ text }) => text));
     }
     timer = undefined;
-    if (watchesOf.size + worksOf.size > 0) keepTurning();
+    if (watchesOf.size > 0 || work.isWatched()) keepTurning();
   }
   function keepTurning(): void {
     if (!stopped) timer ??= setTimeout(() => void turn(), turnMs).unref();
@@ -345,7 +290,7 @@ export function createLiveHub(
         const known = own.get(videoId);
         const live = lives.get(videoId) ?? {
           ...{ watches: new Set<Watch>(), epoch: unread, version: 1, open: false, authorId: undefined },
-          ...{ counts: "", latest: new Map(), fresh: [] },
+          ...{ counts: "", latest: new Map() },
         };
         lives.set(videoId, live);
         // Comments are read only where somebody wants them.
@@ -361,9 +306,7 @@ export function createLiveHub(
       keepTurning();
     },
     watchWork(watcher, videoIds) {
-      const own = worksOf.get(watcher) ?? new Map<string, string | null>();
-      worksOf.set(watcher, own);
-      for (const id of videoIds.filter(isId)) own.set(id, "");
+      work.watch(watcher, videoIds);
       keepTurning();
     },
     unwatch(watcher, videoIds, comments) {
@@ -379,15 +322,11 @@ export function createLiveHub(
       }
       if (own?.size === 0) watchesOf.delete(watcher);
     },
-    unwatchWork(watcher, videoIds) {
-      const own = worksOf.get(watcher);
-      for (const id of videoIds) own?.delete(id);
-      if (own?.size === 0) worksOf.delete(watcher);
-    },
+    unwatchWork: work.unwatch,
     leave(watcher) {
       for (const watch of watchesOf.get(watcher)?.values() ?? []) drop(watch);
       watchesOf.delete(watcher);
-      worksOf.delete(watcher);
+      work.leave(watcher);
     },
     stop() {
       stopped = true;

@@ -22,6 +22,7 @@ function world({ signalsCome = true } = {}) {
   const blocked = new Set<string>();
   const log: Event[] = [];
   let away = false;
+  let logIsAway = false;
   const questions = { watchable: 0, hidden: 0 };
   const message = {
     async getWatchable({ people }: { people: { userId: string; otherIds: string[] }[] }) {
@@ -42,6 +43,7 @@ function world({ signalsCome = true } = {}) {
   };
   const events = {
     async changesSince(_types: unknown, cursor: string) {
+      if (logIsAway) throw new Error("away");
       return { cursor: String(log.length + 1), events: cursor === "" ? [] : log.slice(Number(cursor) - 1) };
     },
   };
@@ -72,7 +74,11 @@ function world({ signalsCome = true } = {}) {
     gateway,
     watcher,
     hidden,
+    memory,
     questions,
+    logIsAway(is: boolean) {
+      logIsAway = is;
+    },
     block(one: string, other: string) {
       blocked.add(`${one} ${other}`);
       log.push({ type: "relation.blocked.v1", message: { blockerId: one, blockedId: other } });
@@ -145,6 +151,23 @@ test("one with two devices on two gateways is here until both have gone", async 
 });
 
 test.each([
+  0, 250, 500, 750,
+])("closing one of two devices is no news, whoever has their turn first: %i", async (phaseMs) => {
+  const { gateway, watcher } = world();
+  const [one, two, watching] = [gateway(), gateway(), gateway()];
+  const ada = watcher("1");
+  const leaveOne = one.arrive("2");
+  await vi.advanceTimersByTimeAsync(phaseMs);
+  watching.watch(ada, ["2"]);
+  await vi.advanceTimersByTimeAsync(100);
+  two.arrive("2");
+  await seconds(3);
+  leaveOne();
+  await seconds(60);
+  expect(ada.told.map(({ online }) => online)).toEqual([true]);
+});
+
+test.each([
   true,
   false,
 ])("a killed gateway's people are gone within 60 seconds; signals: %s", async (signalsCome) => {
@@ -173,16 +196,59 @@ test("who hides is not here, leaves no trace, and sees nobody", async () => {
   await seconds(3);
   expect([ada.knows("2")!.online, ben.knows("1")!.online]).toEqual([true, true]);
   hidden.add("2");
-  there.hides("2", true);
+  there.settingsChanged("2");
   await seconds(3);
   const nothing = { online: false, lastSeenMs: undefined };
   expect([ada.knows("2"), ben.knows("1")]).toMatchObject([nothing, nothing]);
   await seconds(60);
   expect(ada.knows("2")).toMatchObject(nothing);
   hidden.delete("2");
-  there.hides("2", false);
+  there.settingsChanged("2");
   await seconds(3);
   expect([ada.knows("2")!.online, ben.knows("1")!.online]).toEqual([true, true]);
+});
+
+test("what an old entry says of hiding is asked for, so it shows nobody who hides", async () => {
+  const { gateway, watcher, hidden } = world();
+  const hub = gateway();
+  const ada = watcher("1");
+  hub.watch(ada, ["2"]);
+  hidden.add("2");
+  hub.arrive("2");
+  await seconds(3);
+  hub.settingsChanged("2");
+  await seconds(60);
+  expect(ada.told).toEqual([]);
+});
+
+test("who hides after they left another gateway leaves no trace there", async () => {
+  const { gateway, hidden, memory } = world();
+  const [one, two] = [gateway(), gateway()];
+  const leaveTwo = two.arrive("2");
+  one.arrive("2");
+  await seconds(3);
+  leaveTwo();
+  await seconds(1);
+  hidden.add("2");
+  // The second one has nobody whose entry it hears.
+  one.settingsChanged("2");
+  await seconds(60);
+  expect((await memory.read(["2"])).get("2")).toBeUndefined();
+});
+
+test("a block is felt while the log cannot be read", async () => {
+  const { gateway, watcher, block, logIsAway } = world();
+  const hub = gateway();
+  const ada = watcher("1");
+  hub.watch(ada, ["2"]);
+  hub.arrive("2");
+  await seconds(3);
+  logIsAway(true);
+  await seconds(30);
+  expect(ada.told.map(({ online }) => online)).toEqual([true]);
+  block("1", "2");
+  await seconds(12);
+  expect(ada.knows("2")).toEqual({ userId: "2", online: false, lastSeenMs: undefined });
 });
 
 test("a block made by another process ends it within two seconds", async () => {

@@ -13,6 +13,7 @@ import type { Call } from "#platform/rpc/call.ts";
 import type { Signals } from "#platform/signals/signals.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 import { groupBy, portions } from "./batches.ts";
+import { aliveMs, createHere } from "./presence-here.ts";
 
 /** Whether somebody is here, or when they were. */
 export interface Presence {
@@ -32,8 +33,10 @@ export interface Watcher {
 export interface PresenceHub {
   /** One more connection of a person; the answer ends it. */
   arrive(userId: string): () => void;
-  /** The person has set whether they hide. */
-  hides(userId: string, hidden: boolean): void;
+  /** Whether the person hides may be another now. What an entry of theirs says may be old. */
+  settingsChanged(userId: string): void;
+  /** It is over with this person, whose connections end. */
+  hide(userId: string): void;
   /** Tells the watcher how these people are, and whenever it changes. Of whom it may not see, it is told nothing. */
   watch(watcher: Watcher, ids: readonly string[]): void;
   unwatch(watcher: Watcher, ids: readonly string[]): void;
@@ -48,15 +51,8 @@ export interface PresenceHub {
 /** Words of other gateways: whose presence may have changed. */
 const channel = "presence";
 const turnMs = 1_000;
-/**
- * Of whom nothing is heard for `aliveMs` is not here any more: a gateway that was killed tells nobody. It is seen
- * within `lookMs` after that.
- */
-const beatMs = 15_000;
-const aliveMs = 40_000;
+/** Everybody who is watched is looked at within this time, since words of others may be lost. */
 const lookMs = 10_000;
-/** A page that is loaded again, or a line that changes its network, is back by then. */
-const graceMs = 5_000;
 /** Differences of clocks and of roundings are no news. */
 const sameMs = 2_000;
 const callMs = 5_000;
@@ -65,17 +61,12 @@ const perSignal = 500;
 
 const relationEvents = [relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked] as const;
 
-interface Person {
-  connections: number;
-  /** Undefined until it is known; until then nobody is told that they are here. */
-  hidden: boolean | undefined;
-  nextBeatMs: number;
-}
-
 interface Watched {
   state: Presence;
   /** When that was known. */
   atMs: number;
+  /** They were not here when last looked at; whoever knows better has a turn to say so. */
+  mayBeGone: boolean;
   watchers: Set<Watch>;
 }
 
@@ -107,12 +98,6 @@ export function createPresenceHub(
   log: Logger,
   nowMs: () => number = Date.now,
 ): PresenceHub {
-  const people = new Map<string, Person>();
-  /** Of whom it is not known yet whether they hide. */
-  const unasked = new Set<string>();
-  /** Who has left, and when. */
-  const leaving = new Map<string, number>();
-  const hiding = new Set<string>();
   const watched = new Map<string, Watched>();
   const watchesOf = new Map<Watcher, Map<string, Watch>>();
   const watchersOf = new Map<string, Set<Watcher>>();
@@ -124,6 +109,8 @@ export function createPresenceHub(
   /** Who is looked at next. */
   let looking = watched.keys();
   let cursor = "";
+  /** When everybody's rights were last doubted because the log could not be read. */
+  let blindMs = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
@@ -132,57 +119,30 @@ export function createPresenceHub(
   function tellOthers(ids: readonly string[]): void {
     for (const portion of portions(ids, perSignal)) void signals.tell(channel, portion.join(" "));
   }
+  const here = createHere(memory, message, tellOthers, nowMs);
   signals.listen(channel, (text) => {
     for (const id of text.split(" ")) {
       if (watched.has(id)) dirty.add(id);
-      // Another gateway may have said that they left: they are here.
-      const person = people.get(id);
-      if (person?.hidden === false) person.nextBeatMs = 0;
+      here.heard(id);
     }
   });
 
-  /** Nobody who hides is told to be here, so it is known before. */
-  async function askWhoHides(): Promise<void> {
-    for (const userIds of portions([...unasked], perQuestion)) {
-      const { userIds: hidden } = await message.findHidden({ userIds }, ownCall());
-      const all = new Set(hidden);
-      // Who has set it meanwhile knows better.
-      for (const id of userIds) {
-        unasked.delete(id);
-        const person = people.get(id);
-        if (person) person.hidden ??= all.has(id);
-        // Gone again already.
-        else if (all.has(id)) leaving.delete(id);
-      }
-    }
-  }
-
-  async function tellWhoIsHere(now: number): Promise<void> {
-    const due: string[] = [];
-    for (const [id, person] of people) {
-      if (person.hidden !== false || person.nextBeatMs > now) continue;
-      person.nextBeatMs = now + beatMs;
-      due.push(id);
-    }
-    const gone = [...leaving].flatMap(([id, atMs]) => (now - atMs < graceMs || unasked.has(id) ? [] : [id]));
-    for (const id of gone) leaving.delete(id);
-    const hidden = [...hiding];
-    hiding.clear();
-    if (due.length > 0) tellOthers(await memory.here(due, aliveMs));
-    if (gone.length > 0) await memory.left(gone, graceMs);
-    if (hidden.length > 0) await memory.forget(hidden);
-    tellOthers([...gone, ...hidden]);
-  }
-
   /** Follows and blocks change who may see whom, wherever they are made. */
-  async function followRelations(): Promise<void> {
+  async function followRelations(now: number): Promise<void> {
     if (watchesOf.size === 0) {
       cursor = "";
       return;
     }
-    const found = await events.changesSince(relationEvents, cursor);
+    const found = await events.changesSince(relationEvents, cursor).catch((error) => {
+      // Whom it tells of is not known: everybody is asked for now and then.
+      if (now - blindMs >= lookMs) {
+        blindMs = now;
+        doubtAll();
+      }
+      throw error;
+    });
     if (cursor !== "") {
-      if (!found.events) for (const watcher of watchesOf.keys()) doubt(watcher);
+      if (!found.events) doubtAll();
       for (const { type, message } of found.events ?? []) {
         const [one, other] =
           type === relationFollowed.name || type === relationUnfollowed.name
@@ -193,6 +153,9 @@ export function createPresenceHub(
       }
     }
     cursor = found.cursor;
+  }
+  function doubtAll(): void {
+    for (const watcher of watchesOf.keys()) doubt(watcher);
   }
   function doubt(watcher: Watcher): void {
     for (const [id, watch] of watchesOf.get(watcher) ?? []) setUnsure(id, watch);
@@ -260,7 +223,16 @@ export function createPresenceHub(
       if (!one || (!found.has(id) && now - one.atMs < aliveMs)) continue;
       one.atMs = now;
       const state = toPresence(id, found.get(id));
-      if (isSame(one.state, state)) continue;
+      if (isSame(one.state, state)) {
+        one.mayBeGone = false;
+        continue;
+      }
+      if (one.state.online && !state.online && !one.mayBeGone) {
+        one.mayBeGone = true;
+        dirty.add(id);
+        continue;
+      }
+      one.mayBeGone = false;
       one.state = state;
       for (const { watcher } of one.watchers) note(watcher, id);
     }
@@ -302,14 +274,14 @@ export function createPresenceHub(
   }
   async function turn(): Promise<void> {
     const now = nowMs();
-    await attempt(askWhoHides);
-    await attempt(() => tellWhoIsHere(now));
-    await attempt(followRelations);
+    await attempt(() => here.ask(ownCall));
+    await attempt(() => here.tell(now));
+    await attempt(() => followRelations(now));
     await attempt(askWhoMaySee);
     await attempt(() => lookAtWatched(now));
     tellAll();
     timer = undefined;
-    if (people.size + leaving.size + watchesOf.size + hiding.size > 0) keepTurning();
+    if (watchesOf.size > 0 || here.isBusy()) keepTurning();
   }
   function keepTurning(): void {
     if (!stopped) timer ??= setTimeout(() => void turn(), turnMs).unref();
@@ -317,34 +289,16 @@ export function createPresenceHub(
 
   return {
     arrive(userId) {
-      const person = people.get(userId) ?? { connections: 0, hidden: undefined, nextBeatMs: 0 };
-      person.connections++;
-      people.set(userId, person);
-      if (person.hidden === undefined) unasked.add(userId);
-      leaving.delete(userId);
       keepTurning();
-      let here = true;
-      return () => {
-        if (!here) return;
-        here = false;
-        person.connections--;
-        if (person.connections > 0) return;
-        people.delete(userId);
-        if (!person.hidden) leaving.set(userId, nowMs());
-      };
+      return here.arrive(userId);
     },
-    hides(userId, hidden) {
-      const person = people.get(userId);
-      if (person) {
-        person.hidden = hidden;
-        person.nextBeatMs = 0;
-      }
-      if (hidden) {
-        leaving.delete(userId);
-        unasked.delete(userId);
-        hiding.add(userId);
-      } else hiding.delete(userId);
+    settingsChanged(userId) {
+      here.doubt(userId);
       for (const watcher of watchersOf.get(userId) ?? []) doubt(watcher);
+      keepTurning();
+    },
+    hide(userId) {
+      here.hide(userId);
       keepTurning();
     },
     watch(watcher, ids) {
@@ -360,7 +314,12 @@ export function createPresenceHub(
         const watch: Watch = { watcher, may: undefined, told: undefined };
         own.set(id, watch);
         unsure.set(watch, id);
-        const one = watched.get(id) ?? { state: unknown(id), atMs: 0, watchers: new Set<Watch>() };
+        const one = watched.get(id) ?? {
+          state: unknown(id),
+          atMs: 0,
+          mayBeGone: false,
+          watchers: new Set<Watch>(),
+        };
         one.watchers.add(watch);
         watched.set(id, one);
         dirty.add(id);

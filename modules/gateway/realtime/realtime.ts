@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import websocket from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { refusal } from "#contracts/reasons.ts";
+import { keepUpgraded } from "#platform/http/connections.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { newTraceId } from "#platform/observe/trace-context.ts";
 import type { Protection } from "#platform/protect/protection.ts";
@@ -11,10 +12,13 @@ import { unexpected } from "../edge/problem.ts";
 import { type MediaUrls, originOf } from "../media/media-urls.ts";
 import { type Connection, type Realtime, serveConnection } from "./connection.ts";
 import { subprotocol } from "./frames.ts";
-import { inTurn } from "./in-turn.ts";
+import { createShifts } from "./shifts.ts";
 
 const maxFrameBytes = 16 * 1024;
-/** A person's devices and browsers; the oldest makes room, since it may be one whose end nobody has seen. */
+/**
+ * A person's devices and browsers. An earlier connection of the same device makes room, or else the oldest: it may be one
+ * whose end nobody has seen.
+ */
 const maxPerPerson = 20;
 /** Every connection is looked at once a second, some at a time. */
 const turns = 20;
@@ -48,7 +52,7 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
     typicalMs: 10,
     help: "Connections whose hello waits for its turn.",
   });
-  const connections = new Set<Connection>();
+  const connections = createShifts<Connection>(turns);
   const ofPerson = new Map<string, Set<Connection>>();
   const realtime: Realtime = {
     ...services,
@@ -57,10 +61,12 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
     admit(connection, userId) {
       const own = ofPerson.get(userId) ?? new Set();
       ofPerson.set(userId, own.add(connection));
-      const [oldest] = own;
       if (own.size <= maxPerPerson) return;
-      own.delete(oldest!);
-      oldest!.end(refusal("CONNECTION_REPLACED"));
+      const ofDevice = [...own].find((one) => one !== connection && one.device === connection.device);
+      const [oldest = connection] = own;
+      const replaced = ofDevice ?? oldest;
+      own.delete(replaced);
+      replaced.end(refusal("CONNECTION_REPLACED"));
     },
     forget(connection) {
       connections.delete(connection);
@@ -72,9 +78,8 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
     unexpected: (error) => unexpected(error, log),
   };
 
-  const next = inTurn(connections);
   const timer = setInterval(() => {
-    for (let i = Math.ceil(connections.size / turns); i > 0; i--) next()?.look();
+    for (const connection of connections.next()) connection.look();
   }, turnMs);
 
   await app.register(websocket, {
@@ -88,16 +93,16 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
     },
     async preClose() {
       clearInterval(timer);
-      const all = [...connections];
+      const all = connections.all();
       const size = Math.max(leastInSlice, Math.ceil(all.length / slices));
       for (let i = 0; i < all.length; i += size) {
         if (i > 0) await delay(sliceMs);
         drain(all.slice(i, i + size));
       }
       // Whoever came meanwhile.
-      drain(connections);
+      drain(connections.all());
       // A phone that sleeps does not answer.
-      for (let i = 0; i < politeLooks && connections.size > 0; i++) await delay(sliceMs);
+      for (let i = 0; i < politeLooks && connections.all().length > 0; i++) await delay(sliceMs);
       for (const client of app.websocketServer.clients) client.terminate();
     },
   });
@@ -110,6 +115,7 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
       throw refusal("FRAME_INVALID", `Connect by a WebSocket of ${subprotocol}; see /api/v1/asyncapi.json.`);
     },
     wsHandler(socket, request) {
+      const line = request.raw.socket;
       const newCall = (): Call => ({ traceId: newTraceId(), deadlineMs: Date.now() + callMs });
       connections.add(
         serveConnection(
@@ -118,6 +124,7 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
           newCall,
           (reason) => limits.takeUnidentified(request, reason),
           (paths, viewerId) => services.urlsAt(paths ? "" : originOf(request, publicUrl), viewerId),
+          () => keepUpgraded(line),
         ),
       );
     },

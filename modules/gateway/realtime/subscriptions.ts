@@ -1,31 +1,29 @@
 import type { TimelineEntry } from "#contracts/gen/message_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Call } from "#platform/rpc/call.ts";
+import { conversationOf } from "../api/message-parts.ts";
 import { toTime } from "../api/present.ts";
 import type { Identity } from "../edge/auth.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
 import type { ClientFrame } from "./frames.ts";
-import type { LiveHub, LiveWatcher } from "./live-hub.ts";
+import type { Hubs } from "./hubs.ts";
+import type { LiveWatcher } from "./live-watcher.ts";
 import { maxSubscribed } from "./max-subscribed.ts";
-import type { Presence, PresenceHub, Watcher } from "./presence-hub.ts";
-import type { TypingHub, TypingListener } from "./typing.ts";
-
-/** What connections hear of beside their timelines: nothing of it is stored, and a new connection begins anew. */
-export interface Hubs {
-  presence: PresenceHub;
-  typing: TypingHub;
-  live: LiveHub;
-}
+import type { Presence, Watcher } from "./presence-hub.ts";
+import type { TypingListener } from "./typing.ts";
 
 type Watched = keyof typeof maxSubscribed;
+const kinds = Object.keys(maxSubscribed) as Watched[];
 /** Who writes says so more seldom than that. */
 const typingMs = 1_000;
 
 type Subscribe = Extract<ClientFrame, { type: "subscribe" | "unsubscribe" }>;
 
 export interface Subscriptions {
-  /** Error: SUBSCRIPTIONS_TOO_MANY. */
+  /** Error: SUBSCRIPTIONS_TOO_MANY; then nothing is changed. */
   change(frame: Subscribe): void;
+  /** Whether the connection may say again that its person writes. */
+  mayWrite(): boolean;
   writes(conversationId: string, call: Call): Promise<void>;
   /** What has reached the person. */
   reached(entries: readonly TimelineEntry[]): void;
@@ -83,7 +81,13 @@ export function createSubscriptions(
 
   return {
     change(frame) {
-      for (const what of Object.keys(maxSubscribed) as Watched[]) {
+      if (frame.type === "subscribe")
+        for (const what of kinds) {
+          const all = new Set([...own[what], ...(frame[what] ?? [])]);
+          const max = maxSubscribed[what];
+          if (all.size > max) throw refusal("SUBSCRIPTIONS_TOO_MANY", { max, what });
+        }
+      for (const what of kinds) {
         const all = own[what];
         const ids = new Set(frame[what]);
         if (frame.type === "unsubscribe") {
@@ -92,26 +96,24 @@ export function createSubscriptions(
           continue;
         }
         const added = [...ids].filter((id) => !all.has(id));
-        const max = maxSubscribed[what];
-        if (all.size + added.length > max) throw refusal("SUBSCRIPTIONS_TOO_MANY", { max, what });
         for (const id of added) all.add(id);
         // Work that was done may have begun again.
         const news = what === "uploads" ? [...ids] : added;
         if (news.length > 0) wanted[what].add(news);
       }
     },
-    async writes(conversationId, call) {
+    mayWrite() {
       const now = performance.now();
-      if (now - typedMs < typingMs) return;
+      if (now - typedMs < typingMs) return false;
       typedMs = now;
-      await typing.writes(userId, conversationId, call);
+      return true;
     },
+    writes: (conversationId, call) => typing.writes(userId, conversationId, call),
     reached(entries) {
       for (const { what } of entries) {
-        if (what.case === "settings") presence.hides(userId, what.value.hidesPresence);
-        if (what.case !== "message") continue;
-        const { senderId, receiverId } = what.value;
-        presence.met(userId, senderId === userId ? receiverId : senderId);
+        if (what.case === "settings") presence.settingsChanged(userId);
+        // A group opens nothing.
+        if (what.case === "message") presence.met(userId, conversationOf(what.value, userId));
       }
     },
     end() {

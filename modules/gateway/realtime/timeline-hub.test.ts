@@ -25,13 +25,15 @@ async function done<T>(work: Promise<T>): Promise<T> {
 const call = { traceId: "0".repeat(32), deadlineMs: Number.POSITIVE_INFINITY };
 
 /** A hub over timelines that the test writes, whose reads are answered when it says so. */
-function setUp({ byHand = false } = {}) {
+function setUp({ byHand = false, isShared = false } = {}) {
   const heads = new Map<string, number>();
   let epoch = "e";
   let away = false;
   let reads = 0;
   const held: (() => void)[] = [];
-  const signals = localSignals();
+  const signals = { ...localSignals(), isShared: () => isShared };
+  /** What the log tells next; undefined: that it is too much. */
+  let logged: object[] | undefined = [];
   const read = ({ userId, epoch: of, seq }: Position & { userId: string }, limit: number): Timeline => {
     const head = heads.get(userId) ?? 0;
     const missed = head - Number(seq);
@@ -54,7 +56,14 @@ function setUp({ byHand = false } = {}) {
       },
     } as never,
     signals,
-    { changesSince: async () => ({ events: [], cursor: "1" }) } as never,
+    {
+      async changesSince(_types: unknown, cursor: string) {
+        if (cursor === "") return { events: undefined, cursor: "1" };
+        const events = logged?.map((message) => ({ message }));
+        logged = logged && [];
+        return { events, cursor };
+      },
+    } as never,
     createLog("silent"),
   );
   function receiver(userId: string, position: Position, room = Number.POSITIVE_INFINITY) {
@@ -86,6 +95,11 @@ function setUp({ byHand = false } = {}) {
     },
     tell: (userId: string) =>
       void signals.tell(timelineSignal, writeHeads([{ userId, seq: String(heads.get(userId)) }])),
+    /** The log tells what other processes have written. */
+    write: (...messages: object[]) => void logged?.push(...messages),
+    writeTooMuch() {
+      logged = undefined;
+    },
     append: (userId: string, count = 1) => void heads.set(userId, (heads.get(userId) ?? 0) + count),
     rebuild: (next: string) => {
       epoch = next;
@@ -196,6 +210,63 @@ test("what was told to nobody is found within 15 seconds, and a service that is 
   const end = reads();
   await vi.advanceTimersByTimeAsync(60_000);
   expect(reads()).toBe(end);
+});
+
+test("what no signal tells is given when the log tells it, and what was given is not read again for that", async () => {
+  const { hub, append, tell, write, receiver, reads } = setUp();
+  const all = Array.from({ length: 200 }, (_, i) => receiver(String(i + 1), { epoch: "e", seq: "0" }));
+  for (const one of all) await done(hub.join(one, call, () => {}));
+  await vi.advanceTimersByTimeAsync(500);
+  const heard = () => all.filter((one) => one.heard.length > 0).length;
+  for (const { userId } of all) append(userId);
+  const before = reads();
+  const userIds = all.slice(0, 100).map(({ userId }) => userId);
+  const pairs = Array.from({ length: 50 }, (_, i) => [String(101 + i), String(151 + i)]);
+  const grown = { groupId: "9", userIds, seqs: userIds.map(() => "1") };
+  const sent = pairs.map(([senderId, receiverId]) => ({
+    senderId,
+    receiverId,
+    senderSeq: "1",
+    receiverSeq: "1",
+  }));
+  write(grown, ...sent);
+  await vi.advanceTimersByTimeAsync(300);
+  expect(heard()).toBe(200);
+  // Each once, and some looks at everybody.
+  expect(reads() - before).toBeLessThan(220);
+  for (const { userId } of all) {
+    append(userId);
+    tell(userId);
+  }
+  await settled();
+  expect(all.every((one) => one.heard.length === 2)).toBe(true);
+  const given = reads();
+  write(
+    { ...grown, seqs: userIds.map(() => "2") },
+    ...sent.map((one) => ({ ...one, senderSeq: "2", receiverSeq: "2" })),
+  );
+  await vi.advanceTimersByTimeAsync(300);
+  expect(reads() - given).toBeLessThan(20);
+  // An older process has written these.
+  for (const { userId } of all) append(userId);
+  write({ ...grown, seqs: [] }, ...sent.map((one) => ({ ...one, senderSeq: "", receiverSeq: "" })));
+  await vi.advanceTimersByTimeAsync(300);
+  expect(all.every((one) => one.heard.length === 3)).toBe(true);
+});
+
+test.each([
+  [true, 15_500],
+  [false, 2_500],
+])("while the log tells too much (signals reach all: %s), everybody is looked at within %i ms", async (isShared, ms) => {
+  const { hub, writeTooMuch, receiver, reads } = setUp({ isShared });
+  const all = Array.from({ length: 600 }, (_, i) => receiver(String(i + 1), { epoch: "e", seq: "0" }));
+  for (const one of all) await done(hub.join(one, call, () => {}));
+  await vi.advanceTimersByTimeAsync(500);
+  writeTooMuch();
+  const before = reads();
+  await vi.advanceTimersByTimeAsync(ms);
+  expect(reads() - before).toBeGreaterThanOrEqual(600);
+  expect(reads() - before).toBeLessThan(900);
 });
 
 test("twelve thousand people are looked at without anybody who comes being refused", async () => {

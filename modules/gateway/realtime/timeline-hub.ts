@@ -100,10 +100,6 @@ export function createTimelineHub(
   let following: NodeJS.Timeout | undefined;
   const nextPerson = inTurn(people);
   let stopped = false;
-  /** Messages that were given since the last look at the log, and before it: hearing of them there says nothing new. */
-  let given = new Set<string>();
-  let givenBefore = new Set<string>();
-  const givenKey = (userId: string, messageId: string) => `${userId} ${messageId}`;
 
   const reader = (perQuestion: number) =>
     coalesce(
@@ -165,8 +161,6 @@ export function createTimelineHub(
       if (isAfter(seq, person.wanted) && isAfter(seq, receiver.position.seq) && !person.full.has(receiver))
         person.wanted = seq;
     }
-    for (const { what } of entries)
-      if (what.case === "message") given.add(givenKey(person.userId, what.value.id));
   }
 
   /** Gives one receiver what it has not been given. */
@@ -202,27 +196,25 @@ export function createTimelineHub(
     }
   }
 
-  /** Hears from the log of messages of other processes. */
+  /** Hears from the log what other processes have written. */
   async function follow(): Promise<void> {
     let share = followMs / lookMs;
     try {
       const found = await events.changesSince([messageSent, timelinesGrown], cursor);
-      // Too much was written to be told of: everybody is looked at sooner.
-      if (cursor !== "" && !found.events) share *= 8;
+      // Too much was written to be told of: everybody is looked at sooner, unless signals have told of it.
+      if (cursor !== "" && !found.events && !signals.isShared()) share *= 8;
       if (cursor !== "")
         for (const { message: said } of found.events ?? []) {
-          if ("userIds" in said) for (const userId of said.userIds) tellOf(userId);
-          else
-            for (const userId of [said.receiverId, said.senderId]) {
-              const key = givenKey(userId, said.messageId);
-              if (!given.has(key) && !givenBefore.has(key)) tellOf(userId);
-            }
+          // Older events have no numbers.
+          if ("userIds" in said) said.userIds.forEach((userId, i) => void tellOf(userId, said.seqs[i]));
+          else {
+            tellOf(said.receiverId, said.receiverSeq || undefined);
+            tellOf(said.senderId, said.senderSeq || undefined);
+          }
         }
       cursor = found.cursor;
     } catch (error) {
       log.debug({ err: error }, "could not follow the log for timelines");
-    } finally {
-      [givenBefore, given] = [given, new Set()];
     }
     lookAtSome(Math.ceil(people.size * share));
     following = undefined;

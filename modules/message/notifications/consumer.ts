@@ -18,7 +18,7 @@ import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { Transaction } from "#platform/db/database.ts";
 import type { ConsumeOptions } from "#platform/events/consumer/consumer.ts";
-import type { EventOf } from "#platform/events/event-type.ts";
+import type { Emit, EventOf } from "#platform/events/event-type.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { systemCall } from "#platform/rpc/system-call.ts";
@@ -51,16 +51,16 @@ type Audiences = ReadonlyMap<string, Audience>;
 /** Projects what happens into changes of people's lists, which `apply` makes in the same transaction. */
 export function projectNotifications(
   clients: Clients,
-  apply: (on: Transaction<Tables>, changes: readonly Change[]) => Promise<void>,
+  apply: (on: Transaction<Tables>, changes: readonly Change[], emit: Emit) => Promise<void>,
 ): Pick<ConsumeOptions<Tables, Type, Audiences>, "prepare" | "handle"> {
   return {
     prepare: (events, { signal }) =>
       askAudiences(clients, events, systemCall({ ...firstTrace(events), signal })),
-    async handle(on, events, { prepared: audiences }) {
+    async handle(on, events, { prepared: audiences, emit }) {
       const changes = events.flatMap((event) =>
         changesOf(event as NotifyingEvent, audiences.get(event.position)),
       );
-      if (changes.length > 0) await apply(on, changes);
+      if (changes.length > 0) await apply(on, changes, emit);
     },
   };
 }

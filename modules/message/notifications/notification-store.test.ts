@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
-import { inTransaction } from "#platform/db/transaction.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
 import { tellEveryMs } from "../late-teller.ts";
@@ -22,9 +21,11 @@ const clear = () =>
   );
 beforeEach(clear);
 
-const store = () => notificationStore(own.db);
+const store = () => notificationStore(own.db, own.events);
 const apply = (changes: Change[], nowMs?: number) =>
-  inTransaction(own.db, (on) => applyToLists(on, changes, async () => {}, nowMs));
+  own.events.transaction(own.db, (on, emit) =>
+    applyToLists(on, changes, { emit, push: async () => {} }, nowMs),
+  );
 const like = (userId: string, videoId: string, actorId: string, atMs = 1): Fact => ({
   ...{ userId, kind: kinds.like, subjectId: videoId, factId: actorId, actorId, videoId, threadId: "0", atMs },
 });

@@ -3,9 +3,11 @@ import { unlessDeleted } from "#contracts/deleted-accounts.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import type { Emit } from "#platform/events/event-type.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import { type LateTold, tellEveryMs } from "../late-teller.ts";
 import type { Tables } from "../tables.ts";
-import { append, entryKinds, type NewEntry } from "../timeline-store.ts";
+import { appendAndEmit, entryKinds, type NewEntry } from "../timeline-store.ts";
 import type { Change } from "./changes.ts";
 import { applyChanges, type NotificationRef, peopleOf, type Touched } from "./fact-store.ts";
 import { isShownNotification } from "./shown.ts";
@@ -91,7 +93,7 @@ async function goneAmong(on: Queryable<Tables>, userIds: readonly string[]): Pro
 export async function applyToLists(
   on: Queryable<Tables>,
   changes: readonly Change[],
-  push: (news: readonly NotificationRef[]) => Promise<void>,
+  { emit, push }: { emit: Emit; push(news: readonly NotificationRef[]): Promise<void> },
   nowMs = Date.now(),
 ): Promise<Applied> {
   const concerned = await peopleOf(on, changes);
@@ -120,7 +122,7 @@ export async function applyToLists(
   );
   const told = await tell(on, news, positions, wanted, people, nowMs);
   await push(wanted.filter(({ userId, kind }) => !people.get(userId)!.unpushed.includes(kind)));
-  const heads = told.entries.length > 0 ? await append(on, told.entries) : [];
+  const heads = await appendAndEmit(on, emit, told.entries);
   return { heads, lateAtMs: told.lateAtMs };
 }
 
@@ -265,18 +267,18 @@ async function trimLists(
 }
 
 /** The SQL of people's notifications, except for what adds to them. */
-export function notificationStore(db: Kysely<Tables>) {
+export function notificationStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   /** Runs with one person's row, and tells their devices when it says so. */
   const changeOwn = (
     userId: string,
     change: (on: Queryable<Tables>) => Promise<boolean>,
   ): Promise<TimelineHead[]> =>
     unlessDeleted(() =>
-      inTransaction(db, async (transaction) => {
+      events.transaction(db, async (transaction, emit) => {
         await lockPeople(transaction, [userId]);
         if (!(await change(transaction))) return [];
         const entry = entryOf({ userId, kind: 0, subjectId: "0" }, Date.now());
-        return append(transaction, [entry]);
+        return appendAndEmit(transaction, emit, [entry]);
       }),
     );
   return {
@@ -351,7 +353,7 @@ export function notificationStore(db: Kysely<Tables>) {
         select from message.person g where g.user_id = p.user_id and g.gone)`;
       const due = sql`${waits} and p.told_ms <= ${nowMs - tellEveryMs}`;
       const heads = await unlessDeleted(() =>
-        inTransaction(db, async (transaction) => {
+        events.transaction(db, async (transaction, emit) => {
           const { rows: waiting } = await sql<{ user_id: string }>`
             select user_id from message.notified p where ${due} order by told_ms limit ${chunk}`.execute(
             transaction,
@@ -376,7 +378,7 @@ export function notificationStore(db: Kysely<Tables>) {
           const entries = rows.flatMap(({ user_id: userId, kind, subject_id: subjectId }) =>
             kind === null ? [] : entryOf({ userId, kind, subjectId }, nowMs),
           );
-          return entries.length > 0 ? append(transaction, entries) : [];
+          return appendAndEmit(transaction, emit, entries);
         }),
       );
       const { rows } = await sql<{ told_ms: string | null }>`

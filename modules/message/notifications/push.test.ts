@@ -95,8 +95,11 @@ const like = (videoId: string, actorId: string): Change => ({
 });
 /** What the consumer does. */
 const happens = (...changes: Change[]) =>
-  inTransaction(own.db, (on) =>
-    applyToLists(on, changes, async (news) => addPushes(on, own.jobs, await pushesOfNews(on, news))),
+  own.events.transaction(own.db, (on, emit) =>
+    applyToLists(on, changes, {
+      emit,
+      push: async (news) => addPushes(on, own.jobs, await pushesOfNews(on, news)),
+    }),
   );
 const jobs = () => own.db.selectFrom("job").selectAll().orderBy("id").execute();
 /** Runs the oldest job as a worker would. */

@@ -6,7 +6,7 @@ import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import { type Kysely, perCall } from "#platform/db/database.ts";
 import { afterCommit } from "#platform/db/transaction.ts";
-import type { EventConsumers } from "#platform/events/events.ts";
+import type { EventConsumers, EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
 import type { Logger } from "#platform/observe/log.ts";
@@ -26,7 +26,7 @@ const expireEveryMs = 3_600_000;
 /** What concerns each person, as a list: made from events, told to their devices. */
 export function startNotifications(context: {
   db: Kysely<Tables>;
-  events: EventConsumers<Tables>;
+  events: EventConsumers<Tables> & EventWriter<Tables>;
   jobs: Jobs;
   seal: KeySeal;
   push: PushConfig;
@@ -39,7 +39,7 @@ export function startNotifications(context: {
   log: Logger;
 }) {
   const { db, events, jobs, clients, reached, push, log } = context;
-  const stores = perCall(db, notificationStore);
+  const stores = perCall(db, (until) => notificationStore(until, events));
   const store = stores.lasting;
   const pushes = perCall(db, (until) => pushStore(until, context.seal));
   let keys: Promise<PushKeys> | undefined;
@@ -56,10 +56,11 @@ export function startNotifications(context: {
   const consumer = events.consume({
     group: "message.notifications",
     types: notifyingEvents,
-    ...projectNotifications(clients, async (on, changes) => {
-      const applied = await applyToLists(on, changes, async (news) =>
-        addPushes(on, jobs, await pushesOfNews(on, news)),
-      );
+    ...projectNotifications(clients, async (on, changes, emit) => {
+      const applied = await applyToLists(on, changes, {
+        emit,
+        push: async (news) => addPushes(on, jobs, await pushesOfNews(on, news)),
+      });
       afterCommit(on, () => {
         reached(applied.heads);
         if (applied.lateAtMs !== undefined) late.tellAt(applied.lateAtMs);

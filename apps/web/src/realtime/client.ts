@@ -44,6 +44,8 @@ interface End {
   reason?: string;
   /** The server spoke: connections get through, whatever it said. */
   heard?: boolean;
+  /** News arrive, also while it waits. */
+  goesOn?: boolean;
 }
 
 type Frame = {
@@ -52,6 +54,7 @@ type Frame = {
   afterMs?: number;
   retryAfterMs?: number;
   heartbeatMs?: number;
+  idempotencyKey?: string;
 } & Partial<Answer>;
 
 const FIRST_MS = 500;
@@ -60,7 +63,12 @@ const LONGEST_MS = 20_000;
 const WELCOME_MS = 15_000;
 /** A line that is asked whether it is alive answers within this time. */
 const ALIVE_MS = 5_000;
-const ACK_MS = 1_000;
+/** Lists that all are told to fetch again are fetched within this time, so that not all do in one moment. */
+const RESYNC_MS = 5_000;
+/** Where news come all the time, each request waits a moment and brings several. */
+const POLL_PAUSE_MS = 1_000;
+/** Another connection of the viewer has taken the place of this one, which would take it back: until it is woken. */
+const REPLACED_MS = 10 * 60_000;
 /** A connection that lasts so long was none of a row of failures. */
 const LASTING_MS = 10_000;
 /** After so many connections without a welcome, requests take over; a connection is tried again after a while. */
@@ -96,8 +104,9 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       let heard = false;
       let given = access;
       let pingedMs = Number.NEGATIVE_INFINITY;
-      let acknowledging = false;
       let told = noWants;
+      /** What has come since the lists are about to be fetched again. */
+      let held: Frame[] | undefined;
 
       const after = (ms: number, act: () => void) => {
         const timer = setTimeout(() => {
@@ -121,14 +130,22 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       }
       const leave = () => finish();
 
-      /** Once a second at most, however many come. */
-      function acknowledge() {
-        if (acknowledging) return;
-        acknowledging = true;
-        after(ACK_MS, () => {
-          acknowledging = false;
-          const position = timeline.position();
-          if (position) say({ type: "ack", seq: position.seq });
+      /** The position is of no use any more. */
+      function resync({ epoch, seq }: Frame) {
+        held = [];
+        after(RESYNC_MS * random(), () => {
+          const since = held!;
+          held = undefined;
+          timeline.moveTo({ epoch: epoch!, seq: seq! });
+          for (const frame of since) if (!over) hear(frame);
+        });
+      }
+
+      /** What was asked for was too much just now; it is asked for again. */
+      function askAgain(afterMs: number) {
+        after(afterMs, () => {
+          told = noWants;
+          update();
         });
       }
 
@@ -168,14 +185,18 @@ export function createRealtimeClient(options: Options): RealtimeClient {
           news.online(true);
           news.line(true);
         } else if (isLive(frame)) news.live(frame);
+        else if (held && (frame.type === "entries" || frame.type === "resync")) held.push(frame);
         else if (frame.type === "entries") {
           // What is missing comes with the next connection.
-          if (!timeline.take(frame.entries ?? [])) return finish();
-          acknowledge();
-        } else if (frame.type === "resync") timeline.moveTo({ epoch: frame.epoch!, seq: frame.seq! });
-        else if (frame.type === "reconnect") finish({ afterMs: frame.afterMs });
-        else if (frame.type === "bye")
-          finish({ reason: frame.reason ?? "", afterMs: spread(frame.retryAfterMs) });
+          if (!timeline.take(frame.entries ?? [])) finish();
+        } else if (frame.type === "resync") resync(frame);
+        else if (frame.type === "refused") {
+          if (frame.idempotencyKey === undefined && frame.retryAfterMs) askAgain(spread(frame.retryAfterMs)!);
+        } else if (frame.type === "reconnect") finish({ afterMs: frame.afterMs });
+        else if (frame.type === "bye") {
+          const { reason = "", retryAfterMs } = frame;
+          finish({ reason, afterMs: spread(reason === "CONNECTION_REPLACED" ? REPLACED_MS : retryAfterMs) });
+        }
       }
 
       socket.onopen = () =>
@@ -206,7 +227,8 @@ export function createRealtimeClient(options: Options): RealtimeClient {
     news.online(true);
     const { epoch, seq, recovered, entries } = answer;
     if (!recovered || !timeline.position()) timeline.moveTo({ epoch, seq });
-    return { worked: timeline.take(entries), afterMs: 0 };
+    const afterMs = entries.length > 0 ? POLL_PAUSE_MS : 0;
+    return { worked: timeline.take(entries), afterMs, goesOn: true };
   }
 
   async function attempt(): Promise<End | undefined> {
@@ -235,7 +257,7 @@ export function createRealtimeClient(options: Options): RealtimeClient {
         if (!end || stopped.signal.aborted) break;
         failures = end.worked ? 0 : failures + 1;
         waitMs = end.afterMs ?? backOffMs();
-        if (waitMs > 0) news.online(false);
+        if (waitMs > 0 && !end.goesOn) news.online(false);
       } catch (error) {
         if (stopped.signal.aborted) break;
         failures++;
