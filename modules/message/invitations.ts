@@ -1,21 +1,9 @@
 import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
-import { idAtTime } from "#platform/ids/snowflake.ts";
-import {
-  invitationMs,
-  maxInvitations,
-  maxInvitationsShown,
-  maxInvitationsToOne,
-  maxInvitedAtOnce,
-} from "./group-rules.ts";
+import { maxInvitations, maxInvitationsShown, maxInvitationsToOne, maxInvitedAtOnce } from "./group-rules.ts";
 import type { GroupChange } from "./group-transaction.ts";
+import { countedAfter, isOpen } from "./open-invitations.ts";
 import type { Tables } from "./tables.ts";
-
-/** Invitations after this id count; it is a text, as the others are. */
-const countedAfter = () => idAtTime(Date.now() - invitationMs).toString();
-
-/** Whether an invitation `i` can still be answered. */
-export const isOpen = () => sql`not i.closed and i.id > ${countedAfter()}::int8`;
 
 export interface Invited {
   invited: string[];
