@@ -133,7 +133,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
         ),
         readTimelines: readTimelines(timelines),
         muteConversation: muteConversation(store, reached),
-        ...readHandlers(store.reading, lists.reading, notifications.store.reading),
+        ...readHandlers(store.reading, lists.reading, notifications.store.reading, clients.relation),
         ...groupHandlers(groups, lists.reading, clients.user, clients.relation),
         ...groupEntranceHandlers(groups, lists.reading),
         ...notifications.handlers,

@@ -34,6 +34,8 @@ export interface paths {
                         "application/json": {
                             items: components["schemas"]["Conversation"][];
                             nextCursor: string | null;
+                            /** @description Of the latest messages in groups. */
+                            people: components["schemas"]["User"][];
                         };
                     };
                 };
@@ -93,7 +95,11 @@ export interface paths {
                     content: {
                         "application/json": {
                             items: components["schemas"]["Message"][];
+                            /** @description Whether what is said is not counted for the caller. */
+                            muted: boolean;
                             nextCursor: string | null;
+                            /** @description With the newest messages: the last one that the other person has read. Null: none, or it is not told: in a group, whose members tell it, and where there is a block. */
+                            peerReadUpTo: string | null;
                             /** @description Of messages in a group; otherwise empty. */
                             people: components["schemas"]["User"][];
                         };
@@ -3071,6 +3077,8 @@ export interface paths {
                                 settings?: {
                                     presenceHidden: boolean;
                                 };
+                                /** @description How many messages one has not read, as it was when the entry was sent. */
+                                unread?: number;
                             }[];
                             epoch: string;
                             recovered: boolean;

@@ -12,7 +12,8 @@ export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Ty
  * The same for texts, as one schema with two types, and one of several texts as one schema with an enum: of a union the
  * serializer tries each, which takes three times as long as all else that it does for a page of videos.
  */
-const nullableText = (text: TString) => Type.Unsafe<string | null>({ ...text, type: ["string", "null"] });
+export const nullableText = (text: TString) =>
+  Type.Unsafe<string | null>({ ...text, type: ["string", "null"] });
 const oneOf = <Text extends string>(...texts: Text[]) => Type.Unsafe<Text>({ type: "string", enum: texts });
 
 const Counts = Type.Object({

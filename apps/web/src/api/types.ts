@@ -18,6 +18,7 @@ export type ConversationPage = Json<paths["/api/v1/conversations"]["get"]["respo
 export type Conversation = ConversationPage["items"][number];
 export type MessagePage = Json<paths["/api/v1/conversations/{userId}/messages"]["get"]["responses"][200]>;
 export type Message = MessagePage["items"][number];
+export type Unread = Json<paths["/api/v1/me/unread"]["get"]["responses"][200]>;
 export type Notice = NonNullable<Message["notice"]>;
 export type Group = Json<paths["/api/v1/groups/{id}"]["get"]["responses"][200]>;
 export type GroupMemberPage = Json<paths["/api/v1/groups/{id}/members"]["get"]["responses"][200]>;

@@ -14,6 +14,7 @@ export function applyNews(
   outbox: Pick<Outbox, "arrived">,
   ownId: string,
   wrote: (conversationId: string, userId: string) => void,
+  isInView: (conversationId: string) => boolean,
 ) {
   const known = createMessageCache(cache);
   const stale = new Set<string>();
@@ -57,14 +58,19 @@ export function applyNews(
         if (hidden) known.hide(hidden.conversationId, hidden.messageId);
         if (idempotencyKey) outbox.arrived(idempotencyKey);
         if (read?.readerId === ownId) known.read(read.conversationId, read.upTo);
-        if (read && read.readerId === read.conversationId) askAgain("group", read.conversationId, "members");
+        else if (read) {
+          known.readByPeer(read.conversationId, read.upTo);
+          askAgain("group", read.conversationId, "members");
+        }
         if (invitation) askAgain("group-invitations");
-        if (muted) askAgain("conversations");
+        if (muted) known.mute(muted.conversationId, muted.muted);
       }
-      const isCounted = ({ kind, message, read, muted, notification }: Entry) =>
-        (message && kind !== "changed") || muted || notification || read?.readerId === ownId;
-      if (entries.some(isCounted)) askAgain("unread");
-      if (entries.some(({ notification }) => notification)) readAgain();
+      const unread = entries.at(-1)?.unread;
+      const areRead = entries.every(({ message }) => !message || isInView(message.conversationId));
+      if (unread !== undefined) known.unread(unread, areRead);
+      const isNotified = entries.some(({ notification }) => notification);
+      if (isNotified || unread === undefined) askAgain("unread");
+      if (isNotified) readAgain();
     },
     resync() {
       const pages = [["unread"], ["conversations"], ["messages"], NOTIFICATIONS];
