@@ -117,7 +117,7 @@ describe("groups in browsers", () => {
     const json = { name: "Strangers", userIds: [ben.id] };
     body(await ada.post("/groups", { json }), 201);
     await page.getByText(words.invitedBy(nameOf(ada))).waitFor();
-    await page.getByRole("button", { name: words.accept, exact: true }).click();
+    await page.getByRole("button", { name: en.actOn(words.accept, "Strangers") }).click();
     await happens(page, words.notices.joined(words.you));
     await write(page, "here I am");
     await hears(page, "here I am");

@@ -205,7 +205,9 @@ describe.each(shapes)("messages, %s", (shape) => {
     const first = await wrote(ada, ben, "one");
     await wrote(ada, ben, "two");
     const standing = async (me: Person, peer: Person, query = "") => {
-      const { muted, peerReadUpTo } = body(await me.get<Standing>(`/conversations/${peer.id}/messages${query}`));
+      const { muted, peerReadUpTo } = body(
+        await me.get<Standing>(`/conversations/${peer.id}/messages${query}`),
+      );
       return [muted, peerReadUpTo];
     };
     expect(await standing(ada, ben)).toEqual([false, null]);

@@ -49,7 +49,10 @@ export function useTalk({ conversationId, path, around }: Options) {
   const isLoaded = data !== undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, as soon as it can be seen.
   useEffect(() => {
-    if (around && isLoaded) goTo(around);
+    if (!around || !isLoaded) return;
+    goTo(around);
+    // What was said next belongs to it.
+    if (pages.hasPreviousPage) void pages.fetchPreviousPage();
   }, [around, isLoaded]);
   const [, navigate] = useLocation();
   const toNewest = () => navigate(path, { replace: true });
