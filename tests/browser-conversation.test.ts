@@ -27,6 +27,7 @@ describe("a conversation in the browser", () => {
   const unreadOf = async (me: Person) => body(await me.get<{ messages: number }>("/me/unread")).messages;
   const bubble = (page: Page, text: string) =>
     page.locator(".bubble:not(.bubble-waiting)", { hasText: text }).last();
+  const badge = (page: Page) => page.locator('.nav a[href="/messages"] .unread');
   const isInView = (page: Page, text: string) =>
     bubble(page, text).evaluate((one) => {
       const { top, bottom } = one.getBoundingClientRect();
@@ -51,12 +52,12 @@ describe("a conversation in the browser", () => {
     await button.waitFor();
     expect(Math.abs((await topOf()) - before)).toBeLessThan(3);
     expect(await unreadOf(ada)).toBe(2);
-    await page.locator(".nav .unread").getByText("2", { exact: true }).waitFor();
+    await badge(page).getByText("2", { exact: true }).waitFor();
     await button.click();
     await until("the newest is in view", () => isInView(page, "and another"));
     await until("it is read", async () => (await unreadOf(ada)) === 0);
     await button.waitFor({ state: "detached" });
-    await page.locator(".nav .unread").waitFor({ state: "detached" });
+    await badge(page).waitFor({ state: "detached" });
   });
 
   test("much that comes costs few requests: nothing is asked, and reading is told once a second", async () => {
@@ -136,7 +137,7 @@ describe("a conversation in the browser", () => {
       .getByRole("dialog")
       .getByRole("button", { name: /Everybody/ })
       .click();
-    await page.getByRole("dialog").getByText(en.sentTo("Everybody")).waitFor();
+    await page.locator(".share-friend[data-sent=true]", { hasText: "Everybody" }).waitFor();
     const { items } = body(
       await ben.get<{ items: Schemas["Message"][] }>(`/conversations/${group.id}/messages`),
     );

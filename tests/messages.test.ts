@@ -127,7 +127,7 @@ describe.each(shapes)("messages, %s", (shape) => {
         "LOGIN_REQUIRED",
       );
     for (const me of [ada, ben]) {
-      expect(await conversations(me)).toEqual({ items: [], nextCursor: null });
+      expect(await conversations(me)).toEqual({ items: [], nextCursor: null, people: [] });
       expect(await unread(me)).toBe(0);
     }
     await wrote(ada, ben, "😀".repeat(2000));

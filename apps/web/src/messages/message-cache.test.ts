@@ -84,13 +84,23 @@ it("puts what was missed in its place, and counts it, though one's own message w
 it("asks how many are unread when another device has read up to an earlier one", () => {
   const { cache, messages } = filled();
   messages.add("1", { ...message("100"), senderId: "1" });
-  messages.read("1", "90");
+  messages.read("1", "90", "me");
   expect(cache.getQueryState(["conversations"])?.isInvalidated).toBe(true);
+});
+
+it("knows how many are left where it has what comes after, and asks nobody", () => {
+  const { cache, rows, messages } = filled();
+  for (const id of ["100", "101"]) messages.add("1", { ...message(id), senderId: "1" });
+  messages.add("1", { ...message("102"), senderId: "me" });
+  messages.add("1", { ...message("103"), senderId: "1" });
+  messages.read("1", "100", "me");
+  expect(rows()[0]![0]).toBe("1 103 2");
+  expect(cache.getQueryState(["conversations"])?.isInvalidated).toBe(false);
 });
 
 it("marks a conversation as read", () => {
   const { rows, messages } = filled();
-  messages.read("1", "90");
+  messages.read("1", "90", "me");
   expect(rows()).toEqual([["2 95 0", "1 90 0"], ["3 70 1"]]);
 });
 

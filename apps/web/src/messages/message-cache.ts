@@ -86,14 +86,22 @@ export function createMessageCache(cache: QueryClient) {
       }),
     });
   }
-  function markRead(peerId: string, upTo: string) {
+  /** How many messages of others come after one; undefined: it is not known. */
+  function countAfter(peerId: string, upTo: string, ownId: string): number | undefined {
+    const known = cache.getQueryData<Messages>(["messages", peerId]);
+    const items = known?.pages.flatMap((page) => page.items);
+    if (!items?.some(({ id }) => id === upTo)) return undefined;
+    return items.filter(({ id, senderId, notice }) => isLater(id, upTo) && senderId !== ownId && !notice)
+      .length;
+  }
+  function markRead(peerId: string, upTo: string, ownId: string) {
     const lists = cache.getQueryData<Conversations>(["conversations"]);
     const found = lists?.pages.flatMap(({ items }) => items).find((one) => one.id === peerId);
     if (!lists || !found || found.unread === 0) return;
-    // How many came after that is known to the server.
-    if (isLater(found.latest.id, upTo) && (found.group || found.latest.senderId === peerId))
-      return void cache.invalidateQueries({ queryKey: ["conversations"] });
-    mapConversations((one) => (one.id === peerId ? { ...one, unread: 0 } : one));
+    const isAll = !isLater(found.latest.id, upTo) || (!found.group && found.latest.senderId !== peerId);
+    const unread = isAll ? 0 : countAfter(peerId, upTo, ownId);
+    if (unread === undefined) return void cache.invalidateQueries({ queryKey: ["conversations"] });
+    mapConversations((one) => (one.id === peerId ? { ...one, unread } : one));
   }
 
   return {
@@ -148,8 +156,8 @@ export function createMessageCache(cache: QueryClient) {
       void cache.invalidateQueries({ queryKey: ["conversations"] });
     },
     /** The viewer has read everything up to a message. */
-    read(peerId: string, upTo: string) {
-      change(["conversations"], () => markRead(peerId, upTo));
+    read(peerId: string, upTo: string, ownId: string) {
+      change(["conversations"], () => markRead(peerId, upTo, ownId));
     },
     /** The other person has read up to a message. */
     readByPeer(peerId: string, upTo: string) {

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { afterFailures, isTransient, take } from "../api/client.ts";
-import { useServices } from "../api/services.tsx";
+import { useServices, useUser } from "../api/services.tsx";
 import { createMessageCache } from "./message-cache.ts";
 
 /** While much is said, it is told so often. */
@@ -10,6 +10,7 @@ const PAUSE_MS = 1_000;
 /** Tells that a conversation was read up to a message; undefined: nothing of it is being read. */
 export function useMarkRead(peerId: string, upTo: string | undefined): void {
   const { api } = useServices();
+  const me = useUser();
   const cache = useQueryClient();
   const { mutate } = useMutation({
     mutationFn: (id: string) =>
@@ -19,7 +20,7 @@ export function useMarkRead(peerId: string, upTo: string | undefined): void {
           body: { upTo: id },
         }),
       ),
-    onSuccess: (_, id) => createMessageCache(cache).read(peerId, id),
+    onSuccess: (_, id) => createMessageCache(cache).read(peerId, id, me?.id ?? ""),
     retry: (_, error) => isTransient(error),
     retryDelay: (failures, error) => afterFailures(error, failures + 1),
   });

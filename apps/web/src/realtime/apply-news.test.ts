@@ -53,6 +53,8 @@ it("a message in the conversation that is being read raises no number", () => {
   expect(unread()).toBe(0);
   entries([said("2", "11", 2), said("1", "12", 3)]);
   expect(unread()).toBe(3);
+  entries([{ seq: "13", at, kind: "muted", unread: 5, muted: { conversationId: "3", muted: false } }]);
+  expect(unread()).toBe(5);
 });
 
 it("asks how many are unread where a server of an earlier release does not tell, and of notifications", () => {

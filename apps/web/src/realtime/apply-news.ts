@@ -7,6 +7,8 @@ import { NOTIFICATIONS } from "../notifications/notification-queries.ts";
 import type { Entry } from "./timeline.ts";
 
 const AGAIN_MS = 300;
+/** Kinds of entries after which no more messages are unread than before. */
+const NOT_MORE: ReadonlySet<string> = new Set(["changed", "hidden", "read", "notification", "settings"]);
 
 /** Writes what has reached the viewer into every list that shows it. */
 export function applyNews(
@@ -57,7 +59,7 @@ export function applyNews(
         }
         if (hidden) known.hide(hidden.conversationId, hidden.messageId);
         if (idempotencyKey) outbox.arrived(idempotencyKey);
-        if (read?.readerId === ownId) known.read(read.conversationId, read.upTo);
+        if (read?.readerId === ownId) known.read(read.conversationId, read.upTo, ownId);
         else if (read) {
           known.readByPeer(read.conversationId, read.upTo);
           askAgain("group", read.conversationId, "members");
@@ -66,7 +68,9 @@ export function applyNews(
         if (muted) known.mute(muted.conversationId, muted.muted);
       }
       const unread = entries.at(-1)?.unread;
-      const areRead = entries.every(({ message }) => !message || isInView(message.conversationId));
+      const areRead = entries.every(
+        ({ kind, message }) => NOT_MORE.has(kind) || (message && isInView(message.conversationId)),
+      );
       if (unread !== undefined) known.unread(unread, areRead);
       const isNotified = entries.some(({ notification }) => notification);
       if (isNotified || unread === undefined) askAgain("unread");
