@@ -39,8 +39,6 @@ export function applyNews(
     else askAgain("conversations");
     askAgain("group", groupId);
   }
-  /** A list that is shown is fetched anew, another when it is opened. */
-  const readAgain = () => void cache.invalidateQueries({ queryKey: NOTIFICATIONS });
   return {
     entries(entries: readonly Entry[]) {
       for (const { kind, message, hidden, read, invitation, muted, settings, idempotencyKey } of entries) {
@@ -74,7 +72,7 @@ export function applyNews(
       if (unread !== undefined) known.unread(unread, areRead);
       const isNotified = entries.some(({ notification }) => notification);
       if (isNotified || unread === undefined) askAgain("unread");
-      if (isNotified) readAgain();
+      if (isNotified) askAgain(...NOTIFICATIONS);
     },
     resync() {
       const pages = [["unread"], ["conversations"], ["messages"], NOTIFICATIONS];

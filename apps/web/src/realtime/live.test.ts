@@ -60,6 +60,9 @@ it("knows who is writing until it is said no more, or until the words have come"
   moments.hear({ type: "typing", conversationId: "1", userId: "1" });
   moments.wrote("1", "2");
   expect(moments.writers("1")).toEqual(["1"]);
+  moments.hear({ type: "typing", conversationId: "1", userId: "2" });
+  expect(moments.writers("1")).toEqual(["1", "2"]);
+  moments.wrote("1", "2");
   moments.wrote("1", "1");
   expect(moments.writers("1")).toEqual([]);
 });

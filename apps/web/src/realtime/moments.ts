@@ -19,8 +19,10 @@ export function createMoments() {
     const own = writing.get(conversationId);
     clearTimeout(own?.get(userId));
     if (!own?.delete(userId)) return;
-    if (own.size === 0) writing.delete(conversationId);
     writers.set(conversationId, [...own.keys()]);
+    if (own.size > 0) return changes.call();
+    writing.delete(conversationId);
+    writers.delete(conversationId);
     changes.call();
   }
   return {
