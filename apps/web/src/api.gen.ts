@@ -421,6 +421,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/conversations/{userId}/messages/{messageId}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report a message of somebody else to the moderators; the first report of a person stands
+         * @description Moderators see it with the 5 messages before it, as the caller sees them now, until one of them has judged it.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    messageId: string;
+                    /** @description The other person, or the group. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        reason: "spam" | "abuse" | "other";
+                        /** @description At most 200 characters, without line breaks. */
+                        text?: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations/{userId}/mute": {
         parameters: {
             query?: never;
@@ -2315,6 +2374,107 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** For moderators: reported messages, each report once, the earliest first */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["MessageReport"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/messages/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** For moderators: a report has been judged; what was kept for it is removed */
+        delete: {
+            parameters: {
+                query?: {
+                    /** @description Why a moderator does this, for the operator's security log. */
+                    reason?: string;
+                };
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         options?: never;
         head?: never;
         patch?: never;
@@ -5971,6 +6131,31 @@ export interface components {
         MessageReaction: {
             emoji: string;
             user: components["schemas"]["User"];
+        };
+        MessageReport: {
+            /** @description A 64-bit id as a decimal string. */
+            id: string;
+            inGroup: boolean;
+            /** @description The last one is what was reported. */
+            messages: {
+                /** @description It shows one, which is not told. */
+                picture?: boolean;
+                /** @description A 64-bit id as a decimal string. */
+                profileId?: string;
+                sender: components["schemas"]["User"] | null;
+                /** Format: date-time */
+                sentAt: string;
+                text: string;
+                /** @description A 64-bit id as a decimal string. */
+                videoId?: string;
+            }[];
+            /** @enum {string} */
+            reason: "spam" | "abuse" | "other";
+            /** Format: date-time */
+            reportedAt: string;
+            reporter: components["schemas"]["User"] | null;
+            /** @description What the reporter says of it; may be empty. */
+            text: string;
         };
         Notification: {
             /** @description The latest of them, at most 3. */

@@ -28,6 +28,9 @@ export type InvitationPage = Json<paths["/api/v1/me/group-invitations"]["get"]["
 export type Invitation = InvitationPage["items"][number];
 export type BroughtIn = Json<paths["/api/v1/groups"]["post"]["responses"][201]>;
 export type ReportedPage = Json<paths["/api/v1/moderation/comments"]["get"]["responses"][200]>;
+export type MessageReport = Json<
+  paths["/api/v1/moderation/messages"]["get"]["responses"][200]
+>["items"][number];
 export type Reported = ReportedPage["items"][number];
 export type NotificationPage = Json<paths["/api/v1/notifications"]["get"]["responses"][200]>;
 export type Notification = NotificationPage["items"][number];

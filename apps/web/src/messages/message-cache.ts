@@ -17,7 +17,11 @@ export function whatShows({
   picture,
   videoId,
   profileId,
-}: Pick<Message, "picture" | "videoId" | "profileId">) {
+}: {
+  picture?: unknown;
+  videoId?: string | undefined;
+  profileId?: string | undefined;
+}) {
   return picture ? "picture" : videoId ? "video" : profileId ? "profile" : undefined;
 }
 const quoting = (message: Message, id: string, quote: Quote): Message =>
