@@ -5,6 +5,7 @@ export const limitNames = [
   "reactions",
   "messages",
   "groups",
+  "joining groups",
   "searches of messages",
   "realtime",
   "subscriptions",

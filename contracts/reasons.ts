@@ -366,6 +366,10 @@ export const reasons = {
     kind: "not-found",
     says: "This link leads to no group any more. Ask for a new one.",
   },
+  INVITATIONS_TOO_MANY: {
+    kind: "conflict",
+    says: "They were invited often enough, or you have invited too many people. Send them the link of the group.",
+  },
   INVITATION_NOT_FOUND: { kind: "not-found", says: "This invitation does not exist any more." },
 
   // Notifications.

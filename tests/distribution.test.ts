@@ -28,15 +28,26 @@ const distributedBy: Record<string, string> = {
   "interaction.shared_picture": "video_id",
   "interaction.video": "video_id",
   "message.conversation": "user_id",
-  // A conversation's two people, the one with the lower id first.
-  "message.message": "low_id",
+  "message.former_member": "group_id",
+  "message.group_chat": "id",
+  "message.group_link": "group_id",
+  "message.hidden": "user_id",
+  "message.invitation": "group_id",
+  "message.member": "group_id",
+  "message.mention": "group_id",
+  // The one with the higher id of a conversation's two people, or the group.
+  "message.message": "high_id",
+  "message.notice_person": "group_id",
   "message.notification": "user_id",
   "message.notification_block": "user_id",
   "message.notification_fact": "user_id",
   "message.notification_gone_video": "video_id",
   "message.notified": "user_id",
   "message.person": "user_id",
+  "message.picture": "high_id",
   "message.push_subscription": "user_id",
+  "message.reaction": "high_id",
+  "message.reaction_count": "high_id",
   "message.timeline": "user_id",
   "relation.block": "blocker_id",
   "relation.follow": "follower_id",
@@ -80,6 +91,9 @@ const local = new Set([
 const acrossShards: Record<string, string> = {
   "interaction.share (code)": "a table of codes by code, written in the same transaction",
   "interaction.shared_picture (code)": "the same",
+  "message.group_chat (creator_id, idempotency_key)":
+    "a table of made groups by creator_id, written in the same transaction",
+  "message.group_link (code)": "a table of codes by code, written in the same transaction",
   "message.push_subscription (endpoint_hash)":
     "a table of people by endpoint, written in the same transaction",
   "user.account (name_key)": "a table of names by name_key, written in the same transaction",

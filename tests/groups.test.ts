@@ -19,7 +19,10 @@ interface Brought {
 }
 interface Entry {
   kind: string;
-  message?: Pick<Message, "id" | "senderId" | "notice" | "picture" | "reactions" | "recalled"> & {
+  message?: Pick<
+    Message,
+    "id" | "senderId" | "notice" | "picture" | "reactions" | "recalled" | "entities"
+  > & {
     conversationId: string;
     text: string;
   };
@@ -163,7 +166,7 @@ describe.each(shapes)("groups, %s", (shape) => {
       ]),
     );
     await device.hears(({ invitation }) => invitation?.conversationId === id);
-    expectProblem(await write(stranger!, id, "not yet"), 403, "NOT_IN_GROUP");
+    expectProblem(await write(stranger!, id, "not yet"), 404, "USER_NOT_FOUND");
     type Invited = Page<Schemas["GroupInvitation"]>;
     const invited = async () => body(await stranger!.get<Invited>("/me/group-invitations")).items;
     expect(await invited()).toMatchObject([
@@ -182,8 +185,19 @@ describe.each(shapes)("groups, %s", (shape) => {
     expect(await invited()).toHaveLength(1);
     body(await stranger!.put(`/users/${ada!.id}/block`), 204);
     expect(await invited()).toEqual([]);
+    const accepted = await stranger!.put(`/me/group-invitations/${later.group.id}`);
+    expectProblem(accepted, 404, "INVITATION_NOT_FOUND");
     body(await stranger!.delete(`/users/${ada!.id}/block`), 204);
-    body(await stranger!.delete(`/me/group-invitations/${later.group.id}`), 204);
+    // Taken back, it is gone, and given again once more it would be one too many.
+    const invitation = `/groups/${later.group.id}/invitations/${stranger!.id}`;
+    expectProblem(await stranger!.delete(invitation), 403, "NOT_IN_GROUP");
+    expect(await invited()).toHaveLength(1);
+    for (const _ of [1, 2]) body(await ada!.delete(invitation), 204);
+    expect(await invited()).toEqual([]);
+    const reason = "INVITATIONS_TOO_MANY";
+    expect(body(await add(ada!, later.group.id, stranger!)).notAdded).toEqual([
+      { userId: stranger!.id, reason },
+    ]);
     // Declined, it is gone.
     const other = await create(ada!, "Other", [stranger!]);
     body(await stranger!.delete(`/me/group-invitations/${other.group.id}`), 204);
@@ -325,6 +339,39 @@ describe.each(shapes)("groups, %s", (shape) => {
       expect(await unread(ben)).toBe(before + 1);
     }
     expectProblem(await ben.put("/conversations/9223372036854775807/mute"), 404, "NOT_FOUND");
+  });
+
+  test("who is mentioned is told so, also where the group is muted, and who writes is told to others", async () => {
+    const { ada, others, id } = await groupOf(3);
+    const [ben, cleo] = others as [Person, Person];
+    for (const one of [ben, cleo]) body(await one.put(`/conversations/${id}/mute`), 204);
+    const device = await listen(cleo);
+    const text = `hi @${ben.username}, @${cleo.username}x and #topic`;
+    const sent = await wrote(ada, id, text);
+    const entities = [
+      { kind: "mention", start: 3, end: 4 + ben.username.length, name: ben.username, userId: ben.id },
+    ];
+    expect(sent).toMatchObject({ entities });
+    expect((await read(cleo, id)).items.at(-1)).toMatchObject({ entities });
+    expect((await device.hears(({ message }) => message?.id === sent.id)).message).toMatchObject({
+      entities,
+    });
+    expect([await unread(ben), await unread(cleo)]).toEqual([1, 0]);
+    const seen = async (me: Person) => (await conversations(me)).find((one) => one.id === id);
+    expect(await seen(ben)).toMatchObject({ mentions: 1, unread: 1, muted: true });
+    expect(await seen(cleo)).toMatchObject({ mentions: 0, unread: 1, muted: true });
+    body(await ben.put(`/conversations/${id}/read`, { json: { upTo: sent.id } }), 204);
+    expect(await unread(ben)).toBe(0);
+    expect(await seen(ben)).toMatchObject({ mentions: 0 });
+    // Somebody who blocks the author is not mentioned.
+    body(await ben.put(`/users/${ada.id}/block`), 204);
+    expect((await wrote(ada, id, text)).entities).toBeUndefined();
+    // A picture to nobody is not drawn; this one, without what it shows, cannot be.
+    const jpeg = phoneJpeg(1);
+    const bytes = jpeg.subarray(0, Buffer.from(jpeg).indexOf(Buffer.from([0xff, 0xda])));
+    const picture = (to: string) => ada.post(`/conversations/${to}/pictures`, { bytes });
+    expectProblem(await picture("9223372036854775807"), 404, "USER_NOT_FOUND");
+    expect((await picture(id)).status).toBe(422);
   });
 
   test("one answers, reacts, takes back, removes, shows and finds in a group as between two", async () => {

@@ -108,6 +108,7 @@ describe("douya doctor --recount, while a server runs", () => {
       "message members of groups": "insert into message.group_chat (id, name, members) values (1, '', 7)",
       "message latest of groups": "insert into message.group_chat (id, name, last_id) values (2, '', 7)",
       "message unread in groups": "insert into message.member values (1, 1, 1, 0, 0, 0, -5)",
+      "message mentions in groups": "update message.member set mentioned = 1",
       "message reactions": "insert into message.reaction_count values (1, 2, 3, '👍', 1, 7)",
       "message people of notifications": "update message.notification set people = people + 1",
       "message unread in conversations": "update message.conversation set unread = unread + 1",

@@ -65,15 +65,18 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
             delete from message.notice_person
             where group_id = ${groupId}::int8 and message_id in (select id from gone)
           ), unread as (
-            select m.user_id, m.muted, count(*)::int4 as count from message.member m
+            select m.user_id, m.muted, count(*)::int4 as count, count(w.message_id)::int4 as mentions
+            from message.member m
             join gone g on g.id > m.read_id and g.notice is null and ${isShown(sql`g`, sql`m.user_id`)}
+            left join message.mention w
+              on w.user_id = m.user_id and w.group_id = m.group_id and w.message_id = g.id
             where m.group_id = ${groupId}::int8 group by 1, 2
           ), places as (
-            update message.member m set seen = m.seen + u.count
+            update message.member m set seen = m.seen + u.count, mentioned = m.mentioned - u.mentions
             from unread u where m.group_id = ${groupId}::int8 and m.user_id = u.user_id
           ), people as (
             insert into message.person as p (user_id, unread)
-            select user_id, -count from unread where not muted order by user_id
+            select user_id, -case when muted then mentions else count end from unread order by user_id
             on conflict (user_id) do update set unread = p.unread + excluded.unread
           )
           select id from gone`.execute(on);
@@ -91,7 +94,7 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
     },
     /** What else there is of them in groups, and what had reached them. */
     async removeTraces(userId: string): Promise<void> {
-      for (const table of ["notice_person", "barred", "invitation"] as const)
+      for (const table of ["notice_person", "former_member", "invitation", "mention"] as const)
         await db.deleteFrom(table).where("user_id", "=", userId).execute();
       await db.deleteFrom("invitation").where("inviter_id", "=", userId).execute();
       await db

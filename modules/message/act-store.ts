@@ -99,6 +99,8 @@ export function actStore(
             delete from message.reaction where ${of} and message_id = ${act.messageId}
           ), counts as (
             delete from message.reaction_count where ${of} and message_id = ${act.messageId}
+          ), mentions as (
+            update message.mention set name_key = '' where group_id = ${message.high_id} and message_id = ${act.messageId}
           )
           update message.message set content = '', reply_to_id = null, video_id = null, profile_id = null,
             recalled_at_ms = ${nowMs()}
@@ -149,7 +151,7 @@ export type ReactionPosition = Pick<Tables["reaction"], "at_ms" | "user_id" | "e
  * MESSAGE_NOT_FOUND.
  */
 async function lockMessage(on: On, { userId, peerId, messageId }: Act) {
-  await lockGroup(on, peerId);
+  await lockGroup(on, peerId, userId);
   const { rows } = await sql<Place & { sender_id: string; recalled: boolean }>`
     select m.low_id, m.high_id, m.sender_id, m.recalled_at_ms is not null as recalled from message.message m
     where ${isOf(userId, peerId)} and m.id = ${messageId} and m.notice is null
@@ -221,6 +223,8 @@ export const actsOfGone = sql`
   ), hidden as (
     delete from message.hidden h using gone g
     where h.low_id = g.low_id and h.high_id = g.high_id and h.message_id = g.id
+  ), mentions as (
+    delete from message.mention w using gone g where g.low_id = 0 and w.group_id = g.high_id and w.message_id = g.id
   )`;
 
 /** A message was removed by the person for themselves; returns by how much it changes the number of unread ones. */
@@ -244,9 +248,13 @@ async function showLess(on: On, { userId, peerId, messageId }: Act, message: Pla
 /** The same in a group, where the latest message that they see is looked for when it is asked for. */
 async function showLessInGroup(on: On, { userId, messageId }: Act, message: Place & { sender_id: string }) {
   const { rows } = await sql<{ change: number }>`
-    update message.member m set seen = m.seen + 1
+    update message.member m set seen = m.seen + 1, mentioned = m.mentioned - w.mentions
+    from (
+      select count(*)::int4 as mentions from message.mention
+      where user_id = ${userId} and group_id = ${message.high_id} and message_id = ${messageId}
+    ) w
     where m.group_id = ${message.high_id} and m.user_id = ${userId} and m.read_id < ${messageId}
       and m.user_id <> ${message.sender_id}
-    returning case when m.muted then 0 else -1 end as change`.execute(on);
+    returning -case when m.muted then w.mentions else 1 end as change`.execute(on);
   return rows[0]?.change ?? 0;
 }

@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { type BlobKey, type BlobStore, blobKey, type Staged } from "#platform/blob/blob-store.ts";
 import type { Media, RunOptions } from "#platform/media/media-tool.ts";
 import { PICTURE_HEADER_BYTES, readPictureHeader } from "#platform/media/picture-header.ts";
-import type { Picture } from "./picture-store.ts";
+import type { Picture } from "./message-row.ts";
 
 /** As large as a phone or a desk shows it, and in the conversation. */
 const largePx = 1600;

@@ -16,6 +16,7 @@ import { migrations } from "./migrations.ts";
 import type { MessageParts } from "./new-messages.ts";
 import { counts } from "./recount.ts";
 import { removeGroup } from "./remove-group.ts";
+import { maxSearchedGroups } from "./rules.ts";
 import { searchStore } from "./search-store.ts";
 import { messageStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -30,7 +31,8 @@ beforeAll(async () => {
 afterAll(() => own.drop());
 const tables = [
   ...["conversation", "message", "person", "timeline", "group_chat", "member", "notice_person", "job"],
-  ...["reaction", "reaction_count", "hidden", "picture"],
+  ...["former_member", "invitation"],
+  ...["reaction", "reaction_count", "hidden", "picture", "mention"],
 ].map((table) => `message.${table}`);
 /** A group of 1, 2 and 3. */
 async function begin() {
@@ -81,14 +83,22 @@ test("whatever people do with messages, each sees and has not read what a naive 
     fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
       await begin();
       const lastNotice = (await list("1")).at(-1)!.id;
-      const all: { id: string; senderId: string; recalled: boolean; hiddenBy: Set<string> }[] = [];
+      const all: {
+        id: string;
+        senderId: string;
+        recalled: boolean;
+        hiddenBy: Set<string>;
+        mentions: string[];
+      }[] = [];
       const readUpTo = new Map<string, bigint>();
       const muted = new Set<string>();
       for (const { who, what, which } of steps) {
         const target = all[which % Math.max(1, all.length)];
         if (what === "say") {
-          const { id } = await say(who, "hello");
-          all.push({ id, senderId: who, recalled: false, hiddenBy: new Set() });
+          const mentions = [people[which % 4]!, "9"].filter((one) => one && one !== who);
+          const named = mentions.map((user_id) => ({ name_key: `p${user_id}`, user_id }));
+          const { id } = await say(who, "hello", { mentions: named });
+          all.push({ id, senderId: who, recalled: false, hiddenBy: new Set(), mentions });
         } else if (what === "mute") {
           if (!muted.delete(who)) muted.add(who);
           await store().mute({ userId: who, peerId: groupId }, muted.has(who));
@@ -114,23 +124,55 @@ test("whatever people do with messages, each sees and has not read what a naive 
       }
       for (const who of people) {
         const shown = all.filter(({ hiddenBy }) => !hiddenBy.has(who));
-        const unread = shown.filter(
+        const rest = shown.filter(
           ({ id, senderId }) => senderId !== who && BigInt(id) > (readUpTo.get(who) ?? 0n),
-        ).length;
+        );
+        const unread = rest.length;
+        const mentioned = rest.filter(({ mentions }) => mentions.includes(who)).length;
         const said = (await list(who)).filter(({ notice }) => notice === null);
         expect(said.map(({ id, recalled }) => [id, recalled])).toEqual(
           shown.map(({ id, recalled }) => [id, recalled]),
         );
-        expect(await store().unread([who])).toEqual([muted.has(who) ? 0 : unread]);
+        expect(await store().unread([who])).toEqual([muted.has(who) ? mentioned : unread]);
         expect(await store().conversations(who, maxId.toString(), 10)).toMatchObject([
-          { peer_id: groupId, id: shown.at(-1)?.id ?? lastNotice, unread, muted: muted.has(who) },
+          { peer_id: groupId, id: shown.at(-1)?.id ?? lastNotice, unread, mentioned, muted: muted.has(who) },
         ]);
       }
       expect(await drifts(own.database, counts)).toEqual([]);
     }),
     { numRuns: 25 },
   );
-}, 120_000);
+});
+
+test("a mention counts in a muted group, until it is read or its author or reader goes", async () => {
+  const mention = (userId: string) => [{ name_key: `p${userId}`, user_id: userId }];
+  for (const who of ["2", "3"]) await store().mute({ userId: who, peerId: groupId }, true);
+  const unread = () => store().unread(people);
+  const { id, mentions } = await say("1", "@p2 and @p9", { mentions: [...mention("2"), ...mention("9")] });
+  expect(mentions).toEqual(mention("2"));
+  await say("1", "all");
+  expect(await unread()).toEqual([0, 1, 0]);
+  expect((await list("3")).find((one) => one.id === id)!.mentions).toEqual(mention("2"));
+  await store().mute({ userId: "2", peerId: groupId }, false);
+  expect(await unread()).toEqual([0, 2, 0]);
+  await store().mute({ userId: "2", peerId: groupId }, true);
+  expect(await unread()).toEqual([0, 1, 0]);
+  await store().markRead([{ userId: "2", peerId: groupId, upToId: id }]);
+  expect(await unread()).toEqual([0, 0, 0]);
+  await say("1", "@p2 again", { mentions: mention("2") });
+  await say("2", "@p3", { mentions: mention("3") });
+  expect(await unread()).toEqual([1, 1, 1]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+  await groups().remove(groupId, "2", "2");
+  expect(await unread()).toEqual([1, 0, 1]);
+  const erasure = accountErasureStore(own.db, own.jobs);
+  await erasure.markDeleted("2");
+  while (await erasure.removeFromGroups("2"));
+  await erasure.removeTraces("2");
+  expect(await unread()).toEqual([0, 0, 0]);
+  expect(await rowsOf("select from message.mention")).toEqual([]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+});
 
 test("what one does is told to those who see the message, as it is for each, and by an event", async () => {
   const { id } = await say("2", "hello");
@@ -168,7 +210,7 @@ test("who came later, has left or was never there can do nothing with a message,
     expect(await store().shownBlobs(who, id, [picture.key])).toEqual([]);
     expect(await searchStore(own.db).search(who, "before", newest.beforeId, 10)).toEqual([]);
     expect(await reasonOf(trySay(who, "about it", { replyToId: id }))).toBe(
-      who === "4" ? "MESSAGE_NOT_FOUND" : "NOT_IN_GROUP",
+      { 3: "NOT_IN_GROUP", 4: "MESSAGE_NOT_FOUND" }[who] ?? "USER_NOT_FOUND",
     );
   }
   expect(await store().shownBlobs("1", id, ["another", picture.small_key])).toEqual([picture.small_key]);
@@ -184,6 +226,21 @@ test("who came later, has left or was never there can do nothing with a message,
     picture: true,
   });
   expect(await answered("4")).toMatchObject({ id, sender_id: null, content: null, picture: false });
+});
+
+test("a search looks in the groups in which something was said last, and in so many at most", async () => {
+  const { id } = await say("1", "a needle");
+  const found = async () =>
+    (await searchStore(own.db).search("1", "needle", newest.beforeId, 10)).map((one) => one.id);
+  expect(await found()).toEqual([id]);
+  // Something was said later in as many as are looked at.
+  await rowsOf(`insert into message.group_chat (id, name, last_id)
+    select g, 'x', ${id}::int8 + g from generate_series(1, ${maxSearchedGroups}) g`);
+  await rowsOf(`insert into message.member (group_id, user_id, role, since_id, joined_id, read_id, seen)
+    select g, 1, 1, 0, 0, 0, 0 from generate_series(1, ${maxSearchedGroups}) g`);
+  expect(await found()).toEqual([]);
+  await say("1", "later");
+  expect(await found()).toEqual([id]);
 });
 
 test("a notice stays what it is", async () => {

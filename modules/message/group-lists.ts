@@ -1,7 +1,9 @@
 import { sql } from "kysely";
 import type { GroupRole } from "#contracts/gen/message_pb.ts";
 import type { Kysely } from "#platform/db/database.ts";
-import { maxReadersTold } from "./group-rules.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
+import { groupRefusalOf, maxReadersTold } from "./group-rules.ts";
+import type { Pair } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
 
 /** A group as one of its members sees it. */
@@ -32,6 +34,32 @@ export function groupLists(db: Kysely<Tables>) {
         from message.member m join message.group_chat g on g.id = m.group_id
         where m.user_id = ${userId}::int8 and m.group_id = any(${ids}::int8[])`.execute(db);
       return rows;
+    },
+    /** Why the person may not write in a group. */
+    async refusal(groupId: string, userId: string): Promise<DomainError | undefined> {
+      const { rows } = await sql<{ silent_until_ms: string | null; was_in: boolean }>`
+        select m.silent_until_ms, exists (
+          select from message.former_member f where f.group_id = ${groupId}::int8 and f.user_id = ${userId}::int8
+        ) as was_in
+        from (select) one left join message.member m on m.group_id = ${groupId}::int8 and m.user_id = ${userId}::int8`.execute(
+        db,
+      );
+      const { silent_until_ms, was_in } = rows[0]!;
+      return groupRefusalOf(silent_until_ms === null ? undefined : { silent_until_ms }, was_in);
+    },
+    /** Who is told that somebody is writing in a group, if it is small; they are, unless they may not. */
+    async typingAudiences(pairs: readonly Pair[]): Promise<string[][]> {
+      const { rows } = await sql<{ n: string; user_ids: string[] }>`
+        select w.n, array_agg(m.user_id::text order by m.user_id) as user_ids
+        from unnest(${pairs.map((one) => one.peerId)}::int8[], ${pairs.map((one) => one.userId)}::int8[])
+          with ordinality as w(group_id, user_id, n)
+        join message.member own on own.group_id = w.group_id and own.user_id = w.user_id
+          and own.silent_until_ms <= ${Date.now()}
+        join message.group_chat g on g.id = w.group_id and g.members <= ${maxReadersTold}
+        join message.member m on m.group_id = g.id and m.user_id <> own.user_id
+        group by 1`.execute(db);
+      const found = new Map(rows.map((row) => [Number(row.n) - 1, row.user_ids]));
+      return pairs.map((_, i) => found.get(i) ?? []);
     },
     /** Undefined: the person is not in it. After the member of this role, time of coming and id. */
     async members(groupId: string, userId: string, after: [string, string, string], limit: number) {
@@ -67,7 +95,7 @@ export function groupLists(db: Kysely<Tables>) {
         where m.group_id = ${groupId}::int8 and m.user_id = ${userId}::int8`.execute(db);
       return rows[0];
     },
-    /** The group to which a link leads that works, or that the person has used already. */
+    /** The group to which a link leads that works, or in which the person is, or was. */
     async byLink(code: string, userId: string) {
       const { rows } = await sql<{
         id: string;
@@ -79,27 +107,13 @@ export function groupLists(db: Kysely<Tables>) {
         select * from (
           select g.id, g.name, g.members, ${faces}, l.expires_at_ms, l.uses, l.max_uses, exists (
             select from message.member m where m.group_id = g.id and m.user_id = ${userId}::int8
-          ) as joined
+          ) as joined, exists (
+            select from message.former_member f where f.group_id = g.id and f.user_id = ${userId}::int8
+          ) as was_in
           from message.group_link l join message.group_chat g on g.id = l.group_id where l.code = ${code}
         ) found
-        where joined or (expires_at_ms > ${Date.now()} and uses < max_uses)`.execute(db);
+        where joined or (expires_at_ms > ${Date.now()} and (uses < max_uses or was_in))`.execute(db);
       return rows[0];
-    },
-    /** The newest first, before this one. */
-    async invitations(userId: string, beforeId: string, limit: number) {
-      const { rows } = await sql<{
-        id: string;
-        group_id: string;
-        inviter_id: string;
-        name: string;
-        members: number;
-      }>`
-        select i.id, i.group_id, i.inviter_id, g.name, g.members
-        from message.invitation i join message.group_chat g on g.id = i.group_id
-        where i.user_id = ${userId}::int8 and i.id < ${beforeId}::int8 order by i.id desc limit ${limit}`.execute(
-        db,
-      );
-      return rows;
     },
   };
 }

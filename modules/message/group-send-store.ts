@@ -1,10 +1,10 @@
 import { sql } from "kysely";
 import { AccountsDeleted, withoutDeleted } from "#contracts/deleted-accounts.ts";
 import { timelinesGrown } from "#contracts/events.ts";
-import { refusal } from "#contracts/reasons.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Queryable } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { groupRefusalOf } from "./group-rules.ts";
 import type { GroupWriter } from "./group-transaction.ts";
 import type { MessageRow } from "./message-row.ts";
 import {
@@ -31,11 +31,15 @@ interface GroupSendCommand {
   traceId: string;
 }
 
-export type GroupSend = (commands: GroupSendCommand[]) => Promise<(MessageRow | DomainError)[]>;
+/** What failed is an error in its place, since the others may be sent. */
+export type GroupSend = (commands: GroupSendCommand[]) => Promise<(MessageRow | Error)[]>;
+
+/** Rows of timelines that one transaction writes, whose people hear nothing else meanwhile; or one large group. */
+const maxRows = 2_000;
 
 /**
- * Sends to many groups in one transaction, to all members of each, as sendStore does to people. No two may be to the same
- * group.
+ * Sends to many groups, to all members of each, as sendStore does to people: to several in one transaction. No two may be
+ * to the same group.
  */
 export function groupSendStore(
   { db, ids, events, reached }: GroupWriter,
@@ -47,6 +51,8 @@ export function groupSendStore(
       heads = [];
       const groups = await lockGroups(on, commands);
       const places = await placesOf(on, commands);
+      const isMissing = commands.some(({ groupId, senderId }) => !places.has(pairKey(groupId, senderId)));
+      const former = isMissing ? await findFormer(on, commands) : new Set<string>();
       const messages = commands.map((one) => ({ ...one, place: ["0", one.groupId] as const }));
       const earlier = await findSent(on, messages);
       const quoteOf = await lookUpParts(on, messages, isThere);
@@ -55,16 +61,16 @@ export function groupSendStore(
         const { groupId, senderId } = message;
         const known = earlier.get(pairKey(...message.place));
         if (known) return known;
-        const group = groups.get(groupId);
-        if (!group) return refusal("USER_NOT_FOUND");
-        const place = places.get(pairKey(groupId, senderId));
-        if (!place) return refusal("NOT_IN_GROUP");
-        if (Number(place.silent_until_ms) > Date.now()) return refusal("MUTED_IN_GROUP");
+        const pair = pairKey(groupId, senderId);
+        const refused = groupRefusalOf(places.get(pair), former.has(pair));
+        if (refused) return refused;
         const quote = quoteOf(message);
         if (quote instanceof DomainError) return quote;
-        const id = nextId(ids, group.last_id);
+        const id = nextId(ids, groups.get(groupId)!.last_id);
         if (id instanceof DomainError) return id;
-        const one = { ...message, id };
+        const { mentions = [] } = message.parts ?? {};
+        const there = mentions.filter(({ user_id }) => places.has(pairKey(groupId, user_id)));
+        const one = { ...message, id, parts: { ...message.parts, mentions: there } };
         added.push(one);
         return addedRow(one, groupId, quote);
       });
@@ -86,22 +92,67 @@ export function groupSendStore(
     reached(heads);
     return outcomes;
   }
-  return (commands) => withoutDeleted(commands, ({ senderId }) => [senderId], sendAll);
+  return async (commands) => {
+    const outcomes: (MessageRow | Error)[] = [];
+    for (const some of await inParts(db, commands)) {
+      const sent = withoutDeleted(some, ({ senderId }) => [senderId], sendAll);
+      outcomes.push(...(await sent.catch((error: Error) => some.map(() => error))));
+    }
+    return outcomes;
+  };
 }
 
-/** In the order of ids, as everybody who locks several. */
+/** What one transaction sends each. */
+async function inParts(db: Queryable<Tables>, commands: GroupSendCommand[]): Promise<GroupSendCommand[][]> {
+  if (commands.length < 2) return [commands];
+  const ids = commands.map(({ groupId }) => groupId);
+  const { rows } = await sql<{ id: string; members: number }>`
+    select id, members from message.group_chat where id = any(${ids}::int8[])`.execute(db);
+  const membersOf = new Map(rows.map(({ id, members }) => [id, members]));
+  const parts: GroupSendCommand[][] = [];
+  let room = 0;
+  for (const command of commands) {
+    const count = membersOf.get(command.groupId) ?? 0;
+    if (parts.length === 0 || count > room) {
+      parts.push([]);
+      room = maxRows;
+    }
+    parts.at(-1)!.push(command);
+    room -= count;
+  }
+  return parts;
+}
+
+const pairsOf = (commands: GroupSendCommand[]) => sql`
+  unnest(${commands.map((command) => command.groupId)}::int8[], ${commands.map((command) => command.senderId)}::int8[])
+    as w(group_id, user_id)`;
+
+/** Of those who are in them; in the order of ids, as everybody who locks several. */
 async function lockGroups(on: Queryable<Tables>, commands: GroupSendCommand[]) {
   const { rows } = await sql<{ id: string; last_id: string }>`
-    select id, last_id from message.group_chat
-    where id = any(${commands.map((command) => command.groupId)}::int8[]) order by id for update`.execute(on);
+    select g.id, g.last_id from ${pairsOf(commands)} join message.group_chat g on g.id = w.group_id
+    where exists (select from message.member m where m.group_id = g.id and m.user_id = w.user_id)
+    order by g.id for update of g`.execute(on);
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** The senders in their groups, locked: what they have read does not change meanwhile. */
+/** Those who were in the group. */
+async function findFormer(on: Queryable<Tables>, commands: GroupSendCommand[]): Promise<Set<string>> {
+  const { rows } = await sql<{ group_id: string; user_id: string }>`
+    select group_id, user_id from ${pairsOf(commands)} join message.former_member f using (group_id, user_id)`.execute(
+    on,
+  );
+  return new Set(rows.map((row) => pairKey(row.group_id, row.user_id)));
+}
+
+/** The places of senders and of whom they mention, locked: what they have read does not change meanwhile. */
 async function placesOf(on: Queryable<Tables>, commands: GroupSendCommand[]) {
+  const pairs = commands.flatMap(({ groupId, senderId, parts }) =>
+    [senderId, ...(parts?.mentions ?? []).map((one) => one.user_id)].map((userId) => ({ groupId, userId })),
+  );
   const { rows } = await sql<{ group_id: string; user_id: string; silent_until_ms: string }>`
     select m.group_id, m.user_id, m.silent_until_ms
-    from unnest(${commands.map((command) => command.groupId)}::int8[], ${commands.map((command) => command.senderId)}::int8[])
+    from unnest(${pairs.map((one) => one.groupId)}::int8[], ${pairs.map((one) => one.userId)}::int8[])
       as w(group_id, user_id)
     join message.member m on m.group_id = w.group_id and m.user_id = w.user_id
     order by m.group_id, m.user_id for update of m`.execute(on);
@@ -118,4 +169,22 @@ async function add(on: Queryable<Tables>, added: readonly (NewMessage & { id: st
     update message.group_chat g set last_id = s.id, total = g.total + 1
     from sent s where g.id = s.high_id`.execute(on);
   await addPictures(on, added);
+  await addMentions(on, added);
+}
+
+/** Whom they mention is in the group, and is not who says it. */
+async function addMentions(on: Queryable<Tables>, added: readonly (NewMessage & { id: string })[]) {
+  const mentions = added.flatMap(({ id, place: [, groupId], parts }) =>
+    (parts?.mentions ?? []).map((one) => ({ ...one, id, groupId })),
+  );
+  if (mentions.length === 0) return;
+  await sql`
+    with mentions as (
+      insert into message.mention (user_id, group_id, message_id, name_key)
+      select * from unnest(${mentions.map((one) => one.user_id)}::int8[], ${mentions.map((one) => one.groupId)}::int8[],
+        ${mentions.map((one) => one.id)}::int8[], ${mentions.map((one) => one.name_key)}::text[])
+      returning user_id, group_id
+    )
+    update message.member m set mentioned = m.mentioned + 1
+    from mentions n where m.group_id = n.group_id and m.user_id = n.user_id`.execute(on);
 }

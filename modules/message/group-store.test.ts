@@ -9,12 +9,25 @@ import { drifts } from "#platform/testing/drifts.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
+import { actStore } from "./act-store.ts";
 import { audienceOf } from "./audience.ts";
+import { groupEntranceStore } from "./group-entrance-store.ts";
 import { groupLists } from "./group-lists.ts";
-import { maxGroups, maxMembers } from "./group-rules.ts";
+import {
+  invitationMs,
+  maxGroups,
+  maxInvitations,
+  maxInvitationsShown,
+  maxInvitationsToOne,
+  maxInvitedAtOnce,
+  maxMembers,
+  maxReadersTold,
+} from "./group-rules.ts";
 import { groupSendStore } from "./group-send-store.ts";
 import { groupStore } from "./group-store.ts";
+import { invitationLists } from "./invitations.ts";
 import { migrations } from "./migrations.ts";
+import type { Pair } from "./pairs.ts";
 import { counts } from "./recount.ts";
 import { removeGroup } from "./remove-group.ts";
 import { messageStore } from "./store.ts";
@@ -30,7 +43,7 @@ beforeAll(async () => {
 afterAll(() => own.drop());
 const tables = [
   ...["conversation", "message", "person", "timeline", "group_chat", "member", "notice_person"],
-  ...["invitation", "barred", "group_link", "job"],
+  ...["invitation", "former_member", "group_link", "job", "mention"],
 ].map((table) => `message.${table}`);
 const empty = () => own.database.pool.query(`truncate ${tables.join(", ")}, events.log`);
 beforeEach(async () => {
@@ -43,6 +56,7 @@ const writer = () => ({
   reached: (heads: TimelineHead[]) => void told.push(...heads),
 });
 const groups = () => groupStore(writer(), own.jobs);
+const entrance = () => groupEntranceStore(writer());
 const lists = () => groupLists(own.db);
 const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
 const say = async (groupId: string, senderId: string, content = "hi", key?: string) => {
@@ -81,15 +95,17 @@ const { MEMBER, ADMIN, OWNER } = GroupRole;
 /** What should happen, without a database. */
 class Model {
   members: { id: string; role: GroupRole; unread: number; muted: boolean; silent: boolean }[] = [];
-  barred = new Set<string>();
+  former = new Map<string, { removed: boolean; silent: boolean }>();
   ended = false;
   of = (id: string) => this.members.find((one) => one.id === id);
   come(id: string, role = MEMBER) {
-    this.members.push({ id, role, unread: 0, muted: false, silent: false });
-    this.barred.delete(id);
+    const silent = this.former.get(id)?.silent ?? false;
+    this.members.push({ id, role, unread: 0, muted: false, silent });
+    this.former.delete(id);
   }
-  go(id: string) {
+  go(id: string, removed = false) {
     const was = this.of(id)!;
+    this.former.set(id, { removed, silent: was.silent });
     this.members = this.members.filter((one) => one !== was);
     const next = this.members.find(({ role }) => role === ADMIN) ?? this.members[0];
     if (was.role === OWNER && next) next.role = OWNER;
@@ -117,8 +133,7 @@ class Model {
         }
         const refused = this.above(by, whom);
         if (refused || !other) return refused;
-        this.go(whom);
-        this.barred.add(whom);
+        this.go(whom, true);
         return;
       }
       case "role":
@@ -140,11 +155,11 @@ class Model {
       case "join":
         if (this.ended) return "LINK_NOT_FOUND";
         if (own) return;
-        if (this.barred.has(by)) return "REMOVED_FROM_GROUP";
+        if (this.former.get(by)?.removed) return "REMOVED_FROM_GROUP";
         this.come(by);
         return;
       case "say":
-        if (!own) return this.ended ? "USER_NOT_FOUND" : "NOT_IN_GROUP";
+        if (!own) return this.former.has(by) && !this.ended ? "NOT_IN_GROUP" : "USER_NOT_FOUND";
         if (own.silent) return "MUTED_IN_GROUP";
         for (const one of this.members) if (one !== own) one.unread++;
         return;
@@ -176,7 +191,7 @@ test("whatever people do, a group has one owner, and members, rights and unread 
       await empty();
       const groupId = await make("1");
       const code = "aaaaaaaaaaaaaaaa";
-      await groups().makeLink(groupId, "1", { code, maxUses: 1_000, expiresAtMs: Date.now() + 3_600_000 });
+      await entrance().makeLink(groupId, "1", { code, maxUses: 1_000, expiresAtMs: Date.now() + 3_600_000 });
       const model = new Model();
       model.come("1", OWNER);
       const store = messageStore(own.db);
@@ -186,7 +201,7 @@ test("whatever people do, a group has one owner, and members, rights and unread 
         role: ({ by, whom, role }) => groups().setRole(groupId, by, whom, role),
         silence: ({ by, whom }) =>
           groups().silence(groupId, by, whom, model.of(whom)?.silent ? 0 : Date.now() + 3_600_000),
-        join: ({ by }) => groups().join(groupId, by, code),
+        join: ({ by }) => entrance().join(groupId, by, code),
         say: ({ by }) => say(groupId, by),
         read: ({ by }) => store.markRead([{ userId: by, peerId: groupId, upToId: maxId.toString() }]),
         mute: ({ by }) => store.mute({ userId: by, peerId: groupId }, !(model.of(by)?.muted ?? false)),
@@ -261,6 +276,187 @@ test("what people say and do at once in groups that share them neither deadlocks
     expect((await placesIn(groupId)).filter((place) => place.endsWith(` ${OWNER}`))).toHaveLength(1);
 });
 
+test("who is removed or hands over while others read neither deadlocks nor miscounts", async () => {
+  const all = Array.from({ length: 8 }, (_, i) => String(i + 1));
+  // The owner has the largest id, and who is next the smallest.
+  const groupId = (await groups().create("9", "The group", { friends: all, others: [] }, undefined)).groupId;
+  const store = messageStore(own.db);
+  const before = await rowsOf(
+    "select deadlocks::int4 from pg_stat_database where datname = current_database()",
+  );
+  for (let round = 0; round < 15; round++) {
+    await say(groupId, "9");
+    const marks = [...all, "9"].map((userId) => ({ userId, peerId: groupId, upToId: ids.next() }));
+    await Promise.all([
+      store.markRead(marks),
+      groups().remove(groupId, "9", "9"),
+      store.markRead(marks),
+      groups()
+        .setRole(groupId, "9", "1", ADMIN)
+        .catch(() => {}),
+    ]);
+    // Back again, above the others.
+    const owner = (await placesIn(groupId))[0]!.split(" ")[0]!;
+    await groups().add(groupId, owner, { friends: ["9"], others: [] });
+    await groups().setRole(groupId, owner, "9", OWNER);
+    await groups().setRole(groupId, "9", owner, MEMBER);
+  }
+  await own.database.pool.query("select pg_stat_force_next_flush()");
+  expect(
+    await rowsOf("select deadlocks::int4 from pg_stat_database where datname = current_database()"),
+  ).toEqual(before);
+  await expectExact();
+});
+
+const invite = (groupId: string, byId: string, ...others: string[]) =>
+  groups().add(groupId, byId, { friends: [], others });
+const invitedTo = async (userId: string) =>
+  (await invitationLists(own.db).listed(userId, maxId.toString(), 100)).map((row) => row.group_id);
+const some = (count: number, from: number) => Array.from({ length: count }, (_, i) => String(from + i));
+
+test("nobody floods anybody with invitations, whatever becomes of them", async () => {
+  const rooms: string[] = [];
+  for (let i = 0; i < maxInvitationsToOne; i++) {
+    const groupId = await make("1");
+    rooms.push(groupId);
+    expect(await invite(groupId, "1", "50")).toMatchObject({ invited: ["50"], refused: [] });
+    // Again is not once more.
+    expect(await invite(groupId, "1", "50")).toMatchObject({ invited: ["50"], refused: [] });
+  }
+  const another = await make("1");
+  const refused = { invited: [], refused: ["50"] };
+  expect(await invite(another, "1", "50")).toMatchObject(refused);
+  expect(await invitedTo("50")).toEqual(rooms.toReversed());
+  // Declined, taken back, or of a group that has ended.
+  await entrance().answer(rooms[0]!, "50", false);
+  await entrance().withdraw(rooms[1]!, "1", "50");
+  await groups().remove(rooms[2]!, "1", "1");
+  expect(await invitedTo("50")).toEqual([]);
+  expect(await reasonOf(entrance().answer(rooms[1]!, "50", true))).toBe("INVITATION_NOT_FOUND");
+  for (const groupId of [rooms[0]!, rooms[1]!, another])
+    expect(await invite(groupId, "1", "50")).toMatchObject(refused);
+  // Somebody else may, and after some time one may again.
+  expect(await invite(await make("2"), "2", "50")).toMatchObject({ invited: ["50"] });
+  const early = `update message.invitation set id = id - (${invitationMs}::int8 << 22)`;
+  await rowsOf(early);
+  expect(await invitedTo("50")).toEqual([]);
+  expect(await invite(rooms[0]!, "1", "50")).toMatchObject({ invited: ["50"] });
+  await invitationLists(own.db).expire();
+  expect(await rowsOf("select group_id from message.invitation")).toEqual([{ group_id: rooms[0] }]);
+  expect(told.filter(({ userId }) => userId === "50")).toHaveLength(maxInvitationsToOne + 2);
+});
+
+test("one invites so many at once, and so many in all, whichever groups at the same time", async () => {
+  const groupId = await make("1");
+  const made = await invite(groupId, "1", ...some(maxInvitedAtOnce + 5, 1_000));
+  expect([made.invited.length, made.refused.length]).toEqual([maxInvitedAtOnce, 5]);
+  const rooms = await Promise.all(some(16, 0).map(() => make("1")));
+  const all = await Promise.all(
+    rooms.map((room, i) => invite(room, "1", ...some(maxInvitedAtOnce, 2_000 + i * maxInvitedAtOnce))),
+  );
+  expect(all.reduce((sum, { invited }) => sum + invited.length, 0)).toBe(maxInvitations - maxInvitedAtOnce);
+  // Who accepts counts no more.
+  const [first = ""] = made.invited;
+  await entrance().answer(groupId, first, true);
+  expect(await invite(groupId, "1", "9001", "9002")).toMatchObject({ invited: ["9001"], refused: ["9002"] });
+});
+
+test("one sees the newest invitations, and none of somebody who has left the group", async () => {
+  const rooms: string[] = [];
+  for (const by of some(maxInvitationsShown + 1, 100)) {
+    rooms.push(await make(by, "99"));
+    await invite(rooms.at(-1)!, by, "50");
+  }
+  expect(await invitedTo("50")).toEqual(rooms.slice(1).toReversed());
+  const [last, by] = [rooms.at(-1)!, String(100 + maxInvitationsShown)];
+  await groups().remove(last, by, by);
+  expect(await invitedTo("50")).not.toContain(last);
+  expect(await reasonOf(entrance().answer(last, "50", true))).toBe("INVITATION_NOT_FOUND");
+  expect(await reasonOf(entrance().withdraw(rooms[3]!, "99", "50"))).toBe("GROUP_ADMINS_ONLY");
+  expect(await reasonOf(entrance().withdraw(rooms[3]!, "7", "50"))).toBe("NOT_IN_GROUP");
+});
+
+test("who leaves while muted is muted when they come back, and a link counts each person once", async () => {
+  const groupId = await make("1");
+  const code = "aaaaaaaaaaaaaaaa";
+  await entrance().makeLink(groupId, "1", { code, maxUses: 1, expiresAtMs: Date.now() + 3_600_000 });
+  await entrance().join(groupId, "2", code);
+  await groups().silence(groupId, "1", "2", Date.now() + 3_600_000);
+  for (let i = 0; i < 3; i++) {
+    await groups().remove(groupId, "2", "2");
+    expect((await lists().byLink(code, "2"))?.id).toBe(groupId);
+    await entrance().join(groupId, "2", code);
+    expect(await reasonOf(say(groupId, "2"))).toBe("MUTED_IN_GROUP");
+  }
+  expect(await reasonOf(entrance().join(groupId, "3", code))).toBe("LINK_NOT_FOUND");
+  await groups().silence(groupId, "1", "2", 0);
+  expect(await say(groupId, "2")).toMatchObject({ sender_id: "2" });
+});
+
+test("who leaves several times at once leaves once, and does nothing afterwards", async () => {
+  const groupId = await make("1", "2", "3");
+  await groups().setRole(groupId, "1", "2", ADMIN);
+  const leaving = some(4, 0).map(() => reasonOf(groups().remove(groupId, "2", "2")));
+  const acting = some(4, 0).map(() => reasonOf(groups().change(groupId, "2", { announcement: "x" })));
+  expect(await Promise.all(leaving)).toEqual(Array(4).fill(undefined));
+  for (const reason of await Promise.all(acting)) expect([undefined, "NOT_IN_GROUP"]).toContain(reason);
+  expect(await placesIn(groupId)).toEqual([`1 ${OWNER}`, `3 ${MEMBER}`]);
+  expect(await rowsOf("select from message.message where notice = 4")).toHaveLength(1);
+  await expectExact();
+});
+
+test("who is not in a group learns nothing of it, and holds up nobody in it", async () => {
+  const groupId = await make("1", "2");
+  const act = { userId: "3", peerId: groupId, messageId: ids.next() };
+  const acts = actStore(own.db, own.events, own.jobs);
+  const holding = await own.database.pool.connect();
+  try {
+    await holding.query(`begin; select from message.group_chat where id = ${groupId} for update`);
+    // None of these waits for the group.
+    expect(await reasonOf(say(groupId, "3"))).toBe("USER_NOT_FOUND");
+    expect(await reasonOf(say(ids.next(), "3"))).toBe("USER_NOT_FOUND");
+    expect(await reasonOf(groups().setRole(groupId, "3", "2", ADMIN))).toBe("NOT_IN_GROUP");
+    expect(await reasonOf(groups().remove(groupId, "3", "2"))).toBe("NOT_IN_GROUP");
+    expect(await reasonOf(groups().remove(groupId, "3", "3"))).toBeUndefined();
+    expect(await reasonOf(messageStore(own.db).mute({ userId: "3", peerId: groupId }, true))).toBe(
+      "NOT_FOUND",
+    );
+    expect(await reasonOf(acts.recall(act))).toBe("MESSAGE_NOT_FOUND");
+    expect(await reasonOf(acts.hide(act))).toBe("MESSAGE_NOT_FOUND");
+  } finally {
+    await holding.query("rollback");
+    holding.release();
+  }
+});
+
+test("of messages to large groups each is its own transaction; small ones go together", async () => {
+  const many = some(maxMembers - 1, 1_001);
+  const large = await Promise.all(["1", "2", "3"].map((owner) => make(owner, ...many)));
+  const small = await Promise.all(["4", "5"].map((owner) => make(owner)));
+  const commands = [...large, ...small].map((groupId, i) => ({
+    ...{ groupId, senderId: String(i + 1), content: "hi", key: undefined, traceId: "" },
+  }));
+  const outcomes = await groupSendStore(writer())(commands);
+  expect(outcomes.map((one) => (one as { receiver_id: string }).receiver_id)).toEqual([...large, ...small]);
+  const written = await rowsOf(`
+    select array_agg(high_id order by id) as groups from message.message
+    where notice is null group by xmin::text order by min(id)`);
+  expect(written.map(({ groups }) => groups)).toEqual([large.slice(0, 2), [large[2], ...small]]);
+  await expectExact();
+});
+
+test("who writes in a small group is told to its other members, unless they may not write", async () => {
+  const groupId = await make("1", "2", "3");
+  const large = await make("1", ...some(maxReadersTold, 1_000));
+  const typing = (userId: string, peerId = groupId) => ({ userId, peerId });
+  const ask = (...pairs: Pair[]) => lists().typingAudiences(pairs);
+  expect(await ask(typing("2"), typing("4"), typing("1", large), typing("1", "2"), typing("1"))).toEqual([
+    ...[["1", "3"], [], [], [], ["2", "3"]],
+  ]);
+  await groups().silence(groupId, "1", "2", Date.now() + 3_600_000);
+  expect(await ask(typing("2"))).toEqual([[]]);
+});
+
 test("messages between two are as they were, muted or not", async () => {
   const groupId = await make("1", "2");
   const store = messageStore(own.db);
@@ -293,7 +489,7 @@ test("a deleted account leaves its groups, and nothing of it is left in them", a
   expect(await placesIn(groupId)).toEqual([`2 ${OWNER}`, `1 ${MEMBER}`]);
   expect(await drifts(own.database, counts)).toEqual([]);
   expect(await lists().groups("1", [alone])).toEqual([]);
-  for (const table of ["message", "member", "notice_person", "invitation", "barred", "timeline"])
+  for (const table of ["message", "member", "notice_person", "invitation", "former_member", "timeline"])
     expect(await rowsOf(`select from message.${table} t where t::text ~ '(^|[(,])500[,)]'`), table).toEqual(
       [],
     );
@@ -313,7 +509,7 @@ test("with its last person a group ends, and what was said in it is removed", as
   expect(await rowsOf("select kind, key from message.job")).toEqual([{ kind: "remove-group", key: groupId }]);
   const job = { key: groupId, signal: new AbortController().signal, finish: async () => {} };
   await removeGroup(own.db, own.jobs).run(job as unknown as Job);
-  for (const table of ["message", "group_chat", "member", "notice_person", "barred"])
+  for (const table of ["message", "group_chat", "member", "notice_person", "former_member"])
     expect(await rowsOf(`select from message.${table}`), table).toEqual([]);
   expect(await messageStore(own.db).conversations("1", maxId.toString(), 10)).toEqual([]);
   await expectExact();

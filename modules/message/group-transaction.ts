@@ -88,10 +88,17 @@ export async function changeGroup<R>(
   }
 }
 
-export async function lockGroup(on: Queryable<Tables>, groupId: string): Promise<GroupRow | undefined> {
+/** Undefined: there is none, or this person is not in it; so nobody else holds up what others do in it. */
+export async function lockGroup(
+  on: Queryable<Tables>,
+  groupId: string,
+  memberId?: string,
+): Promise<GroupRow | undefined> {
+  const isIn = sql`exists (select from message.member m where m.group_id = g.id and m.user_id = ${memberId}::int8)`;
   const { rows } = await sql<GroupRow>`
     select id, name, announcement, shows_latest, members, total, last_id
-    from message.group_chat where id = ${groupId}::int8 for update`.execute(on);
+    from message.group_chat g where id = ${groupId}::int8 ${memberId === undefined ? sql`` : sql`and ${isIn}`}
+    for update of g`.execute(on);
   return rows[0];
 }
 

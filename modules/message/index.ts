@@ -14,6 +14,7 @@ import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { actStore } from "./act-store.ts";
 import { drawPicture } from "./draw-picture.ts";
+import { groupEntranceStore } from "./group-entrance-store.ts";
 import { groupLists } from "./group-lists.ts";
 import { groupSendStore } from "./group-send-store.ts";
 import { groupStore, removeGroupKind } from "./group-store.ts";
@@ -30,6 +31,7 @@ import { readTimelines } from "./handlers/read-timelines.ts";
 import { reportHandlers } from "./handlers/reports.ts";
 import { searchMessages } from "./handlers/search.ts";
 import { sendHandlers } from "./handlers/send.ts";
+import { invitationLists } from "./invitations.ts";
 import { migrations } from "./migrations.ts";
 import type { PushConfig } from "./notifications/push.ts";
 import { startNotifications } from "./notifications/start.ts";
@@ -87,6 +89,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
     const writerOf = (until: typeof db): GroupWriter => ({ db: until, ids, events, reached });
     const groups = perCall(db, (until) => groupStore(writerOf(until), jobs));
     const lists = perCall(db, groupLists);
+    const invitations = perCall(db, invitationLists);
     const notifications = startNotifications({
       ...{ db, events, jobs, clients, reached, log },
       seal: sealedBy(config.secret, "push"),
@@ -101,8 +104,12 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
       },
       concurrency: 4,
     });
-    const stopExpiry = repeatEvery(expireEveryMs, timelines.lasting.expire, (error) =>
-      log.warn({ err: error }, "could not remove old entries of timelines"),
+    const expire = async (stopping: AbortSignal) => {
+      await invitations.lasting.expire();
+      await timelines.lasting.expire(stopping);
+    };
+    const stopExpiry = repeatEvery(expireEveryMs, expire, (error) =>
+      log.warn({ err: error }, "could not remove old invitations and entries of timelines"),
     );
     const erasures = consumeErasures(
       events,
@@ -117,6 +124,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
             send: perCall(db, (until) => sendStore(until, ids, events, reached, isThere)),
             groupSend: perCall(db, (until) => groupSendStore(writerOf(until), isThere)),
             messages: store,
+            groups: lists.reading,
           },
           clients,
           {
@@ -127,7 +135,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
         ),
         searchMessages: searchMessages(perCall(db, searchStore).reading),
         findMessageBlobs: findMessageBlobs(store),
-        markRead: markRead(store, reached),
+        markRead: markRead(store, clients.relation, reached),
         ...actHandlers(
           perCall(db, (until) => actStore(until, events, jobs)),
           clients.relation,
@@ -138,9 +146,14 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
         muteConversation: muteConversation(store, reached),
         ...readHandlers(store.reading, lists.reading, notifications.store.reading, clients.relation),
         ...groupHandlers(groups, lists.reading, clients.user, clients.relation),
-        ...groupEntranceHandlers(groups, lists.reading),
+        ...groupEntranceHandlers(
+          perCall(db, (until) => groupEntranceStore(writerOf(until))),
+          lists.reading,
+          invitations.reading,
+          clients.relation,
+        ),
         ...notifications.handlers,
-        ...presenceHandlers(perCall(db, presenceStore), clients.relation, reached),
+        ...presenceHandlers(perCall(db, presenceStore), lists.reading, clients.relation, reached),
       },
       async stop() {
         await workers.stop();

@@ -1,5 +1,12 @@
 import { type RawBuilder, sql } from "kysely";
-import type { Picture } from "./picture-store.ts";
+
+/** The picture of a message: keys of its blobs, and its size as shown. */
+export interface Picture {
+  key: string;
+  small_key: string;
+  width: number;
+  height: number;
+}
 
 /** A message as one person sees it. */
 export interface MessageRow {
@@ -20,6 +27,12 @@ export interface MessageRow {
   profile_id: string | null;
   reply_to: QuoteRow | null;
   reactions: ReactionRow[] | null;
+  mentions: MentionRow[] | null;
+}
+/** A member whom a message mentions, and the name by which it does. */
+export interface MentionRow {
+  name_key: string;
+  user_id: string;
 }
 export interface QuoteRow {
   id: string;
@@ -65,7 +78,11 @@ export const messageColumns = (viewer: RawBuilder<unknown>) => sql`
         and o.user_id = ${viewer} and o.emoji = r.emoji)) order by r.first_ms, r.emoji)
     from message.reaction_count r
     where r.low_id = m.low_id and r.high_id = m.high_id and r.message_id = m.id
-  ) as reactions`;
+  ) as reactions,
+  case when m.low_id = 0 then (
+    select json_agg(json_build_object('name_key', n.name_key, 'user_id', n.user_id::text)) from message.mention n
+    where n.group_id = m.high_id and n.message_id = m.id
+  ) end as mentions`;
 
 /** Whether a message was taken back, and what it shows: names and values. */
 export const quotedParts = (message: RawBuilder<unknown>) => sql`
@@ -79,6 +96,12 @@ export const isShown = (message: RawBuilder<unknown>, viewer: RawBuilder<unknown
   select from message.hidden h
   where h.user_id = ${viewer} and h.low_id = ${message}.low_id and h.high_id = ${message}.high_id
     and h.message_id = ${message}.id)`;
+
+/** The same of a message of which there is a mention of the person. */
+export const mentionIsShown = (mention: RawBuilder<unknown>) => sql`not exists (
+  select from message.hidden h
+  where h.user_id = ${mention}.user_id and h.low_id = 0 and h.high_id = ${mention}.group_id
+    and h.message_id = ${mention}.message_id)`;
 
 /** Whether the person is in the conversation of a message, and was when it was written. */
 export const isIn = (message: RawBuilder<unknown>, viewer: RawBuilder<unknown>) => sql`(

@@ -104,6 +104,8 @@ export const migrations: Migrations = {
       muted boolean not null default false,
       -- By an admin: may not write until then.
       silent_until_ms int8 not null default 0,
+      -- What mentions them and is unread: in a muted group that alone is counted in message.person.
+      mentioned int4 not null default 0,
       primary key (group_id, user_id)
     ) with (fillfactor = 70);
     create index member_groups on message.member (user_id);
@@ -116,23 +118,40 @@ export const migrations: Migrations = {
       primary key (group_id, message_id, user_id)
     );
     create index notice_person_place on message.notice_person (user_id);
+    -- Members whom a message in a group mentions.
+    create table message.mention (
+      user_id int8 not null,
+      group_id int8 not null,
+      message_id int8 not null,
+      -- What they were called then (nameKey in platform/text).
+      name_key text not null,
+      primary key (user_id, group_id, message_id)
+    );
+    create index mention_message on message.mention (group_id, message_id);
     create table message.invitation (
       group_id int8 not null,
       user_id int8 not null,
       inviter_id int8 not null,
-      -- What the list is ordered by.
+      -- What the list is ordered by; tells when it was.
       id int8 not null,
+      -- Declined, taken back or without effect. It stays until it is old, since it still counts for its inviter.
+      closed boolean not null default false,
       primary key (group_id, user_id)
     );
-    create index invitation_listed on message.invitation (user_id, id);
-    create index invitation_given on message.invitation (inviter_id);
-    -- Who was removed does not come back by the link.
-    create table message.barred (
+    create index invitation_listed on message.invitation (user_id, id) where not closed;
+    create index invitation_given on message.invitation (inviter_id, user_id);
+    create index invitation_old on message.invitation (id);
+    -- Who was in a group and is not now.
+    create table message.former_member (
       group_id int8 not null,
       user_id int8 not null,
+      -- Does not come back by the link.
+      removed boolean not null,
+      -- Who comes back is still muted until then.
+      silent_until_ms int8 not null,
       primary key (group_id, user_id)
     );
-    create index barred_place on message.barred (user_id);
+    create index former_member_place on message.former_member (user_id);
     create table message.group_link (
       group_id int8 primary key,
       code text not null unique,

@@ -3,15 +3,17 @@ import { refusal } from "#contracts/reasons.ts";
 import type { Queryable } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import {
+  type MentionRow,
   type MessageRow,
   messageColumns,
+  type Picture,
   type QuoteRow,
   quotedCharacters,
   quotedParts,
   sees,
 } from "./message-row.ts";
 import { pairKey } from "./pairs.ts";
-import { lockBlobs, type Picture } from "./picture-store.ts";
+import { lockBlobs } from "./picture-store.ts";
 import type { Tables } from "./tables.ts";
 
 /** What a message has besides its text. */
@@ -23,6 +25,8 @@ export interface MessageParts {
   videoId?: string;
   profileId?: string;
   forwarded?: boolean;
+  /** In a group: some of its members, whom the text mentions. */
+  mentions?: readonly MentionRow[];
 }
 
 /** A message that somebody sends in a conversation, which is locked. */
@@ -79,11 +83,12 @@ export function addedRow(
   receiverId: string,
   quote: QuoteRow | null,
 ): MessageRow {
-  const { forwarded = false, picture = null, videoId = null, profileId = null } = parts;
+  const { forwarded = false, picture = null, videoId = null, profileId = null, mentions = [] } = parts;
   return {
     ...{ id, sender_id: senderId, receiver_id: receiverId, content, in_group: lowId === "0" },
     ...{ notice: null, people: null, recalled: false, forwarded, picture },
     ...{ video_id: videoId, profile_id: profileId, reply_to: quote, reactions: null },
+    mentions: mentions.length > 0 ? [...mentions] : null,
   };
 }
 

@@ -53,7 +53,7 @@ export async function lockPlaces(on: Queryable<Tables>, pairs: readonly Pair[]):
 
 /** Locks what one person has of a conversation, or of a group: what is said meanwhile is counted before or after. */
 export async function lockOwn(on: Queryable<Tables>, pair: Pair): Promise<void> {
-  await lockGroup(on, pair.peerId);
+  await lockGroup(on, pair.peerId, pair.userId);
   await lock(on, [pair]);
   await lockPlaces(on, [pair]);
 }

@@ -5,16 +5,8 @@ import { inTransaction } from "#platform/db/transaction.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { JobKind } from "#platform/jobs/workers.ts";
 import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
-import { sees } from "./message-row.ts";
+import { type Picture, sees } from "./message-row.ts";
 import type { Tables } from "./tables.ts";
-
-/** The picture of a message: keys of its blobs, and its size as shown. */
-export interface Picture {
-  key: string;
-  small_key: string;
-  width: number;
-  height: number;
-}
 
 /** The job that removes the blobs of a picture unless another message has them. */
 export const removePictureKind = "remove-picture";

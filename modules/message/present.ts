@@ -1,7 +1,6 @@
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import type { SeenGroup } from "./group-lists.ts";
-import type { MessageRow, QuoteRow } from "./message-row.ts";
-import type { Picture } from "./picture-store.ts";
+import type { MessageRow, Picture, QuoteRow } from "./message-row.ts";
 import { type EntryRow, entryKinds } from "./timeline-store.ts";
 
 export function toMessage(row: MessageRow) {
@@ -20,6 +19,7 @@ export function toMessage(row: MessageRow) {
     ...(row.picture && { picture: toPicture(row.picture) }),
     videoId: row.video_id ?? "",
     profileId: row.profile_id ?? "",
+    mentions: (row.mentions ?? []).map((one) => ({ nameKey: one.name_key, userId: one.user_id })),
   };
 }
 

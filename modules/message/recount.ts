@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { KeptCount } from "#platform/db/recount.ts";
-import { isShown, shownLatest } from "./message-row.ts";
+import { isShown, mentionIsShown, shownLatest } from "./message-row.ts";
 
 /** Messages `m` of the conversation `c`. */
 const messages = sql`message.message m on m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id)`;
@@ -23,6 +23,15 @@ export const counts: readonly KeptCount[] = [
       select (p.group_id, p.user_id), count(*) from message.member p
       join message.message m on m.low_id = 0 and m.high_id = p.group_id and m.id > p.read_id
         and m.sender_id <> p.user_id and m.notice is null and ${isShown(sql`m`, sql`p.user_id`)}
+      group by 1`,
+  },
+  {
+    what: "mentions in groups",
+    kept: sql`select (group_id, user_id), mentioned from message.member`,
+    facts: sql`
+      select (p.group_id, p.user_id), count(*) from message.member p
+      join message.mention w on w.group_id = p.group_id and w.user_id = p.user_id and w.message_id > p.read_id
+        and ${mentionIsShown(sql`w`)}
       group by 1`,
   },
   {
@@ -55,8 +64,8 @@ export const counts: readonly KeptCount[] = [
       select user_id, sum(unread) from (
         select user_id, unread from message.conversation where not muted
         union all
-        select m.user_id, g.total - m.seen from message.member m join message.group_chat g on g.id = m.group_id
-        where not m.muted
+        select m.user_id, case when m.muted then m.mentioned else g.total - m.seen end
+        from message.member m join message.group_chat g on g.id = m.group_id
       ) counted
       where not exists (select from message.person p where p.user_id = counted.user_id and p.gone)
       group by 1`,

@@ -11,8 +11,12 @@ export const recallMs = 2 * 60_000;
 /** Kinds of emoji under one message: of all, and of one person. */
 export const maxReactions = 20;
 export const maxOwnReactions = 3;
+/** People whom a message mentions; further names are text. */
+export const maxMentions = 20;
 export const maxReactionsListed = 100;
 export const maxFound = 50;
+/** The groups in which a search looks. */
+export const maxSearchedGroups = 100;
 /** Who has missed more entries of their timeline than this begins anew with lists. */
 export const maxReplayed = 300;
 /** Positions in one question, so that each gets some entries. */

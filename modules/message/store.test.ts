@@ -88,6 +88,23 @@ const sentOf = (outcomes: (MessageRow | DomainError)[]) =>
 const ascending = (ids: string[]) => ids.every((id, i) => i === 0 || timeOfId(ids[i - 1]!) < timeOfId(id));
 const all = { beforeId: maxId.toString() };
 
+test("who reads on looks at what lies between the old mark and the new one, and at nothing behind it", async () => {
+  const { sendAll, markRead, store, database } = processes[0]!;
+  const sent: string[] = [];
+  for (let i = 0; i < 6; i++) {
+    const [row] = sentOf(await sendAll([command("1", "2", { friends: true })]));
+    sent.push(row!.id);
+  }
+  // What is not there any more cannot be counted.
+  await database.pool.query(`delete from message.message where id in (${sent[3]}, ${sent[4]})`);
+  await markRead({ userId: "2", peerId: "1", upToId: sent[1]! });
+  expect(await store.unread(["2"])).toEqual([4]);
+  await markRead({ userId: "2", peerId: "1", upToId: sent[2]! });
+  expect(await store.unread(["2"])).toEqual([3]);
+  await markRead({ userId: "2", peerId: "1", upToId: sent[5]! });
+  expect(await store.unread(["2"])).toEqual([0]);
+});
+
 describe("a random history", () => {
   const people = ["1", "2", "3"];
   const pair = fc

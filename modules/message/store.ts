@@ -5,7 +5,15 @@ import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { maxReadersTold } from "./group-rules.ts";
-import { isOf, isShown, type MessageRow, messageColumns, sees, shownLatest } from "./message-row.ts";
+import {
+  isOf,
+  isShown,
+  type MessageRow,
+  mentionIsShown,
+  messageColumns,
+  sees,
+  shownLatest,
+} from "./message-row.ts";
 import { lock, lockOwn, lockPlaces, type Pair, pairKey, unnest } from "./pairs.ts";
 import { shownBlobs } from "./picture-store.ts";
 import type { Tables } from "./tables.ts";
@@ -13,6 +21,8 @@ import { append, type NewEntry } from "./timeline-store.ts";
 
 export interface ReadCommand extends Pair {
   upToId: string;
+  /** The other hears nothing of it: there is a block. */
+  unheard?: boolean;
 }
 
 /** A range of messages next to an id, in one direction. */
@@ -27,12 +37,14 @@ export function messageStore(db: Kysely<Tables>) {
       const inGroups = commands.filter(({ userId, peerId }) => !pairs.has(pairKey(userId, peerId)));
       const moved = await moveReadPositions(transaction, commands);
       const atMs = Date.now();
+      const unheard = new Set(
+        commands.flatMap(({ unheard, userId, peerId }) => (unheard ? [pairKey(userId, peerId)] : [])),
+      );
       const entries: NewEntry[] = moved.flatMap(({ user_id, peer_id, read_id, change }) => {
         const entry = { kind: "read", atMs, subjectId: read_id, actorId: user_id } as const;
-        return [
-          { ...entry, userId: user_id, peerId: peer_id, unread: change },
-          { ...entry, userId: peer_id, peerId: user_id, unread: 0 },
-        ];
+        const own = { ...entry, userId: user_id, peerId: peer_id, unread: change };
+        if (unheard.has(pairKey(user_id, peer_id))) return [own];
+        return [own, { ...entry, userId: peer_id, peerId: user_id, unread: 0 }];
       });
       if (inGroups.length > 0) entries.push(...(await moveInGroups(transaction, inGroups)));
       return entries.length > 0 ? append(transaction, entries) : [];
@@ -90,17 +102,25 @@ export function messageStore(db: Kysely<Tables>) {
     /** A person's conversations whose latest message is before this one, latest first. */
     async conversations(userId: string, beforeId: string, limit: number) {
       const { rows } = await sql<
-        MessageRow & { peer_id: string; unread: number; read_id: string; muted: boolean; last_id: string }
+        MessageRow & {
+          peer_id: string;
+          unread: number;
+          mentioned: number;
+          read_id: string;
+          muted: boolean;
+          last_id: string;
+        }
       >`
-        select c.peer_id, c.unread, c.read_id, c.muted, c.last_id, ${messageColumns(sql`c.user_id`)}
+        select c.peer_id, c.unread, c.mentioned, c.read_id, c.muted, c.last_id, ${messageColumns(sql`c.user_id`)}
         from (
-          (select user_id, peer_id, last_id, ${shownLatest} as shown_id, unread, read_id, muted,
+          (select user_id, peer_id, last_id, ${shownLatest} as shown_id, unread, 0 as mentioned, read_id, muted,
             least(user_id, peer_id) as low_id, greatest(user_id, peer_id) as high_id
           from message.conversation c
           where user_id = ${userId}::int8 and last_id < ${beforeId}::int8 and ${shownLatest} > 0
           order by last_id desc limit ${limit})
           union all
-          (select g.user_id, g.group_id, t.last_id, latest.id, (t.total - g.seen)::int4, g.read_id, g.muted, 0, g.group_id
+          (select g.user_id, g.group_id, t.last_id, latest.id, (t.total - g.seen)::int4, g.mentioned, g.read_id, g.muted, 0,
+            g.group_id
           from message.member g
           join message.group_chat t on t.id = g.group_id
           cross join lateral (
@@ -129,24 +149,24 @@ export function messageStore(db: Kysely<Tables>) {
     async mute({ userId, peerId }: Pair, muted: boolean): Promise<TimelineHead[]> {
       return inTransaction(db, async (on) => {
         await lockOwn(on, { userId, peerId });
-        const { rows } = await sql<{ unread: number; was: boolean }>`
+        const { rows } = await sql<{ change: number; was: boolean }>`
           with pair as (
             update message.conversation c set muted = ${muted} from message.conversation was
             where c.user_id = ${userId}::int8 and c.peer_id = ${peerId}::int8
               and was.user_id = c.user_id and was.peer_id = c.peer_id
-            returning c.unread, was.muted as was
+            returning c.unread as change, was.muted as was
           ), place as (
             update message.member m set muted = ${muted} from message.member was, message.group_chat g
             where m.group_id = ${peerId}::int8 and m.user_id = ${userId}::int8
               and was.group_id = m.group_id and was.user_id = m.user_id and g.id = m.group_id
-            returning (g.total - m.seen)::int4 as unread, was.muted as was
+            returning (g.total - m.seen)::int4 - m.mentioned as change, was.muted as was
           )
           select * from pair union all select * from place`.execute(on);
         if (!rows[0]) throw refusal("NOT_FOUND", "There is no such conversation.");
-        const { unread, was } = rows[0];
+        const { change, was } = rows[0];
         if (was === muted) return [];
         const entry = { kind: "settings", atMs: Date.now(), subjectId: muted ? "1" : "0" } as const;
-        return append(on, [{ ...entry, userId, peerId, actorId: userId, unread: muted ? -unread : unread }]);
+        return append(on, [{ ...entry, userId, peerId, actorId: userId, unread: muted ? -change : change }]);
       });
     },
     shownBlobs: (userId: string, messageId: string, keys: readonly string[]) =>
@@ -166,24 +186,27 @@ export function messageStore(db: Kysely<Tables>) {
 
 export type MessageStore = ReturnType<typeof messageStore>;
 
-/** The rows are locked. A position never goes back, and never beyond the last message. Returns those that moved. */
+/**
+ * The rows are locked. A position never goes back, and never beyond the last message. Returns those that moved. What is
+ * counted lies between the old position and the new one: each message once, however many are unread.
+ */
 async function moveReadPositions(on: Queryable<Tables>, commands: ReadCommand[]) {
   const { rows } = await sql<{ user_id: string; peer_id: string; read_id: string; change: number }>`
     with moved as materialized (
-      select c.user_id, c.peer_id, c.unread as was, least(w.up_to_id, c.last_id) as read_id, rest.unread
+      select c.user_id, c.peer_id, least(w.up_to_id, c.last_id) as read_id,
+        case when w.up_to_id >= c.last_id then c.unread else (
+          select count(*)::int4 from message.message m
+          where m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id)
+            and m.id > c.read_id and m.id <= w.up_to_id and m.sender_id = c.peer_id and ${isShown(sql`m`, sql`c.user_id`)}
+        ) end as read
       from unnest(${commands.map((command) => command.userId)}::int8[], ${commands.map((command) => command.peerId)}::int8[],
         ${commands.map((command) => command.upToId)}::int8[]) as w(user_id, peer_id, up_to_id)
       join message.conversation c on c.user_id = w.user_id and c.peer_id = w.peer_id
-      cross join lateral (
-        select count(*)::int4 as unread from message.message m
-        where m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id)
-          and m.id > w.up_to_id and m.sender_id = c.peer_id and ${isShown(sql`m`, sql`c.user_id`)}
-      ) rest
       where least(w.up_to_id, c.last_id) > c.read_id
     )
-    update message.conversation c set read_id = m.read_id, unread = m.unread
+    update message.conversation c set read_id = m.read_id, unread = c.unread - m.read
     from moved m where c.user_id = m.user_id and c.peer_id = m.peer_id
-    returning c.user_id, c.peer_id, c.read_id, case when c.muted then 0 else m.unread - m.was end as change`.execute(
+    returning c.user_id, c.peer_id, c.read_id, case when c.muted then 0 else -m.read end as change`.execute(
     on,
   );
   return rows;
@@ -204,22 +227,28 @@ async function moveInGroups(on: Queryable<Tables>, commands: ReadCommand[]): Pro
     told: boolean;
   }>`
     with moved as materialized (
-      select group_id, user_id, m.seen as was, m.read_id as was_id, g.members <= ${maxReadersTold} as told, least(w.up_to_id, g.last_id) as read_id, g.total - rest.unread as seen
+      select group_id, user_id, m.read_id as was_id, g.members <= ${maxReadersTold} as told,
+        least(w.up_to_id, g.last_id) as read_id,
+        case when w.up_to_id >= g.last_id then g.total - m.seen else (
+          select count(*) from message.message x
+          where x.low_id = 0 and x.high_id = group_id and x.id > m.read_id and x.id <= w.up_to_id
+            and x.sender_id <> user_id and x.notice is null and ${isShown(sql`x`, sql`m.user_id`)}
+        ) end as read,
+        case when m.mentioned = 0 or w.up_to_id >= g.last_id then m.mentioned else (
+          select count(*) from message.mention n
+          where n.user_id = m.user_id and n.group_id = m.group_id and n.message_id > m.read_id
+            and n.message_id <= w.up_to_id and ${mentionIsShown(sql`n`)}
+        ) end as mentions
       from unnest(${commands.map((command) => command.peerId)}::int8[],
         ${commands.map((command) => command.userId)}::int8[], ${commands.map((command) => command.upToId)}::int8[])
         as w(group_id, user_id, up_to_id)
       join message.member m using (group_id, user_id)
       join message.group_chat g on g.id = group_id
-      cross join lateral (
-        select count(*) as unread from message.message x
-        where x.low_id = 0 and x.high_id = group_id and x.id > w.up_to_id and x.sender_id <> user_id and x.notice is null
-          and ${isShown(sql`x`, sql`m.user_id`)}
-      ) rest
       where least(w.up_to_id, g.last_id) > m.read_id
     )
-    update message.member m set read_id = d.read_id, seen = d.seen
+    update message.member m set read_id = d.read_id, seen = m.seen + d.read, mentioned = m.mentioned - d.mentions
     from moved d where m.group_id = d.group_id and m.user_id = d.user_id
-    returning m.user_id, m.group_id, d.was_id, m.read_id, d.told, case when m.muted then 0 else d.was - d.seen end::int4 as change`.execute(
+    returning m.user_id, m.group_id, d.was_id, m.read_id, d.told, (-case when m.muted then d.mentions else d.read end)::int4 as change`.execute(
     on,
   );
   const entry = { kind: "read", atMs: Date.now() } as const;

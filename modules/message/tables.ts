@@ -91,10 +91,18 @@ export interface Tables extends JobTables {
     seen: string;
     muted: Generated<boolean>;
     silent_until_ms: Generated<string>;
+    mentioned: Generated<number>;
   };
+  mention: { user_id: string; group_id: string; message_id: string; name_key: string };
   notice_person: { group_id: string; message_id: string; user_id: string };
-  invitation: { group_id: string; user_id: string; inviter_id: string; id: string };
-  barred: { group_id: string; user_id: string };
+  invitation: {
+    group_id: string;
+    user_id: string;
+    inviter_id: string;
+    id: string;
+    closed: Generated<boolean>;
+  };
+  former_member: { group_id: string; user_id: string; removed: boolean; silent_until_ms: string };
   group_link: {
     group_id: string;
     code: string;

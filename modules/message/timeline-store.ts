@@ -71,7 +71,7 @@ export interface TimelineRows {
 
 /**
  * Appends entries in their order, each with the next number of its person, within the transaction of their fact. It
- * locks the rows of all people, so this is the transaction's last lock. Deleted accounts are not told of what others do
+ * locks the rows of all people: what else there is to lock is locked before. Deleted accounts are not told of what others do
  * with messages that are there. Error: AccountsDeleted.
  */
 export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]): Promise<TimelineHead[]> {
@@ -120,7 +120,10 @@ export async function appendToGroups(
 ): Promise<TimelineHead[]> {
   const rows = sql`
     select m.user_id, s.kind, s.at_ms, s.group_id as peer_id, s.id as subject_id, 0::int8 as actor_id,
-      (s.kind = ${entryKinds.message} and not m.muted and m.user_id <> s.sender_id)::int4 as unread, s.n
+      (s.kind = ${entryKinds.message} and m.user_id <> s.sender_id and (not m.muted or exists (
+        select from message.mention w
+        where w.user_id = m.user_id and w.group_id = m.group_id and w.message_id = s.id
+      )))::int4 as unread, s.n
     from said s join message.member m on m.group_id = s.group_id
     union all
     select t.user_id, ${entryKinds.membership}::int2, ${Date.now()}::int8, t.group_id, t.id, 0, t.unread, 0

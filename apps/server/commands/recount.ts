@@ -21,7 +21,7 @@ export async function recountAll(databases: Databases): Promise<void> {
     if (here.length > 0) done.push(...(await recount(database, here, options)));
   }
   for (const { module, what, tookMs, drifts, first } of done) {
-    const name = `${module.padEnd(12)}${what.padEnd(26)}`;
+    const name = `${module.padEnd(12)}${what.padEnd(32)}`;
     if (drifts === 0) {
       console.log(`ok    ${name}${Math.round(tookMs)} ms`);
       continue;

@@ -884,7 +884,7 @@ export interface paths {
         put?: never;
         /**
          * Make a group, which one then owns
-         * @description Friends of the caller, who follow each other, are in it at once. Others are invited and decide themselves. Who blocks the caller, or is blocked, is left out.
+         * @description Friends of the caller, who follow each other, are in it at once. Others are invited and decide themselves: 20 in one request, 3 times the same person and 200 people within 30 days, without those who accepted; then an invitation ends. Who blocks the caller, or is blocked, is left out.
          */
         post: {
             parameters: {
@@ -1028,6 +1028,54 @@ export interface paths {
                 };
             };
         };
+        trace?: never;
+    };
+    "/api/v1/groups/{id}/invitations/{userId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take an invitation back, as the owner or an admin */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/groups/{id}/link": {
@@ -1204,7 +1252,7 @@ export interface paths {
         put?: never;
         /**
          * Bring people into a group, as its owner or an admin
-         * @description Friends of the caller, who follow each other, are in it at once. Others are invited and decide themselves. Who blocks the caller, or is blocked, is left out.
+         * @description Friends of the caller, who follow each other, are in it at once. Others are invited and decide themselves: 20 in one request, 3 times the same person and 200 people within 30 days, without those who accepted; then an invitation ends. Who blocks the caller, or is blocked, is left out.
          */
         post: {
             parameters: {
@@ -1992,7 +2040,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One's messages with a text in them, newest first */
+        /**
+         * One's messages with a text in them, newest first
+         * @description With people, and in the 100 groups in which something was said last.
+         */
         get: {
             parameters: {
                 query: {
@@ -3161,6 +3212,19 @@ export interface paths {
                                 message?: {
                                     /** @description A 64-bit id as a decimal string. */
                                     conversationId: string;
+                                    /** @description What in the text leads somewhere, in its order. */
+                                    entities?: {
+                                        /** @description The first one after it. */
+                                        end: number;
+                                        /** @enum {string} */
+                                        kind: "hashtag" | "mention";
+                                        /** @description Without its sign. */
+                                        name: string;
+                                        /** @description In UTF-16 code units, as JavaScript counts. */
+                                        start: number;
+                                        /** @description Whom a mention leads to; null for a hashtag. */
+                                        userId: string | null;
+                                    }[];
                                     /** @description Sent on from another conversation. */
                                     forwarded?: boolean;
                                     /** @description A 64-bit id as a decimal string. */
@@ -5948,7 +6012,9 @@ export interface components {
             /** @description Of the other person or the group. */
             id: string;
             latest: components["schemas"]["Message"];
-            /** @description What is said in it does not count in `GET /me/unread`. */
+            /** @description How many of the unread ones mention the caller. */
+            mentions: number;
+            /** @description What is said in it does not count in `GET /me/unread`, but for what mentions the caller. */
             muted: boolean;
             /** @description Null: it is a group. */
             peer: components["schemas"]["User"] | null;
@@ -6071,6 +6137,19 @@ export interface components {
         };
         Message: {
             content: string;
+            /** @description What in the text leads somewhere, in its order. */
+            entities?: {
+                /** @description The first one after it. */
+                end: number;
+                /** @enum {string} */
+                kind: "hashtag" | "mention";
+                /** @description Without its sign. */
+                name: string;
+                /** @description In UTF-16 code units, as JavaScript counts. */
+                start: number;
+                /** @description Whom a mention leads to; null for a hashtag. */
+                userId: string | null;
+            }[];
             /** @description Sent on from another conversation. */
             forwarded?: boolean;
             /** @description A 64-bit id as a decimal string. */

@@ -18,8 +18,9 @@ const CodeParams = Type.Object({ code: Type.String({ maxLength: 64 }) });
 const rolesByName = { member: GroupRole.MEMBER, admin: GroupRole.ADMIN, owner: GroupRole.OWNER };
 const nameRule = "One line of 1 to 40 characters.";
 const bringing =
-  "Friends of the caller, who follow each other, are in it at once. Others are invited and decide themselves. Who blocks " +
-  "the caller, or is blocked, is left out.";
+  "Friends of the caller, who follow each other, are in it at once. Others are invited and decide themselves: 20 in one " +
+  "request, 3 times the same person and 200 people within 30 days, without those who accepted; then an invitation ends. " +
+  "Who blocks the caller, or is blocked, is left out.";
 
 const Brought = Type.Object({
   group: Type.Ref("Group"),
@@ -220,6 +221,22 @@ export function groupRoutes(context: GatewayContext): FastifyPluginAsyncTypebox 
         const { id: groupId, userId } = request.params;
         const { minutes } = request.body;
         await message.muteMember({ groupId, userId, minutes }, callOf(request));
+        return reply.code(204).send(null);
+      },
+    );
+    app.delete(
+      "/groups/:id/invitations/:userId",
+      {
+        schema: {
+          summary: "Take an invitation back, as the owner or an admin",
+          tags: ["groups"],
+          params: MemberParams,
+          response: answers({ 204: NoContent }),
+        },
+      },
+      async (request, reply) => {
+        const { id: groupId, userId } = request.params;
+        await message.withdrawInvitation({ groupId, userId }, callOf(request));
         return reply.code(204).send(null);
       },
     );

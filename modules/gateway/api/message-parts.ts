@@ -1,5 +1,6 @@
 import { type Message, NoticeKind, type Quote } from "#contracts/gen/message_pb.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
+import { toEntities } from "./entities.ts";
 
 export type PictureUrls = Pick<MediaUrls, "ofMessage">;
 
@@ -27,8 +28,10 @@ export function conversationOf({ senderId, receiverId, inGroup }: Message, ownId
 
 /** What a message has besides its text, as `messageParts` describes it. */
 export function toMessageParts(message: Message, urls: PictureUrls) {
-  const { id, inGroup, notice, recalled, replyTo, reactions, forwarded, picture, videoId, profileId } =
-    message;
+  const { id, content, inGroup, notice, recalled, replyTo, reactions, mentions } = message;
+  const { forwarded, picture, videoId, profileId } = message;
+  const people = new Map(mentions.map(({ nameKey, userId }) => [nameKey, userId]));
+  const entities = toEntities(content, people).filter(({ kind }) => kind === "mention");
   return {
     ...(inGroup && { inGroup }),
     ...(notice && { notice: { kind: noticeNames[notice.kind], userIds: notice.userIds } }),
@@ -44,6 +47,7 @@ export function toMessageParts(message: Message, urls: PictureUrls) {
     }),
     ...(videoId && { videoId }),
     ...(profileId && { profileId }),
+    ...(entities.length > 0 && { entities }),
     ...(replyTo && { replyTo: toQuote(replyTo) }),
     ...(reactions.length > 0 && {
       reactions: reactions.map(({ emoji, count, own }) => ({ emoji, count, own })),

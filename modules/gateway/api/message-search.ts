@@ -18,6 +18,7 @@ export function messageSearchRoutes({
       {
         schema: {
           summary: "One's messages with a text in them, newest first",
+          description: "With people, and in the 100 groups in which something was said last.",
           tags: ["messages"],
           querystring: Type.Object({
             ...PageQuery.properties,

@@ -56,17 +56,19 @@ export function messageRoutes({
         );
         const urls = urlsFor(request);
         const people = await peopleById(composer, peerIds, urls, call);
-        const items = conversations.flatMap(({ peerId, latest, unread, readUpToId, muted, group }) => {
-          const peer = people.get(peerId) ?? null;
-          if (!peer && !group) return [];
-          return [
-            {
-              ...{ id: peerId, latest: toApiMessage(latest!, urls), unread, muted },
-              readUpTo: readUpToId || null,
-              ...(group ? { peer: null, group: toApiGroup(group, people) } : { peer, group: null }),
-            },
-          ];
-        });
+        const items = conversations.flatMap(
+          ({ peerId, latest, unread, mentions, readUpToId, muted, group }) => {
+            const peer = people.get(peerId) ?? null;
+            if (!peer && !group) return [];
+            return [
+              {
+                ...{ id: peerId, latest: toApiMessage(latest!, urls), unread, mentions, muted },
+                readUpTo: readUpToId || null,
+                ...(group ? { peer: null, group: toApiGroup(group, people) } : { peer, group: null }),
+              },
+            ];
+          },
+        );
         const said = conversations.flatMap(({ latest, group }) => (group ? peopleOf(latest!) : []));
         return { items, nextCursor: next || null, people: found(said, people) };
       },

@@ -1,27 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
-import { type Notification, NotificationKind, type NotificationSettings } from "#contracts/gen/message_pb.ts";
+import type { Notification, NotificationSettings } from "#contracts/gen/message_pb.ts";
 import type { Video } from "#contracts/gen/video_pb.ts";
 import type { Person } from "../composition/people.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
+import { type KindName, type Known, kindEntries, kindNames, notificationId } from "./notification-kinds.ts";
 import { toApiUser, toTime } from "./present.ts";
 import { answers, Id, NoContent, PageQuery, pageOf } from "./schemas.ts";
-
-/** By their numbers. */
-const kindNames = {
-  [NotificationKind.FOLLOW]: "follow",
-  [NotificationKind.LIKE]: "like",
-  [NotificationKind.COMMENT]: "comment",
-  [NotificationKind.REPLY]: "reply",
-  [NotificationKind.MENTION]: "mention",
-  [NotificationKind.PUBLISHED]: "published",
-  [NotificationKind.FAILED]: "failed",
-} as const;
-type Known = keyof typeof kindNames;
-type KindName = (typeof kindNames)[Known];
-const kindEntries = Object.entries(kindNames).map(([kind, name]) => [Number(kind) as Known, name] as const);
 
 const Setting = Type.Object({
   list: Type.Boolean({ description: "Whether it is in the list and counted." }),
@@ -117,12 +104,6 @@ export function notificationRoutes({
       },
     );
   };
-}
-
-/** The name of a notification in the API; null if it is none that is known here. */
-export function notificationId({ kind, subjectId }: Pick<Notification, "kind" | "subjectId">): string | null {
-  const name = kindNames[kind as Known];
-  return name ? `${name}-${subjectId}` : null;
 }
 
 /** Nothing where nobody is left who did it, or the video is not there for the caller. */

@@ -10,11 +10,10 @@ import {
 } from "#contracts/gen/video_pb.ts";
 import { numberAt } from "#contracts/picture-number.ts";
 import { reasons } from "#contracts/reasons.ts";
-import { entitiesOf } from "#platform/text/entities.ts";
-import { nameKey } from "#platform/text/text-rules.ts";
 import type { Person } from "../composition/people.ts";
 import type { VideoView } from "../composition/video-views.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
+import { toEntities } from "./entities.ts";
 import { type PictureUrls, toMessageParts } from "./message-parts.ts";
 
 const states = {
@@ -171,16 +170,6 @@ export function toApiWork(video: Video) {
 /** What has pictures has no film. */
 function kindOf({ pictures }: Pick<Video, "pictures">) {
   return pictures.length > 0 ? ("pictures" as const) : ("video" as const);
-}
-
-/** Hashtags, and mentions of people who are there. */
-function toEntities(text: string, mentions: ReadonlyMap<string, string>) {
-  return entitiesOf(text)
-    .map((entity) => ({
-      ...entity,
-      userId: entity.kind === "mention" ? (mentions.get(nameKey(entity.name)) ?? null) : null,
-    }))
-    .filter(({ kind, userId }) => kind === "hashtag" || userId !== null);
 }
 
 const ladders = {

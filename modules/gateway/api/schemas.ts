@@ -406,6 +406,7 @@ export const messageParts = {
     }),
   ),
   profileId: Type.Optional(Type.String({ description: "The person that it shows as a card." })),
+  entities: Type.Optional(Entities),
   replyTo: Type.Optional(
     Type.Object(
       {
@@ -515,7 +516,10 @@ const Conversation = Type.Object(
     group: Type.Union([Type.Ref("Group"), Type.Null()]),
     latest: Type.Ref("Message"),
     unread: Type.Integer(),
-    muted: Type.Boolean({ description: "What is said in it does not count in `GET /me/unread`." }),
+    mentions: Type.Integer({ description: "How many of the unread ones mention the caller." }),
+    muted: Type.Boolean({
+      description: "What is said in it does not count in `GET /me/unread`, but for what mentions the caller.",
+    }),
     readUpTo: nullableText(Type.String({ description: "The last message that the caller has read." })),
   },
   { $id: "Conversation" },

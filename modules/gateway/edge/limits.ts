@@ -71,6 +71,13 @@ export const limitTable: Row[] = [
     perMinute: 10,
     routes: ["POST /api/v1/groups", "POST /api/v1/groups/:id/members", "PUT /api/v1/groups/:id/link"],
   },
+  // Each is told to a thousand people, and so is leaving again.
+  {
+    name: "joining groups",
+    burst: 20,
+    perMinute: 5,
+    routes: ["POST /api/v1/group-links/:code/join", "PUT /api/v1/me/group-invitations/:id"],
+  },
   { name: "searches of messages", burst: 60, perMinute: 30, routes: ["GET /api/v1/me/messages"] },
   // Connections, and requests that wait for what comes.
   { name: "realtime", burst: 120, perMinute: 120, routes: ["GET /api/v1/realtime/entries"] },

@@ -253,6 +253,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "DELETE /api/v1/groups/:id/members/:userId": row(person, "message", { switch: "messages" }),
   "PUT /api/v1/groups/:id/members/:userId/role": row(person, "message", { switch: "messages" }),
   "PUT /api/v1/groups/:id/members/:userId/mute": row(person, "message", { switch: "messages" }),
+  "DELETE /api/v1/groups/:id/invitations/:userId": row(person, "message", { switch: "messages" }),
   "GET /api/v1/groups/:id/link": row(person, "message", { switch: "messages" }),
   "PUT /api/v1/groups/:id/link": row(person, "message", { switch: "messages" }),
   "DELETE /api/v1/groups/:id/link": row(person, "message", { switch: "messages" }),

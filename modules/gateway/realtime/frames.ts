@@ -2,7 +2,7 @@ import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import type { Message, TimelineEntry } from "#contracts/gen/message_pb.ts";
 import { conversationOf, type PictureUrls, toMessageParts } from "../api/message-parts.ts";
-import { notificationId } from "../api/notifications.ts";
+import { notificationId } from "../api/notification-kinds.ts";
 import { toTime } from "../api/present.ts";
 import { Id, messageParts } from "../api/schemas.ts";
 import { maxSubscribed } from "./max-subscribed.ts";

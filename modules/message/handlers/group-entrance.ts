@@ -1,15 +1,18 @@
 import { randomBytes } from "node:crypto";
 import type { MessageService } from "#contracts/gen/message_pb.ts";
+import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { PerCall, StoreFor } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
 import { isId, maxId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
-import type { Handlers } from "#platform/rpc/service.ts";
+import type { Client, Handlers } from "#platform/rpc/service.ts";
+import type { GroupEntranceStore } from "../group-entrance-store.ts";
 import type { GroupLists } from "../group-lists.ts";
 import { maxLinkHours, maxLinkUses, maxListed, requireAdmin } from "../group-rules.ts";
-import type { GroupStore } from "../group-store.ts";
+import type { InvitationLists } from "../invitations.ts";
 import { toGroup } from "../present.ts";
+import { blockOf } from "../rules.ts";
 import { checkGroupId } from "./groups.ts";
 
 type Service = Handlers<typeof MessageService>;
@@ -20,15 +23,18 @@ type Names =
   | "findGroupByLink"
   | "joinByLink"
   | "listInvitations"
-  | "answerInvitation";
+  | "answerInvitation"
+  | "withdrawInvitation";
 
 const codeBytes = 12;
 const isCode = (code: string) => /^[\w-]{16}$/.test(code);
 
 /** Links and invitations, by which people come into groups. */
 export function groupEntranceHandlers(
-  store: PerCall<GroupStore>,
+  store: PerCall<GroupEntranceStore>,
   lists: StoreFor<GroupLists>,
+  invitations: StoreFor<InvitationLists>,
+  relation: Client<typeof RelationService, "getRelations">,
 ): Pick<Service, Names> {
   return {
     async makeGroupLink({ groupId, maxUses, hours }, call) {
@@ -76,20 +82,39 @@ export function groupEntranceHandlers(
     async listInvitations({ before, limit }, call) {
       const position = isId(before) ? before : maxId.toString();
       const { rows, after } = await takePage(limit, maxListed, (count) =>
-        lists(call).invitations(requireCaller(call), position, count),
+        invitations(call).listed(requireCaller(call), position, count),
       );
-      const invitations = rows.map((row) => ({
+      const found = rows.map((row) => ({
         groupId: row.group_id,
         groupName: row.name,
         members: row.members,
         inviterId: row.inviter_id,
       }));
-      return { invitations, next: after?.id ?? "" };
+      return { invitations: found, next: after?.id ?? "" };
     },
     async answerInvitation({ groupId, accepted }, call) {
       const callerId = requireCaller(call);
       if (!isId(groupId)) throw refusal("INVITATION_NOT_FOUND");
+      const inviterId = await invitations(call).inviter(groupId, callerId);
+      if (inviterId === undefined) {
+        const isIn = (await lists(call).groups(callerId, [groupId])).length > 0;
+        if (accepted && !isIn) throw refusal("INVITATION_NOT_FOUND");
+        return {};
+      }
+      if (accepted) {
+        // Best effort, as with sending.
+        const { relations } = await relation.getRelations({ userIds: [inviterId] }, call);
+        const [theirs] = relations;
+        if (theirs && blockOf({ blocked: theirs.blocked, blockedBy: theirs.blocksCaller }))
+          throw refusal("INVITATION_NOT_FOUND");
+      }
       await store(call).answer(groupId, callerId, accepted);
+      return {};
+    },
+    async withdrawInvitation({ groupId, userId }, call) {
+      const callerId = requireCaller(call);
+      checkGroupId(groupId);
+      if (isId(userId)) await store(call).withdraw(groupId, callerId, userId);
       return {};
     },
   };

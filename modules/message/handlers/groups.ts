@@ -78,12 +78,16 @@ export function groupHandlers(
     act: (brought: Brought) => Promise<Added>,
   ): Promise<MessageInitShape<typeof GroupWithAddedSchema>> {
     const { brought, notAdded } = await sorted(userIds, call);
-    const { groupId, added, invited, full } = await act(brought);
+    const { groupId, added, invited, refused, full } = await act(brought);
     return {
       group: await groupOf(groupId, call),
       addedIds: added,
       invitedIds: invited,
-      notAdded: [...notAdded, ...full.map((userId) => ({ userId, reason: "GROUPS_TOO_MANY" }))],
+      notAdded: [
+        ...notAdded,
+        ...full.map((userId) => ({ userId, reason: "GROUPS_TOO_MANY" })),
+        ...refused.map((userId) => ({ userId, reason: "INVITATIONS_TOO_MANY" })),
+      ],
     };
   }
 

@@ -2,10 +2,11 @@ import type { MessageService } from "#contracts/gen/message_pb.ts";
 import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
-import type { PerCall } from "#platform/db/database.ts";
+import type { PerCall, StoreFor } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
+import type { GroupLists } from "../group-lists.ts";
 import type { PresenceStore } from "../presence-store.ts";
 import { maxPairs, maxTyping, maySeePresence, maySeeTyping, type Standing } from "../rules.ts";
 
@@ -17,6 +18,7 @@ const block = Relationship.BLOCKS | Relationship.BLOCKED_BY;
 
 export function presenceHandlers(
   store: PerCall<PresenceStore>,
+  groups: StoreFor<Pick<GroupLists, "typingAudiences">>,
   relation: Client<typeof RelationService, "getStandings">,
   reached: (heads: TimelineHead[]) => void,
 ): Pick<Service, "getWatchable" | "getTypingAudiences" | "findHidden" | "hidePresence"> {
@@ -53,10 +55,14 @@ export function presenceHandlers(
       checkCount(typing.length, maxTyping);
       checkIds(typing.flatMap(({ userId, conversationId }) => [userId, conversationId]));
       const people = typing.map(({ userId, conversationId }) => ({ userId, otherIds: [conversationId] }));
-      const all = await standings(people, call);
+      const pairs = typing.map(({ userId, conversationId }) => ({ userId, peerId: conversationId }));
+      const [all, inGroups] = await Promise.all([
+        standings(people, call),
+        pairs.length > 0 ? groups(call).typingAudiences(pairs) : [],
+      ]);
       return {
         audiences: all.map(([standing], i) => ({
-          userIds: standing && maySeeTyping(standing) ? [typing[i]!.conversationId] : [],
+          userIds: standing && maySeeTyping(standing) ? [pairs[i]!.peerId] : inGroups[i]!,
         })),
       };
     },

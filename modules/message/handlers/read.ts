@@ -68,6 +68,7 @@ export function readHandlers(
         peerId: row.peer_id,
         latest: toMessage(row),
         unread: row.unread,
+        mentions: row.mentioned,
         readUpToId: row.read_id === "0" ? "" : row.read_id,
         muted: row.muted,
         group: groups.get(row.peer_id),

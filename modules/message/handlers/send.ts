@@ -9,13 +9,15 @@ import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import { coalesce, coalesceById } from "#platform/rpc/coalesce.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
+import { mentionedNames } from "#platform/text/entities.ts";
 import { checkIdempotencyKey } from "#platform/text/idempotency-key.ts";
+import type { GroupLists } from "../group-lists.ts";
 import type { GroupSend } from "../group-send-store.ts";
+import type { MentionRow, Picture } from "../message-row.ts";
 import type { MessageParts } from "../new-messages.ts";
 import { conversationKey } from "../pairs.ts";
-import type { Picture } from "../picture-store.ts";
 import { toMessage } from "../present.ts";
-import { blockOf, checkContent, checkNotSelf } from "../rules.ts";
+import { blockOf, checkContent, checkNotSelf, maxMentions } from "../rules.ts";
 import type { Send } from "../send-store.ts";
 import type { MessageStore } from "../store.ts";
 
@@ -30,10 +32,11 @@ interface Stores {
   send: PerCall<Send>;
   groupSend: PerCall<GroupSend>;
   messages: StoreFor<MessageStore>;
+  groups: StoreFor<Pick<GroupLists, "refusal">>;
 }
 
 interface Clients {
-  user: Client<typeof UserService, "getUsers">;
+  user: Client<typeof UserService, "getUsers" | "findUsers">;
   relation: Client<typeof RelationService, "getStandings">;
   video: Client<typeof VideoService, "getVideos">;
 }
@@ -105,6 +108,21 @@ export function sendHandlers(
     return { content: checkContent(request.content, shown > 0), parts };
   }
 
+  /** The people whom a text mentions, as they are called now, without those who block its author. */
+  async function mentionsIn(text: string, authorId: string, call: ServedCall): Promise<MentionRow[]> {
+    const nameKeys = mentionedNames(text).slice(0, maxMentions);
+    if (nameKeys.length === 0) return [];
+    const found = (await user.findUsers({ nameKeys }, call)).users.filter(
+      ({ userId }) => userId !== authorId,
+    );
+    if (found.length === 0) return [];
+    const people = [{ userId: authorId, otherIds: found.map(({ userId }) => userId) }];
+    const [standings] = (await relation.getStandings({ people, oneWay: true }, call)).standings;
+    return found.flatMap(({ nameKey, userId }, at) =>
+      ((standings?.[at] ?? 0) & Relationship.BLOCKED_BY) > 0 ? [] : [{ name_key: nameKey, user_id: userId }],
+    );
+  }
+
   async function send(request: SendRequest, call: ServedCall) {
     const senderId = requireCaller(call);
     const { receiverId, stagedPicture } = request;
@@ -123,12 +141,14 @@ export function sendHandlers(
     // No person: then a group, or nothing.
     const isPerson = people.has(receiverId);
     // Before a picture is drawn for nothing.
-    const refused = stagedPicture && isPerson ? blockOf(block) : undefined;
+    const mayNot = () => (isPerson ? blockOf(block) : stores.groups(call).refusal(receiverId, senderId));
+    const refused = stagedPicture ? await mayNot() : undefined;
     if (refused) throw refused;
     const picture = stagedPicture ? await pictures.draw(stagedPicture, call, senderId) : undefined;
+    const mentions = isPerson || parts.forwarded ? [] : await mentionsIn(content, senderId, call);
     const message = {
       ...{ senderId, content, key, traceId: call.traceId },
-      parts: picture ? { ...parts, picture } : parts,
+      parts: { ...parts, ...(picture && { picture }), ...(mentions.length > 0 && { mentions }) },
     };
     const friends = are(Relationship.FOLLOWS) && are(Relationship.FOLLOWED_BY);
     const sent = await (isPerson

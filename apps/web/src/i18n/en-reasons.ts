@@ -70,6 +70,8 @@ export const reasons = {
   MUTED_IN_GROUP: "An admin has muted you in this group for some time.",
   REMOVED_FROM_GROUP: "You were removed from this group. Ask one of its admins to add you.",
   LINK_NOT_FOUND: "This link leads to no group any more. Ask for a new one.",
+  INVITATIONS_TOO_MANY:
+    "They were invited often enough, or you have invited too many people. Send them the link of the group.",
   INVITATION_NOT_FOUND: "This invitation does not exist any more.",
   PUSH_SUBSCRIPTION_INVALID: "Your browser gave an address to which nothing can be pushed.",
   WRITES_TO_SELF: "You cannot write to yourself.",

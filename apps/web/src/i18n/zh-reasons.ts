@@ -66,6 +66,7 @@ export const reasons: Record<keyof typeof english, string> = {
   MUTED_IN_GROUP: "你在这个群里被暂时禁言。",
   REMOVED_FROM_GROUP: "你已被移出这个群，请联系管理员重新邀请你。",
   LINK_NOT_FOUND: "这个邀请链接已失效，请索取新的链接。",
+  INVITATIONS_TOO_MANY: "对方已被多次邀请，或你邀请的人太多，请把群链接发给对方。",
   INVITATION_NOT_FOUND: "这个邀请已不存在。",
   PUSH_SUBSCRIPTION_INVALID: "浏览器给出的推送地址无效。",
   WRITES_TO_SELF: "不能给自己发私信。",
