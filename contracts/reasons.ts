@@ -310,7 +310,10 @@ export const reasons = {
   REPOSTS_OWN: { kind: "invalid", says: "You cannot repost your own video." },
   REPOSTS_PUBLIC_ONLY: { kind: "conflict", says: "Only a public video can be reposted." },
   REPORT_INVALID: { kind: "invalid", says: "A report is one line of at most 200 characters." },
-  REPORTS_OWN: { kind: "invalid", says: "You cannot report your own comment. Delete it instead." },
+  REPORTS_OWN: {
+    kind: "invalid",
+    says: "You cannot report what you have written yourself. Delete it instead.",
+  },
 
   // Messages.
   MESSAGE_INVALID: {

@@ -117,9 +117,31 @@ describe("groups in browsers", () => {
     const json = { name: "Strangers", userIds: [ben.id] };
     body(await ada.post("/groups", { json }), 201);
     await page.getByText(words.invitedBy(nameOf(ada))).waitFor();
-    await page.getByRole("button", { name: words.accept, exact: true }).click();
+    await page.getByRole("button", { name: en.actOn(words.accept, "Strangers") }).click();
     await happens(page, words.notices.joined(words.you));
     await write(page, "here I am");
     await hears(page, "here I am");
+  });
+
+  test("who writes in a group is named to the others until their words have come", async () => {
+    const [ada, ben] = await Promise.all([server.register(), server.register()]);
+    await befriend(ada, ben);
+    const json = { name: "Typists", userIds: [ben.id] };
+    const { group } = body(await ada.post<{ group: Schemas["Group"] }>("/groups", { json }), 201);
+    const [{ page: hers }, { page: his }] = [await sit(ada, "desk"), await sit(ben, "phone")];
+    for (const page of [hers, his]) {
+      await page.goto(`/messages/group/${group.id}`);
+      await page.getByLabel(en.writeMessage).waitFor();
+    }
+    const line = hers.locator(".chat-head").getByText(words.said(nameOf(ben), en.writing), { exact: true });
+    // A word of it may be lost while a line begins.
+    await until("his writing is seen", async () => {
+      await his.getByLabel(en.writeMessage).press("a");
+      return line.isVisible();
+    });
+    await his.getByRole("button", { name: en.send, exact: true }).click();
+    await hears(hers, "a");
+    await line.waitFor({ state: "detached" });
+    await hers.locator(".chat-head").getByText(words.members("2"), { exact: true }).waitFor();
   });
 });

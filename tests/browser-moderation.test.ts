@@ -133,4 +133,41 @@ describe("reported comments in a browser", () => {
     // A retry would not help.
     expect(await phone.page.getByRole("button", { name: zh.retry }).count()).toBe(0);
   });
+
+  test("a message is reported from its menu, and moderators see it with what came before it", async () => {
+    const [ada, ben, mo] = (await Promise.all([1, 2, 3].map(() => server.register()))) as [
+      Person,
+      Person,
+      Person,
+    ];
+    await makeModerator(mo);
+    body(await ada.put(`/users/${ben.id}/follow`), 204);
+    body(await ben.put(`/users/${ada.id}/follow`), 204);
+    const write = async (from: Person, to: Person, content: string) =>
+      body(await from.post(`/conversations/${to.id}/messages`, { json: { content } }), 201);
+    await write(ada, ben, "Shall I water them?");
+    await write(ben, ada, "You are a weed.");
+    const { page } = await sit(ada, "phone");
+    await page.goto(`/messages/${ben.id}`);
+    const row = page.locator(".bubble-row", { hasText: "You are a weed." });
+    await row.getByRole("button", { name: zh.messageActions }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: zh.report }).tap();
+    const dialog = page.getByRole("dialog", { name: zh.reportMessageTitle });
+    await dialog.getByRole("radio", { name: zh.reportReasons.abuse }).tap();
+    await dialog.getByRole("button", { name: zh.reportSend }).tap();
+    await page.locator(".toast", { hasText: zh.reportSent }).waitFor();
+
+    const { page: desk } = await sit(await server.logIn(mo.username, mo.password), "desk");
+    await desk.goto("/moderation");
+    await desk.getByRole("radio", { name: en.reportedMessages }).check();
+    const entry = desk.locator(".reported", { hasText: "You are a weed." });
+    await entry.getByText("Shall I water them?").waitFor();
+    expect(await overflowPx(desk.locator("body"))).toBe(0);
+    expect(await paleTexts(desk.locator("body"))).toEqual([]);
+    await entry.getByRole("button", { name: en.judged }).click();
+    await desk.getByRole("dialog").getByLabel(en.moderationReason).fill("Talked to them.");
+    await desk.getByRole("dialog").getByRole("button", { name: en.judged }).click();
+    await desk.getByText(en.reportedMessagesEmpty).waitFor();
+  });
 });

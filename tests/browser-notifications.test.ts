@@ -154,4 +154,12 @@ describe("notifications in the browser", () => {
     const body = zh.notified.comment(["Ben"], 2, "2");
     await expect.poll(shown).toEqual([{ body, tag: "comment-6", data: "/video/6?comments=7" }]);
   });
+
+  test("on a phone that is pushed to from its home screen only, the settings say so", async () => {
+    const { page } = await sit(await server.register(), "phone");
+    // As Safari there is before that.
+    await page.addInitScript("delete window.PushManager; navigator.standalone = false;");
+    await page.goto("/settings");
+    await page.getByText(en.pushAtHomeOnly).waitFor();
+  });
 });

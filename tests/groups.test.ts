@@ -114,6 +114,9 @@ describe.each(shapes)("groups, %s", (shape) => {
     const { people } = await read(cleo, id);
     expect(new Set(people.map((one) => one.id))).toEqual(new Set([ada, ...others].map((one) => one.id)));
     expect(await Promise.all([ada, ben, cleo].map(unread))).toEqual([1, 1, 2]);
+    // Who is not among its faces is told of, too, where they have said the latest.
+    const listing = body(await cleo.get<Page<Conversation> & Pick<Said, "people">>("/conversations"));
+    expect(listing.people.map((one) => one.id)).toEqual([ben.id]);
     const [listed] = await conversations(cleo);
     expect(listed).toMatchObject({
       id,

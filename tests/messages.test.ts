@@ -7,6 +7,10 @@ import { until } from "./harness/within.ts";
 
 type Message = Schemas["Message"];
 type Conversation = Schemas["Conversation"];
+interface Standing {
+  muted: boolean;
+  peerReadUpTo: string | null;
+}
 
 describe.each(shapes)("messages, %s", (shape) => {
   const server = scenario(shape);
@@ -27,6 +31,7 @@ describe.each(shapes)("messages, %s", (shape) => {
     await follow(one, other);
     await follow(other, one);
   }
+  const nothing = { items: [], nextCursor: null, people: [], muted: false, peerReadUpTo: null };
   const two = () => Promise.all([server.register(), server.register()]);
 
   test("what one sends, both read, with its line breaks and in its order", async () => {
@@ -47,8 +52,8 @@ describe.each(shapes)("messages, %s", (shape) => {
       [ada, ben],
       [ben, ada],
     ] as const)
-      expect(await read(me, peer)).toEqual({ items: [first, second], nextCursor: null, people: [] });
-    expect(await read(ada, await server.register())).toEqual({ items: [], nextCursor: null, people: [] });
+      expect(await read(me, peer)).toEqual({ ...nothing, items: [first, second] });
+    expect(await read(ada, await server.register())).toEqual(nothing);
   });
 
   test("a stranger gets 3 messages until they answer, also when all are sent at once", async () => {
@@ -122,7 +127,7 @@ describe.each(shapes)("messages, %s", (shape) => {
         "LOGIN_REQUIRED",
       );
     for (const me of [ada, ben]) {
-      expect(await conversations(me)).toEqual({ items: [], nextCursor: null });
+      expect(await conversations(me)).toEqual({ items: [], nextCursor: null, people: [] });
       expect(await unread(me)).toBe(0);
     }
     await wrote(ada, ben, "😀".repeat(2000));
@@ -193,6 +198,27 @@ describe.each(shapes)("messages, %s", (shape) => {
     const rest = await conversations(ada, `?limit=2&cursor=${page.nextCursor}`);
     expect([...page.items, ...rest.items].map((one) => one.id)).toEqual([kim.id, eve.id, ben.id]);
     expect(rest.nextCursor).toBeNull();
+  });
+
+  test("one sees with the newest messages up to where the other has read, unless there is a block, and whether one has muted it", async () => {
+    const [ada, ben] = await two();
+    const first = await wrote(ada, ben, "one");
+    await wrote(ada, ben, "two");
+    const standing = async (me: Person, peer: Person, query = "") => {
+      const { muted, peerReadUpTo } = body(
+        await me.get<Standing>(`/conversations/${peer.id}/messages${query}`),
+      );
+      return [muted, peerReadUpTo];
+    };
+    expect(await standing(ada, ben)).toEqual([false, null]);
+    await markRead(ben, ada, first.id);
+    expect(await standing(ada, ben)).toEqual([false, first.id]);
+    expect(await standing(ben, ada)).toEqual([false, null]);
+    body(await ada.put(`/conversations/${ben.id}/mute`), 204);
+    expect(await standing(ada, ben)).toEqual([true, first.id]);
+    expect(await standing(ada, ben, `?after=${first.id}`)).toEqual([true, null]);
+    body(await ben.put(`/users/${ada.id}/block`), 204);
+    await until("the block", async () => (await standing(ada, ben))[1] === null);
   });
 
   describe("of the classic API", () => {

@@ -11,6 +11,7 @@ interface Entry {
   at: string;
   kind: string;
   idempotencyKey?: string;
+  unread?: number;
   message?: { id: string; conversationId: string; senderId: string; text: string };
   read?: { conversationId: string; readerId: string; upTo: string };
 }
@@ -108,10 +109,11 @@ describe.each(shapes)("realtime, %s", (shape) => {
     expect(ahead.welcome).toMatchObject({ recovered: false, seq: "5" });
   });
 
-  test("what one has read is told to their other devices and to the peer", async () => {
+  test("what one has read is told to their other devices and to the peer, and how much is unread", async () => {
     const [ada, ben] = await friends();
     const [ada1, ben1] = await Promise.all([connect(ada), connect(ben)]);
     const { id } = await write(ada, ben, "read me");
+    expect(await ben1.entriesUpTo(1)).toMatchObject([{ kind: "message", unread: 1 }]);
     body(await ben.put(`/conversations/${ada.id}/read`, { json: { upTo: id } }), 204);
     expect((await ada1.entriesUpTo(2))[1]).toMatchObject({
       kind: "read",
@@ -119,6 +121,7 @@ describe.each(shapes)("realtime, %s", (shape) => {
     });
     expect((await ben1.entriesUpTo(2))[1]).toMatchObject({
       kind: "read",
+      unread: 0,
       read: { conversationId: ada.id, readerId: ben.id, upTo: id },
     });
   });

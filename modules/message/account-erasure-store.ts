@@ -115,6 +115,11 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
         .where("creator_id", "=", userId)
         .where("idempotency_key", "is not", null)
         .execute();
+      await db
+        .deleteFrom("report")
+        .where((one) => one.or([one("reporter_id", "=", userId), one("sender_id", "=", userId)]))
+        .execute();
+      await db.deleteFrom("report_line").where("sender_id", "=", userId).execute();
       await db.deleteFrom("timeline").where("user_id", "=", userId).execute();
       await db.updateTable("person").set({ unread: "0" }).where("user_id", "=", userId).execute();
     },

@@ -28,6 +28,7 @@ import { muteConversation } from "./handlers/mute-conversation.ts";
 import { presenceHandlers } from "./handlers/presence.ts";
 import { readHandlers } from "./handlers/read.ts";
 import { readTimelines } from "./handlers/read-timelines.ts";
+import { reportHandlers } from "./handlers/reports.ts";
 import { searchMessages } from "./handlers/search.ts";
 import { sendHandlers } from "./handlers/send.ts";
 import { invitationLists } from "./invitations.ts";
@@ -40,6 +41,7 @@ import { presenceStore } from "./presence-store.ts";
 import { readerStore } from "./reader-store.ts";
 import { counts } from "./recount.ts";
 import { removeGroup } from "./remove-group.ts";
+import { messageReportStore } from "./report-store.ts";
 import { searchStore } from "./search-store.ts";
 import { sendStore } from "./send-store.ts";
 import { messageStore } from "./store.ts";
@@ -79,7 +81,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
   bulkheads: { sendPicture: null },
   recount: counts,
   readModels: { timelines: { group: "message.accounts" } },
-  async start({ config, db, clients, ids, events, signals, jobs, blobs, media, log }) {
+  async start({ config, db, clients, ids, events, signals, jobs, blobs, media, security, log }) {
     const reached = (heads: TimelineHead[]) => {
       if (heads.length > 0) void signals.tell(timelineSignal, writeHeads(heads));
     };
@@ -146,9 +148,10 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
           clients.relation,
           reached,
         ),
+        ...reportHandlers(store, perCall(db, messageReportStore), { ids, security }),
         readTimelines: readTimelines(timelines),
         muteConversation: muteConversation(store, reached),
-        ...readHandlers(store.reading, lists.reading, notifications.store.reading),
+        ...readHandlers(store.reading, lists.reading, notifications.store.reading, clients.relation),
         ...groupHandlers(groups, lists.reading, clients.user, clients.relation),
         ...groupEntranceHandlers(
           perCall(db, (until) => groupEntranceStore(writerOf(until))),

@@ -354,4 +354,33 @@ export const migrations: Migrations = {
     create index told_readers_due on message.told_readers (told_ms) where waits;
     create index told_readers_old on message.told_readers (told_ms) where not waits;
   `,
+  "0008-reports+": `
+    create table message.report (
+      id int8 primary key,
+      reporter_id int8 not null,
+      peer_id int8 not null,
+      message_id int8 not null,
+      sender_id int8 not null,
+      in_group boolean not null,
+      reason int2 not null,
+      text text not null,
+      -- Then nothing but this row is kept, so that it is not reported again.
+      judged boolean not null default false,
+      unique (reporter_id, peer_id, message_id)
+    );
+    create index report_waiting on message.report (id) where not judged;
+    create index report_sender on message.report (sender_id);
+    -- Copies: what is taken back later was said nevertheless.
+    create table message.report_line (
+      report_id int8 not null references message.report on delete cascade,
+      message_id int8 not null,
+      sender_id int8 not null,
+      content text not null,
+      picture boolean not null,
+      video_id int8,
+      profile_id int8,
+      primary key (report_id, message_id)
+    );
+    create index report_line_sender on message.report_line (sender_id);
+  `,
 };

@@ -45,8 +45,8 @@ export function toGroup(row: SeenGroup) {
   };
 }
 
-export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, there, message }: EntryRow) {
-  const entry = { seq, atMs: Number(atMs), idempotencyKey: message?.key ?? "" };
+export function toEntry({ seq, kind, atMs, peerId, subjectId, actorId, unread, there, message }: EntryRow) {
+  const entry = { seq, atMs: Number(atMs), idempotencyKey: message?.key ?? "", unread };
   switch (kind) {
     case entryKinds.message:
       return message ? { ...entry, what: { case: "message" as const, value: toMessage(message) } } : entry;

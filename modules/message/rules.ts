@@ -76,6 +76,16 @@ export function blockOf({ blocked, blockedBy }: Pick<SendContext, "blocked" | "b
   return blockedBy ? refusal("BLOCKED_BY_USER", "They do not want messages from you.") : undefined;
 }
 
+/** Moderators see so many messages before the one that was reported. */
+export const reportedBefore = 5;
+/** Of one person, that nobody has judged. */
+export const maxWaitingReports = 50;
+export const maxReportsListed = 100;
+
+/** What somebody says of a message that they report. */
+export const checkReport = (text: string): string =>
+  checkText(text, { label: "A report", reason: "REPORT_INVALID", min: 0, max: 200 });
+
 /** Why the sender may not write now; undefined if they may. */
 export function refusalOf(context: SendContext): DomainError | undefined {
   const { friends, answered, toStranger } = context;

@@ -85,6 +85,18 @@ export function messageStore(
           where g.group_id = ${peerId}::int8 and g.user_id = ${viewer} and ${page})`.execute(db);
       return back ? rows.reverse() : rows;
     },
+    /** How a conversation stands for the person: `peer_read_id` is null if the other one has read nothing, or in a group. */
+    async standing({ userId, peerId }: Pair): Promise<{ muted: boolean; peer_read_id: string | null }> {
+      const { rows } = await sql<{ muted: boolean; peer_read_id: string | null }>`
+        select coalesce(
+          (select muted from message.conversation where user_id = ${userId}::int8 and peer_id = ${peerId}::int8),
+          (select muted from message.member where group_id = ${peerId}::int8 and user_id = ${userId}::int8), false) as muted,
+          (select read_id::text from message.conversation
+            where user_id = ${peerId}::int8 and peer_id = ${userId}::int8 and read_id > 0) as peer_read_id`.execute(
+        db,
+      );
+      return rows[0]!;
+    },
     /** What somebody has written in a conversation, if the person sees it. */
     async message({ userId, peerId }: Pair, messageId: string): Promise<MessageRow | undefined> {
       const { rows } = await sql<MessageRow>`

@@ -156,5 +156,25 @@ export interface Tables extends JobTables {
   };
   message_push: { user_id: string; peer_id: string; pushed_ms: string; last_id: string };
   push_key: { is_only: Generated<boolean>; public_key: string; sealed: Buffer };
+  report: {
+    id: string;
+    reporter_id: string;
+    peer_id: string;
+    message_id: string;
+    sender_id: string;
+    in_group: boolean;
+    reason: number;
+    text: string;
+    judged: Generated<boolean>;
+  };
+  report_line: {
+    report_id: string;
+    message_id: string;
+    sender_id: string;
+    content: string;
+    picture: boolean;
+    video_id: string | null;
+    profile_id: string | null;
+  };
   epoch: { is_only: Generated<boolean>; epoch: string };
 }

@@ -59,6 +59,8 @@ export interface EntryRow {
   actorId: string;
   /** Of a notification: whether it is there now. */
   there: boolean;
+  /** How many messages the person has not read now. */
+  unread: number;
   /** As it is now for the person; null once it is removed. `key`: of the person's own message. */
   message: (MessageRow & { key: string | null }) | null;
 }
@@ -244,7 +246,7 @@ export function timelineStore(db: Kysely<Tables>) {
         left join message.person p on p.user_id = w.user_id
         left join lateral (
           select json_agg(json_build_object('seq', t.seq::text, 'kind', t.kind, 'atMs', t.at_ms::text,
-            'peerId', t.peer_id::text, 'subjectId', t.subject_id::text, 'actorId', t.actor_id::text,
+            'peerId', t.peer_id::text, 'subjectId', t.subject_id::text, 'actorId', t.actor_id::text, 'unread', p.unread,
             'there', t.kind = ${entryKinds.notification} and exists (
               select from message.notification n
               where n.user_id = t.user_id and n.kind = t.actor_id and n.subject_id = t.subject_id

@@ -34,6 +34,8 @@ export interface paths {
                         "application/json": {
                             items: components["schemas"]["Conversation"][];
                             nextCursor: string | null;
+                            /** @description Of the latest messages in groups. */
+                            people: components["schemas"]["User"][];
                         };
                     };
                 };
@@ -93,7 +95,11 @@ export interface paths {
                     content: {
                         "application/json": {
                             items: components["schemas"]["Message"][];
+                            /** @description Whether what is said is not counted for the caller. */
+                            muted: boolean;
                             nextCursor: string | null;
+                            /** @description With the newest messages: the last one that the other person has read. Null: none, or it is not told: in a group, whose members tell it, and where there is a block. */
+                            peerReadUpTo: string | null;
                             /** @description Of messages in a group; otherwise empty. */
                             people: components["schemas"]["User"][];
                         };
@@ -409,6 +415,65 @@ export interface paths {
             };
         };
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{userId}/messages/{messageId}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report a message of somebody else to the moderators; the first report of a person stands
+         * @description Moderators see it with the 5 messages before it, as the caller sees them now, until one of them has judged it.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    messageId: string;
+                    /** @description The other person, or the group. */
+                    userId: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        reason: "spam" | "abuse" | "other";
+                        /** @description At most 200 characters, without line breaks. */
+                        text?: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -2365,6 +2430,107 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/moderation/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** For moderators: reported messages, each report once, the earliest first */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["MessageReport"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/messages/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** For moderators: a report has been judged; what was kept for it is removed */
+        delete: {
+            parameters: {
+                query?: {
+                    /** @description Why a moderator does this, for the operator's security log. */
+                    reason?: string;
+                };
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/notifications": {
         parameters: {
             query?: never;
@@ -3191,6 +3357,8 @@ export interface paths {
                                 settings?: {
                                     presenceHidden: boolean;
                                 };
+                                /** @description How many messages one has not read, as it was when the entry was sent. */
+                                unread?: number;
                             }[];
                             epoch: string;
                             recovered: boolean;
@@ -6135,6 +6303,31 @@ export interface components {
         MessageReaction: {
             emoji: string;
             user: components["schemas"]["User"];
+        };
+        MessageReport: {
+            /** @description A 64-bit id as a decimal string. */
+            id: string;
+            inGroup: boolean;
+            /** @description The last one is what was reported. */
+            messages: {
+                /** @description It shows one, which is not told. */
+                picture?: boolean;
+                /** @description A 64-bit id as a decimal string. */
+                profileId?: string;
+                sender: components["schemas"]["User"] | null;
+                /** Format: date-time */
+                sentAt: string;
+                text: string;
+                /** @description A 64-bit id as a decimal string. */
+                videoId?: string;
+            }[];
+            /** @enum {string} */
+            reason: "spam" | "abuse" | "other";
+            /** Format: date-time */
+            reportedAt: string;
+            reporter: components["schemas"]["User"] | null;
+            /** @description What the reporter says of it; may be empty. */
+            text: string;
         };
         Notification: {
             /** @description The latest of them, at most 3. */

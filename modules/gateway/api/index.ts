@@ -22,6 +22,7 @@ import { groupRoutes } from "./groups.ts";
 import { hotUserRoutes } from "./hot-users.ts";
 import { knownFileRoutes } from "./known-files.ts";
 import { messageActRoutes } from "./message-acts.ts";
+import { messageReportRoutes } from "./message-reports.ts";
 import { messageSearchRoutes } from "./message-search.ts";
 import { messageRoutes } from "./messages.ts";
 import { notificationRoutes } from "./notifications.ts";
@@ -115,6 +116,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(shareRoutes(context));
     await routes.register(commentRoutes(context));
     await routes.register(reportRoutes(context));
+    await routes.register(messageReportRoutes(context));
     await routes.register(followRoutes(context));
     await routes.register(blockRoutes(context));
     await routes.register(hotUserRoutes(context));

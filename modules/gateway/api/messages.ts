@@ -1,16 +1,28 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
+import type { Message } from "#contracts/gen/message_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { fileOf } from "./file-body.ts";
 import { peopleById } from "./people-by-id.ts";
-import { toApiGroup, toApiMessage } from "./present.ts";
-import { answers, Id, NoContent, PageQuery, pageOf } from "./schemas.ts";
+import { type ApiUser, toApiGroup, toApiMessage } from "./present.ts";
+import { answers, Id, NoContent, nullableText, PageQuery, pageOf } from "./schemas.ts";
 
 const Params = Type.Object({
   userId: Type.String({ ...Id, description: "The other person, or the group." }),
 });
+
+/** Of a notice to many three are named. */
+const named = 3;
+
+/** Whom it takes to show a message in a group: who said it, whom it concerns, and whom it answers. */
+function peopleOf({ senderId, notice, replyTo }: Message): string[] {
+  return [senderId, ...(notice?.userIds.slice(0, named) ?? []), replyTo?.senderId ?? ""].filter(Boolean);
+}
+function found(ids: readonly string[], people: ReadonlyMap<string, ApiUser>): ApiUser[] {
+  return [...new Set(ids)].flatMap((id) => people.get(id) ?? []);
+}
 
 /** Conversations of two people and in groups. */
 export function messageRoutes({
@@ -27,14 +39,21 @@ export function messageRoutes({
           summary: "One's conversations, the one with the latest message first",
           tags: ["messages"],
           querystring: PageQuery,
-          response: answers({ 200: pageOf("Conversation") }),
+          response: answers({
+            200: Type.Object({
+              ...pageOf("Conversation").properties,
+              people: Type.Array(Type.Ref("User"), { description: "Of the latest messages in groups." }),
+            }),
+          }),
         },
       },
       async (request) => {
         const call = callOf(request);
         const { cursor = "", limit } = request.query;
         const { conversations, next } = await message.listConversations({ before: cursor, limit }, call);
-        const peerIds = conversations.flatMap(({ peerId, group }) => group?.faceIds ?? [peerId]);
+        const peerIds = conversations.flatMap(({ peerId, latest, group }) =>
+          group ? [...group.faceIds, ...peopleOf(latest!)] : [peerId],
+        );
         const urls = urlsFor(request);
         const people = await peopleById(composer, peerIds, urls, call);
         const items = conversations.flatMap(
@@ -50,7 +69,8 @@ export function messageRoutes({
             ];
           },
         );
-        return { items, nextCursor: next || null };
+        const said = conversations.flatMap(({ latest, group }) => (group ? peopleOf(latest!) : []));
+        return { items, nextCursor: next || null, people: found(said, people) };
       },
     );
     app.get(
@@ -76,6 +96,14 @@ export function messageRoutes({
               people: Type.Array(Type.Ref("User"), {
                 description: "Of messages in a group; otherwise empty.",
               }),
+              muted: Type.Boolean({ description: "Whether what is said is not counted for the caller." }),
+              peerReadUpTo: nullableText(
+                Type.String({
+                  description:
+                    "With the newest messages: the last one that the other person has read. Null: none, or it is not told: " +
+                    "in a group, whose members tell it, and where there is a block.",
+                }),
+              ),
             }),
           }),
         },
@@ -84,21 +112,20 @@ export function messageRoutes({
         const call = callOf(request);
         const { before, after, limit } = request.query;
         if (before && after) throw refusal("INVALID_ARGUMENT", "Send `before` or `after`, not both.");
-        const { messages, more } = await message.listMessages(
+        const { messages, more, muted, peerReadUpToId } = await message.listMessages(
           { peerId: request.params.userId, beforeId: before ?? "", afterId: after ?? "", limit },
           call,
         );
         const edge = after ? messages.at(-1) : messages[0];
-        const ids = messages.flatMap(({ inGroup, senderId, notice, replyTo }) =>
-          inGroup
-            ? [senderId, ...(notice?.userIds ?? []), ...(replyTo?.senderId ? [replyTo.senderId] : [])]
-            : [],
-        );
+        const ids = messages.flatMap((one) => (one.inGroup ? peopleOf(one) : []));
         const urls = urlsFor(request);
         const people = await peopleById(composer, ids, urls, call);
         const nextCursor = (more && edge?.id) || null;
         const items = messages.map((one) => toApiMessage(one, urls));
-        return { items, nextCursor, people: [...people.values()] };
+        return {
+          ...{ items, nextCursor, people: [...people.values()] },
+          ...{ muted, peerReadUpTo: peerReadUpToId || null },
+        };
       },
     );
     app.post(

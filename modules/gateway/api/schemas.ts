@@ -342,6 +342,29 @@ const ReportedComment = Type.Object(
   { $id: "ReportedComment" },
 );
 
+const MessageReport = Type.Object(
+  {
+    id: Id,
+    reporter: Type.Union([Type.Ref("User"), Type.Null()]),
+    reason: oneOf("spam", "abuse", "other"),
+    text: Type.String({ description: "What the reporter says of it; may be empty." }),
+    reportedAt: Time,
+    inGroup: Type.Boolean(),
+    messages: Type.Array(
+      Type.Object({
+        sender: Type.Union([Type.Ref("User"), Type.Null()]),
+        text: Type.String(),
+        sentAt: Time,
+        picture: Type.Optional(Type.Boolean({ description: "It shows one, which is not told." })),
+        videoId: Type.Optional(Id),
+        profileId: Type.Optional(Id),
+      }),
+      { description: "The last one is what was reported." },
+    ),
+  },
+  { $id: "MessageReport" },
+);
+
 const noticeKinds = [
   ...(["created", "added", "joined", "left", "removed", "renamed", "announced"] as const),
   ...(["owner", "admin", "noAdmin", "muted", "unmuted"] as const),
@@ -559,6 +582,7 @@ export const sharedSchemas = [
   Video,
   Comment,
   ReportedComment,
+  MessageReport,
   Message,
   Group,
   GroupMember,

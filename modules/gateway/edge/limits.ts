@@ -102,7 +102,10 @@ export const limitTable: Row[] = [
     name: "reports",
     burst: 20,
     perMinute: 10,
-    routes: ["POST /api/v1/videos/:id/comments/:commentId/report"],
+    routes: [
+      "POST /api/v1/videos/:id/comments/:commentId/report",
+      "POST /api/v1/conversations/:userId/messages/:messageId/report",
+    ],
   },
   { name: "profiles", burst: 20, perMinute: 10, routes: ["PATCH /api/v1/me"] },
   {
@@ -179,6 +182,7 @@ export const limitTable: Row[] = [
       "PUT /api/v1/conversations/:userId/messages/:messageId/recalled",
       "DELETE /api/v1/videos/:id/comments/:commentId",
       "DELETE /api/v1/videos/:id/comments/:commentId/reports",
+      "DELETE /api/v1/moderation/messages/:id",
       "PUT /api/v1/videos/:id/hold",
       "DELETE /api/v1/videos/:id/hold",
     ],

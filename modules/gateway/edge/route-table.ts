@@ -239,6 +239,11 @@ const routeTable: Record<string, RoutePolicy> = {
     switch: "messages",
     ...aPerson,
   }),
+  "POST /api/v1/conversations/:userId/messages/:messageId/report": row(person, "message", {
+    switch: "messages",
+  }),
+  "GET /api/v1/moderation/messages": row(moderator, "message user", aPerson),
+  "DELETE /api/v1/moderation/messages/:id": row(moderator, "message"),
   "PUT /api/v1/conversations/:userId/read": row(person, "message", { switch: "messages" }),
   "PUT /api/v1/conversations/:userId/mute": row(person, "message", { switch: "messages" }),
   "DELETE /api/v1/conversations/:userId/mute": row(person, "message", { switch: "messages" }),

@@ -44,6 +44,9 @@ export const Entry = Type.Object({
       "muted (one has changed that for a conversation), notification, settings, or removed: what was there is gone, with " +
       "an account perhaps.",
   }),
+  unread: Type.Optional(
+    Type.Integer({ description: "How many messages one has not read, as it was when the entry was sent." }),
+  ),
   message: Type.Optional(ApiMessage),
   hidden: Type.Optional(Type.Object({ conversationId: Id, messageId: Id })),
   invitation: Type.Optional(Type.Object({ conversationId: Id })),
@@ -196,11 +199,15 @@ export function toApiMessage(message: Message, ownId: string, urls: PictureUrls)
 
 /** An entry of that person's timeline. `removed`: its place stays, what was there is gone. */
 export function toApiEntry(
-  { seq, atMs, what, idempotencyKey }: TimelineEntry,
+  { seq, atMs, what, idempotencyKey, unread }: TimelineEntry,
   ownId: string,
   urls: PictureUrls,
 ) {
-  const entry = { seq, at: toTime(atMs), ...(idempotencyKey && { idempotencyKey }) };
+  const entry = {
+    ...{ seq, at: toTime(atMs) },
+    ...(idempotencyKey && { idempotencyKey }),
+    ...(unread !== undefined && { unread }),
+  };
   switch (what.case) {
     case "message":
       return { ...entry, kind: "message", message: toApiMessage(what.value, ownId, urls) };

@@ -1,10 +1,11 @@
 import type { ListMessagesRequest, MessageService } from "#contracts/gen/message_pb.ts";
+import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { StoreFor } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
 import { idAtTime, isId, maxId } from "#platform/ids/snowflake.ts";
-import { requireCaller } from "#platform/rpc/call.ts";
-import type { Handlers } from "#platform/rpc/service.ts";
+import { type Call, requireCaller } from "#platform/rpc/call.ts";
+import type { Client, Handlers } from "#platform/rpc/service.ts";
 import type { GroupLists } from "../group-lists.ts";
 import type { MessageRow } from "../message-row.ts";
 import type { NotificationStore } from "../notifications/notification-store.ts";
@@ -19,10 +20,19 @@ export function readHandlers(
   store: StoreFor<MessageStore>,
   lists: StoreFor<GroupLists>,
   notifications: StoreFor<Pick<NotificationStore, "unseen">>,
+  relation: Client<typeof RelationService, "getRelations">,
 ): Pick<Service, "listMessages" | "listConversations" | "getLatest" | "countUnread"> {
   const latest = createBatcher((pairs: Pair[], batch) => store(batch).latest(pairs), { maxBatch: 2000 });
   const unread = createBatcher((userIds: string[], batch) => store(batch).unread(userIds));
   const unseen = createBatcher((userIds: string[], batch) => notifications(batch).unseen(userIds));
+  /** Where there is a block, neither learns what the other reads; nor while nobody can tell. */
+  async function mayKnow(peerId: string, call: Call): Promise<boolean> {
+    const [known] = await relation.getRelations({ userIds: [peerId] }, call).then(
+      ({ relations }) => relations,
+      () => [],
+    );
+    return known !== undefined && !known.blocked && !known.blocksCaller;
+  }
   return {
     async listMessages(request, call) {
       const userId = requireCaller(call);
@@ -30,10 +40,20 @@ export function readHandlers(
       const range = rangeOf(request);
       // A page ends at the message farthest from the position, and is shown oldest first.
       const inOrder = (rows: MessageRow[]) => ("beforeId" in range ? rows.toReversed() : rows);
-      const { rows, after } = await takePage(request.limit, maxMessages, async (limit) =>
-        inOrder(await store(call).messages({ userId, peerId: request.peerId }, range, limit)),
-      );
-      return { messages: inOrder(rows).map(toMessage), more: after !== undefined };
+      const pair = { userId, peerId: request.peerId };
+      const [{ rows, after }, { muted, peer_read_id }] = await Promise.all([
+        takePage(request.limit, maxMessages, async (limit) =>
+          inOrder(await store(call).messages(pair, range, limit)),
+        ),
+        store(call).standing(pair),
+      ]);
+      const isNewest = "beforeId" in range && range.beforeId === newest;
+      const told = isNewest && peer_read_id !== null && (await mayKnow(pair.peerId, call));
+      return {
+        messages: inOrder(rows).map(toMessage),
+        more: after !== undefined,
+        ...{ muted, peerReadUpToId: told ? peer_read_id : "" },
+      };
     },
     async listConversations(request, call) {
       const userId = requireCaller(call);

@@ -18,6 +18,7 @@ export type ConversationPage = Json<paths["/api/v1/conversations"]["get"]["respo
 export type Conversation = ConversationPage["items"][number];
 export type MessagePage = Json<paths["/api/v1/conversations/{userId}/messages"]["get"]["responses"][200]>;
 export type Message = MessagePage["items"][number];
+export type Unread = Json<paths["/api/v1/me/unread"]["get"]["responses"][200]>;
 export type Notice = NonNullable<Message["notice"]>;
 export type Group = Json<paths["/api/v1/groups/{id}"]["get"]["responses"][200]>;
 export type GroupMemberPage = Json<paths["/api/v1/groups/{id}/members"]["get"]["responses"][200]>;
@@ -27,6 +28,9 @@ export type InvitationPage = Json<paths["/api/v1/me/group-invitations"]["get"]["
 export type Invitation = InvitationPage["items"][number];
 export type BroughtIn = Json<paths["/api/v1/groups"]["post"]["responses"][201]>;
 export type ReportedPage = Json<paths["/api/v1/moderation/comments"]["get"]["responses"][200]>;
+export type MessageReport = Json<
+  paths["/api/v1/moderation/messages"]["get"]["responses"][200]
+>["items"][number];
 export type Reported = ReportedPage["items"][number];
 export type NotificationPage = Json<paths["/api/v1/notifications"]["get"]["responses"][200]>;
 export type NotificationSettings = Json<paths["/api/v1/notifications/settings"]["get"]["responses"][200]>;

@@ -11,15 +11,17 @@ import { MessageComposer } from "../messages/message-composer.tsx";
 import { MutedMark } from "../messages/muted-mark.tsx";
 import { ReplyingTo } from "../messages/replying-to.tsx";
 import { useTalk } from "../messages/use-talk.ts";
+import { useWriters } from "../realtime/use-live.ts";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { FoldedText } from "../ui/folded-text.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { RetryButton } from "../ui/retry-button.tsx";
+import { useIsBefore } from "../ui/use-is-before.ts";
 import { GroupAvatar } from "./group-avatar.tsx";
 import { groupPath, groupQuery, membersQuery } from "./group-queries.ts";
 import { GroupSheet } from "./group-sheet.tsx";
-import { usePeople } from "./use-names.ts";
+import { NAMED, usePeople, useThose } from "./use-names.ts";
 import "./groups.css";
 
 /** The server tells no more of larger ones. */
@@ -36,7 +38,7 @@ interface Props {
 /** What is said in a group. */
 export function GroupConversation({ groupId, around, alone }: Props) {
   const Heading = alone ? "h1" : "h2";
-  const { t, format } = useI18n();
+  const { t } = useI18n();
   const { api } = useServices();
   const { data: group, error, refetch } = useQuery(groupQuery(api, groupId));
   const [open, setOpen] = useState(false);
@@ -58,7 +60,7 @@ export function GroupConversation({ groupId, around, alone }: Props) {
             <GroupAvatar group={group} size={38} />
             <span className="chat-name">
               <Heading dir="auto">{group.name}</Heading>
-              <small>{t.groups.members(format.number(group.members))}</small>
+              <Line group={group} />
             </span>
             {group.muted && <MutedMark />}
             <span className="unseen">{t.groups.open}</span>
@@ -81,8 +83,25 @@ export function GroupConversation({ groupId, around, alone }: Props) {
   );
 }
 
+/** Who is writing, or how many people it has. */
+function Line({ group }: { group: Group }) {
+  const { t, format } = useI18n();
+  const writers = useWriters(group.id);
+  const people = useThose(group.faces, writers);
+  const names = writers.slice(0, NAMED).map((id) => people.get(id)?.name ?? t.groups.somebody);
+  if (names.length === 0) return <small>{t.groups.members(format.number(group.members))}</small>;
+  const more = writers.length - names.length;
+  return (
+    <small className="writing" dir="auto">
+      {t.groups.said(t.groups.list(names, more > 0 ? format.number(more) : ""), t.writing)}
+    </small>
+  );
+}
+
 function Talk({ group, around }: { group: Group; around: string | undefined }) {
   const { t, format } = useI18n();
+  const { realtime } = useServices();
+  const isSilent = useIsBefore(group.silentUntil);
   const talk = useTalk({ conversationId: group.id, path: groupPath(group.id), around });
   const { messages, error, refused, replyTo } = talk;
   const people = usePeople(talk.people, messages);
@@ -126,10 +145,16 @@ function Talk({ group, around }: { group: Group; around: string | undefined }) {
           {t.offlineNote}
         </p>
       )}
-      {group.silentUntil ? (
+      {group.silentUntil && isSilent ? (
         <p className="chat-note">{t.groups.silenced(format.dateTime(group.silentUntil))}</p>
       ) : (
-        <MessageComposer {...talk.composer}>
+        <MessageComposer
+          {...talk.composer}
+          onText={(next) => {
+            talk.composer.onText(next);
+            if (next.trim()) realtime.writes(group.id);
+          }}
+        >
           {replyTo && <ReplyingTo message={replyTo} people={people} onCancel={talk.cancelReply} />}
         </MessageComposer>
       )}

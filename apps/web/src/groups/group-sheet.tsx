@@ -21,6 +21,7 @@ import {
 } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { useAction } from "../ui/use-action.ts";
+import { useIsBefore } from "../ui/use-is-before.ts";
 import { AddMembers } from "./add-members.tsx";
 import { EditGroup } from "./edit-group.tsx";
 import { membersQuery } from "./group-queries.ts";
@@ -96,6 +97,7 @@ function Row({ member, onMenu }: { member: GroupMember; onMenu: () => void }) {
   const { t } = useI18n();
   const me = useUser();
   const { user, role, silentUntil } = member;
+  const isSilent = useIsBefore(silentUntil);
   return (
     <li className="member">
       <Avatar user={user} size={40} />
@@ -103,7 +105,7 @@ function Row({ member, onMenu }: { member: GroupMember; onMenu: () => void }) {
         <strong dir="auto">{user.name}</strong>
         <span>@{user.username}</span>
       </span>
-      {silentUntil && <span className="member-role">{t.groups.mutedMember}</span>}
+      {isSilent && <span className="member-role">{t.groups.mutedMember}</span>}
       {role !== "member" && (
         <span className="member-role" data-role={role}>
           {role === "owner" ? t.groups.owner : t.groups.admin}
@@ -139,7 +141,6 @@ function Leave({ group, onClose, onLeft }: { group: Group; onClose: () => void; 
       ),
     onSuccess: () => {
       createMessageCache(cache).remove(group.id);
-      void cache.invalidateQueries({ queryKey: ["unread"] });
       onLeft();
       navigate("/messages", { replace: true });
     },

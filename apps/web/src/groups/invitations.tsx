@@ -57,6 +57,7 @@ function Row({ invitation: { groupId, groupName, members, inviter } }: { invitat
         type="button"
         className="button button-primary"
         disabled={answer.isPending}
+        aria-label={t.actOn(t.groups.accept, groupName)}
         onClick={() => answer.mutate(true)}
       >
         {t.groups.accept}
@@ -65,6 +66,7 @@ function Row({ invitation: { groupId, groupName, members, inviter } }: { invitat
         type="button"
         className="button button-quiet"
         disabled={answer.isPending}
+        aria-label={t.actOn(t.groups.decline, groupName)}
         onClick={() => answer.mutate(false)}
       >
         {t.groups.decline}

@@ -53,6 +53,8 @@ export const notifications = {
   pushOn: "Push to this device",
   pushOff: "No more pushes to this device",
   pushUnable: "This browser cannot be pushed to.",
+  pushAtHomeOnly:
+    "On an iPhone or iPad this works once the page is on the home screen: “Share”, then “Add to Home Screen”; open it there and switch it on.",
   pushRefused: "You have forbidden notifications in this browser; its settings allow them again.",
   newsSound: "Sound for what is new",
   newsTitle: "Count in the title of the tab",

@@ -46,7 +46,7 @@ export const reasons = {
   DOWNLOADS_NOT_ALLOWED: "The author does not want this video to be saved.",
   REPOSTS_OWN: "You cannot repost your own video.",
   REPOSTS_PUBLIC_ONLY: "Only a public video can be reposted.",
-  REPORTS_OWN: "This is your own comment. You can delete it.",
+  REPORTS_OWN: "You have written this yourself. You can delete it.",
   FOLLOWS_SELF: "You cannot follow yourself.",
   FOLLOWS_TOO_MANY: "One can follow {limit} people at most. Unfollow somebody first.",
   MESSAGE_INVALID: "A message has 1 to 2,000 characters.",

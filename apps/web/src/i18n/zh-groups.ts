@@ -1,5 +1,8 @@
 import type { Dictionary } from "./dictionary.ts";
 
+/** Names stand apart from what is said of them, which may be in other letters; "you" does not. */
+const by = (who: string) => (who === "你" ? who : `${who} `);
+
 export const groups: Dictionary["groups"] = {
   create: "发起群聊",
   name: "群名",
@@ -75,17 +78,17 @@ export const groups: Dictionary["groups"] = {
   list: (names, more) => (more ? `${names.join("、")}等，另有 ${more} 人` : names.join("、")),
   said: (name, text) => `${name}：${text}`,
   notices: {
-    created: (who) => `${who} 创建了群聊`,
-    added: (who, whom) => `${who} 添加了 ${whom}`,
-    joined: (who) => `${who} 加入了群聊`,
-    left: (who) => `${who} 退出了群聊`,
-    removed: (who, whom) => `${who} 移出了 ${whom}`,
-    renamed: (who, _whom, text) => `${who} 将群名改为「${text}」`,
-    announced: (who, _whom, text) => (text ? `${who}：📢 ${text}` : `${who} 撤下了群公告`),
+    created: (who) => `${by(who)}创建了群聊`,
+    added: (who, whom) => `${by(who)}添加了 ${whom}`,
+    joined: (who) => `${by(who)}加入了群聊`,
+    left: (who) => `${by(who)}退出了群聊`,
+    removed: (who, whom) => `${by(who)}移出了 ${whom}`,
+    renamed: (who, _whom, text) => `${by(who)}将群名改为「${text}」`,
+    announced: (who, _whom, text) => (text ? `${who}：📢 ${text}` : `${by(who)}撤下了群公告`),
     owner: (_who, whom) => `${whom} 成为群主`,
-    admin: (who, whom) => `${who} 将 ${whom} 设为管理员`,
+    admin: (who, whom) => `${by(who)}将 ${whom} 设为管理员`,
     noAdmin: (_who, whom) => `${whom} 不再是管理员`,
-    muted: (who, whom) => `${who} 禁言了 ${whom}`,
-    unmuted: (who, whom) => `${who} 解除了 ${whom} 的禁言`,
+    muted: (who, whom) => `${by(who)}禁言了 ${whom}`,
+    unmuted: (who, whom) => `${by(who)}解除了 ${whom} 的禁言`,
   },
 };

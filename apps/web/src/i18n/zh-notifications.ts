@@ -52,6 +52,7 @@ export const notifications = {
   pushOn: "向此设备推送",
   pushOff: "停止向此设备推送",
   pushUnable: "此浏览器不支持推送。",
+  pushAtHomeOnly: "在 iPhone 或 iPad 上，请先点“分享”，选择“添加到主屏幕”，再从主屏幕打开并开启推送。",
   pushRefused: "你已在浏览器中禁止通知，可在浏览器设置中重新允许。",
   newsSound: "新消息提示音",
   newsTitle: "在标签页标题显示数量",

@@ -43,7 +43,7 @@ export const reasons: Record<keyof typeof english, string> = {
   DOWNLOADS_NOT_ALLOWED: "作者不允许保存这个视频。",
   REPOSTS_OWN: "不能转发自己的视频。",
   REPOSTS_PUBLIC_ONLY: "只能转发公开的视频。",
-  REPORTS_OWN: "这是你自己的评论，可以直接删除。",
+  REPORTS_OWN: "这是你自己写的，可以直接删除。",
   FOLLOWS_SELF: "不能关注自己。",
   FOLLOWS_TOO_MANY: "最多关注 {limit} 人，请先取消关注一些人。",
   MESSAGE_INVALID: "私信需要 1 到 2000 个字符。",

@@ -3,7 +3,7 @@ import { Link } from "wouter";
 import { asProblem } from "../api/problem.ts";
 import { userQuery } from "../api/queries.ts";
 import { useServices, useUser } from "../api/services.tsx";
-import type { User } from "../api/types.ts";
+import type { Message, User } from "../api/types.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
@@ -54,7 +54,7 @@ export function Conversation({ peerId, around, alone }: Props) {
             </span>
           </Link>
         )}
-        {peer && <MuteButton peerId={peer.id} />}
+        {peer && <MuteButton peerId={peer.id} around={around} />}
       </header>
       {me?.id === peerId ? (
         <Notice title={t.reasons.WRITES_TO_SELF} />
@@ -101,6 +101,7 @@ function Talk({ peer, around }: { peer: User; around: string | undefined }) {
           </>
         }
       />
+      {!around && <Read messages={messages} upTo={talk.peerReadUpTo} />}
       {peer.blocked ? (
         <Blocked peer={peer} />
       ) : refused ? (
@@ -129,6 +130,15 @@ function Talk({ peer, around }: { peer: User; around: string | undefined }) {
       )}
     </>
   );
+}
+
+/** Whether the other one has read what the viewer said last. */
+function Read({ messages, upTo }: { messages: readonly Message[]; upTo: string | null | undefined }) {
+  const { t } = useI18n();
+  const me = useUser();
+  const last = messages.at(-1);
+  if (!last || !upTo || last.senderId !== me?.id || BigInt(upTo) < BigInt(last.id)) return null;
+  return <p className="read-by">{t.readByPeer}</p>;
 }
 
 /** Instead of a field: a block stops messages in both directions. */

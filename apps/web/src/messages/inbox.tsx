@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { Link } from "wouter";
 import { peopleQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
@@ -61,6 +61,7 @@ function Conversations({ me, openId }: { me: User; openId: string | undefined })
   const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
   useAgain(data ? error : null, fetchNextPage);
   const conversations = once(data?.pages.flatMap((page) => page.items) ?? []);
+  const people = useMemo(() => data?.pages.flatMap((page) => page.people) ?? [], [data]);
   return (
     <>
       <Invitations />
@@ -74,7 +75,13 @@ function Conversations({ me, openId }: { me: User; openId: string | undefined })
       )}
       <ul className="conversations">
         {conversations.map((conversation) => (
-          <Row key={conversation.id} conversation={conversation} open={conversation.id === openId} me={me} />
+          <Row
+            key={conversation.id}
+            conversation={conversation}
+            people={people}
+            open={conversation.id === openId}
+            me={me}
+          />
         ))}
       </ul>
       <div className="people-end" ref={end}>
@@ -85,7 +92,15 @@ function Conversations({ me, openId }: { me: User; openId: string | undefined })
   );
 }
 
-function Row({ conversation, open, me }: { conversation: Conversation; open: boolean; me: User }) {
+interface RowProps {
+  conversation: Conversation;
+  /** Of the latest messages in groups. */
+  people: readonly User[];
+  open: boolean;
+  me: User;
+}
+
+function Row({ conversation, people, open, me }: RowProps) {
   const { t, format } = useI18n();
   const { id, peer, group, latest, unread, muted } = conversation;
   const writing = useWriting(id);
@@ -105,7 +120,7 @@ function Row({ conversation, open, me }: { conversation: Conversation; open: boo
             <span className="writing">{t.writing}</span>
           ) : (
             <span dir="auto">
-              {group ? <LatestInGroup latest={latest} group={group} me={me} /> : said(latest)}
+              {group ? <LatestInGroup latest={latest} group={group} people={people} me={me} /> : said(latest)}
             </span>
           )}
         </span>
@@ -131,10 +146,19 @@ function useSaid(me: User): (message: Message) => string {
   };
 }
 
-function LatestInGroup({ latest, group, me }: { latest: Message; group: Group; me: User }) {
+interface LatestProps {
+  latest: Message;
+  group: Group;
+  people: readonly User[];
+  me: User;
+}
+
+function LatestInGroup({ latest, group, people, me }: LatestProps) {
   const { t } = useI18n();
   const said = useSaid(me);
-  const nameOf = useNames(group.faces, [latest]);
+  const known = useMemo(() => [...group.faces, ...people], [group, people]);
+  const shown = useMemo(() => [latest], [latest]);
+  const nameOf = useNames(known, shown);
   if (latest.notice) return noticeText(t, latest, nameOf);
   const line = said(latest);
   return latest.senderId === me.id || latest.recalled ? line : t.groups.said(nameOf(latest.senderId), line);

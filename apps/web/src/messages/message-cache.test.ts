@@ -84,16 +84,67 @@ it("puts what was missed in its place, and counts it, though one's own message w
 it("asks how many are unread when another device has read up to an earlier one", () => {
   const { cache, messages } = filled();
   messages.add("1", { ...message("100"), senderId: "1" });
-  messages.read("1", "90");
+  messages.read("1", "90", "me");
   expect(cache.getQueryState(["conversations"])?.isInvalidated).toBe(true);
 });
 
-it("marks a conversation as read, and has the unread ones counted again", () => {
+it("knows how many are left where it has what comes after, and asks nobody", () => {
   const { cache, rows, messages } = filled();
-  cache.setQueryData(["unread"], { messages: 4 });
-  messages.read("1", "90");
+  for (const id of ["100", "101"]) messages.add("1", { ...message(id), senderId: "1" });
+  messages.add("1", { ...message("102"), senderId: "me" });
+  messages.add("1", { ...message("103"), senderId: "1" });
+  messages.read("1", "100", "me");
+  expect(rows()[0]![0]).toBe("1 103 2");
+  expect(cache.getQueryState(["conversations"])?.isInvalidated).toBe(false);
+});
+
+it("marks a conversation as read", () => {
+  const { rows, messages } = filled();
+  messages.read("1", "90", "me");
   expect(rows()).toEqual([["2 95 0", "1 90 0"], ["3 70 1"]]);
-  expect(cache.getQueryState(["unread"])?.isInvalidated).toBe(true);
+});
+
+it("knows how many are unread as it is told, also while that is being asked for; what is being read is nothing new", async () => {
+  const { cache, messages } = filled();
+  const known = () => cache.getQueryData(["unread"]);
+  messages.unread(3, false);
+  expect(known()).toBeUndefined();
+  cache.setQueryData(["unread"], { messages: 4, notifications: 1 });
+  let arrive = (_: unknown) => {};
+  const asked = cache.fetchQuery({
+    queryKey: ["unread"],
+    queryFn: () => new Promise((resolve) => (arrive = resolve)),
+  });
+  messages.unread(5, false);
+  expect(known()).toEqual({ messages: 5, notifications: 1 });
+  arrive({ messages: 4, notifications: 2 });
+  await asked;
+  expect(known()).toEqual({ messages: 5, notifications: 2 });
+  messages.unread(6, true);
+  expect(known()).toMatchObject({ messages: 5 });
+  messages.unread(0, true);
+  expect(known()).toMatchObject({ messages: 0 });
+});
+
+it("knows how far the other one has read, which never goes back", () => {
+  const { cache, messages } = filled();
+  const read = () =>
+    cache.getQueryData<{ pages: { peerReadUpTo?: string }[] }>(["messages", "1"])!.pages[0]!.peerReadUpTo;
+  messages.readByPeer("1", "9");
+  messages.readByPeer("1", "10");
+  messages.readByPeer("1", "9");
+  expect(read()).toBe("10");
+});
+
+it("shows everywhere whether a conversation is muted", () => {
+  const { cache, messages } = filled();
+  cache.setQueryData(["group", "1"], { id: "1", muted: false });
+  messages.mute("1", true);
+  expect(cache.getQueryData(["messages", "1"])).toMatchObject({ pages: [{ muted: true }, { muted: true }] });
+  expect(cache.getQueryData(["group", "1"])).toMatchObject({ muted: true });
+  const [first] = cache.getQueryData<{ pages: { items: object[] }[] }>(["conversations"])!.pages;
+  expect(first!.items).toMatchObject([{ id: "2" }, { id: "1", muted: true }]);
+  expect(first!.items[0]).not.toHaveProperty("muted");
 });
 
 it("changes a message wherever it is shown: in its list, as the latest, and where another one quotes it", () => {
@@ -115,13 +166,12 @@ it("changes a message wherever it is shown: in its list, as the latest, and wher
   expect(first!.items.map(({ latest }) => latest.content)).toEqual(["now", "90"]);
 });
 
-it("takes a message away that the viewer has removed, and has the lists counted again", () => {
+it("takes a message away that the viewer has removed, and has the conversations counted again", () => {
   const { cache, messages } = filled();
-  cache.setQueryData(["unread"], { messages: 4 });
   messages.add("1", { ...message("6"), replyTo: { id: "2", senderId: "me", text: "2" } });
   messages.hide("1", "2");
   const { pages } = cache.getQueryData<{ pages: { items: Message[] }[] }>(["messages", "1"])!;
   expect(pages.map(({ items }) => items.map(({ id }) => id))).toEqual([["3", "4", "6"], ["1"]]);
   expect(pages[0]!.items[2]!.replyTo).toEqual({ id: "2", text: "" });
-  for (const key of ["conversations", "unread"]) expect(cache.getQueryState([key])?.isInvalidated).toBe(true);
+  expect(cache.getQueryState(["conversations"])?.isInvalidated).toBe(true);
 });

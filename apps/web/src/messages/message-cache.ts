@@ -1,5 +1,5 @@
 import type { InfiniteData, QueryClient } from "@tanstack/react-query";
-import type { ConversationPage, Message, MessagePage } from "../api/types.ts";
+import type { Conversation, ConversationPage, Group, Message, MessagePage, Unread } from "../api/types.ts";
 
 type Messages = InfiniteData<MessagePage>;
 type Conversations = InfiniteData<ConversationPage>;
@@ -17,7 +17,11 @@ export function whatShows({
   picture,
   videoId,
   profileId,
-}: Pick<Message, "picture" | "videoId" | "profileId">) {
+}: {
+  picture?: unknown;
+  videoId?: string | undefined;
+  profileId?: string | undefined;
+}) {
   return picture ? "picture" : videoId ? "video" : profileId ? "profile" : undefined;
 }
 const quoting = (message: Message, id: string, quote: Quote): Message =>
@@ -43,36 +47,27 @@ export function createMessageCache(cache: QueryClient) {
       return { ...known, pages: [{ ...newest, items }, ...older] };
     });
   }
-  /** Changes the messages of a conversation that are known; one that becomes undefined is gone. */
-  function mapMessages(peerId: string, change: (message: Message) => Message | undefined) {
-    // Also those around a message that was searched for.
+  /** Changes what is known of a conversation, also around a message that was searched for. */
+  function mapPages(peerId: string, change: (page: MessagePage) => MessagePage) {
     cache.setQueriesData<Messages>(
       { queryKey: ["messages", peerId] },
-      (known) =>
-        known && {
-          ...known,
-          pages: known.pages.map((page) => ({
-            ...page,
-            items: page.items.flatMap((message) => change(message) ?? []),
-          })),
-        },
+      (known) => known && { ...known, pages: known.pages.map(change) },
     );
   }
-  function replaceLatest(peerId: string, message: Message) {
+  /** Changes the messages of a conversation that are known; one that becomes undefined is gone. */
+  const mapMessages = (peerId: string, change: (message: Message) => Message | undefined) =>
+    mapPages(peerId, (page) => ({ ...page, items: page.items.flatMap((message) => change(message) ?? []) }));
+  function mapConversations(change: (one: Conversation) => Conversation) {
     cache.setQueryData<Conversations>(
       ["conversations"],
       (known) =>
-        known && {
-          ...known,
-          pages: known.pages.map((page) => ({
-            ...page,
-            items: page.items.map((one) =>
-              one.id === peerId && one.latest.id === message.id ? { ...one, latest: message } : one,
-            ),
-          })),
-        },
+        known && { ...known, pages: known.pages.map((page) => ({ ...page, items: page.items.map(change) })) },
     );
   }
+  const replaceLatest = (peerId: string, message: Message) =>
+    mapConversations((one) =>
+      one.id === peerId && one.latest.id === message.id ? { ...one, latest: message } : one,
+    );
   /** Moves the conversation up; one that is not known is fetched with the others. `counted`: in the number of unread ones. */
   function addToConversations(peerId: string, message: Message, own: boolean, counted: boolean) {
     const lists = cache.getQueryData<Conversations>(["conversations"]);
@@ -95,20 +90,22 @@ export function createMessageCache(cache: QueryClient) {
       }),
     });
   }
-  function markRead(peerId: string, upTo: string) {
+  /** How many messages of others come after one; undefined: it is not known. */
+  function countAfter(peerId: string, upTo: string, ownId: string): number | undefined {
+    const known = cache.getQueryData<Messages>(["messages", peerId]);
+    const items = known?.pages.flatMap((page) => page.items);
+    if (!items?.some(({ id }) => id === upTo)) return undefined;
+    return items.filter(({ id, senderId, notice }) => isLater(id, upTo) && senderId !== ownId && !notice)
+      .length;
+  }
+  function markRead(peerId: string, upTo: string, ownId: string) {
     const lists = cache.getQueryData<Conversations>(["conversations"]);
     const found = lists?.pages.flatMap(({ items }) => items).find((one) => one.id === peerId);
     if (!lists || !found || found.unread === 0) return;
-    // How many came after that is known to the server.
-    if (isLater(found.latest.id, upTo) && (found.group || found.latest.senderId === peerId))
-      return void cache.invalidateQueries({ queryKey: ["conversations"] });
-    cache.setQueryData<Conversations>(["conversations"], {
-      ...lists,
-      pages: lists.pages.map((page) => ({
-        ...page,
-        items: page.items.map((one) => (one.id === peerId ? { ...one, unread: 0 } : one)),
-      })),
-    });
+    const isAll = !isLater(found.latest.id, upTo) || (!found.group && found.latest.senderId !== peerId);
+    const unread = isAll ? 0 : countAfter(peerId, upTo, ownId);
+    if (unread === undefined) return void cache.invalidateQueries({ queryKey: ["conversations"] });
+    mapConversations((one) => (one.id === peerId ? { ...one, unread } : one));
   }
 
   return {
@@ -159,14 +156,42 @@ export function createMessageCache(cache: QueryClient) {
           one.id === messageId ? undefined : quoting(one, messageId, { id: messageId, text: "" }),
         ),
       );
-      // Another one is the latest now perhaps, and fewer are unread.
+      // Another one is the latest now perhaps.
       void cache.invalidateQueries({ queryKey: ["conversations"] });
-      void cache.invalidateQueries({ queryKey: ["unread"] });
     },
     /** The viewer has read everything up to a message. */
-    read(peerId: string, upTo: string) {
-      change(["conversations"], () => markRead(peerId, upTo));
-      void cache.invalidateQueries({ queryKey: ["unread"] });
+    read(peerId: string, upTo: string, ownId: string) {
+      change(["conversations"], () => markRead(peerId, upTo, ownId));
+    },
+    /** The other person has read up to a message. */
+    readByPeer(peerId: string, upTo: string) {
+      change(["messages", peerId], () =>
+        mapPages(peerId, (page) =>
+          page.peerReadUpTo && !isLater(upTo, page.peerReadUpTo) ? page : { ...page, peerReadUpTo: upTo },
+        ),
+      );
+    },
+    /** Whether the viewer counts what is said there. */
+    mute(id: string, muted: boolean) {
+      change(["messages", id], () => mapPages(id, (page) => ({ ...page, muted })));
+      change(["conversations"], () =>
+        mapConversations((one) => {
+          if (one.id !== id) return one;
+          return { ...one, muted, group: one.group && { ...one.group, muted } };
+        }),
+      );
+      change(["group", id], () =>
+        cache.setQueryData<Group>(["group", id], (known) => known && { ...known, muted }),
+      );
+    },
+    /** How many messages the viewer has not read. `areRead`: what has come is being read, so it is nothing new. */
+    unread(count: number, areRead: boolean) {
+      change(["unread"], () =>
+        cache.setQueryData<Unread>(
+          ["unread"],
+          (known) => known && { ...known, messages: areRead ? Math.min(known.messages, count) : count },
+        ),
+      );
     },
   };
 }

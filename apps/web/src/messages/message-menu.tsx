@@ -1,9 +1,19 @@
 import { useState } from "react";
-import { useUser } from "../api/services.tsx";
+import { take } from "../api/client.ts";
+import { useServices, useUser } from "../api/services.tsx";
 import type { Message } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { ReportDialog } from "../moderation/report-dialog.tsx";
 import { Dialog } from "../ui/dialog.tsx";
-import { CopyIcon, ForwardIcon, PersonIcon, ReplyIcon, TrashIcon, UndoIcon } from "../ui/icons.tsx";
+import {
+  AlertIcon,
+  CopyIcon,
+  ForwardIcon,
+  PersonIcon,
+  ReplyIcon,
+  TrashIcon,
+  UndoIcon,
+} from "../ui/icons.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { offered } from "./reaction.ts";
 import { SendToFriends } from "./send-to-friends.tsx";
@@ -27,7 +37,9 @@ interface Props {
 export function MessageMenu({ conversationId, message, own, acts, onReply, onReactions, onClose }: Props) {
   const { t } = useI18n();
   const me = useUser();
+  const { api } = useServices();
   const [isForwarding, setForwarding] = useState(false);
+  const [isReporting, setReporting] = useState(false);
   const toast = useToast();
   const { reactions = [], content } = message;
   const canRecall = own && Date.now() - Date.parse(message.sentAt) < RECALL_MS;
@@ -39,6 +51,22 @@ export function MessageMenu({ conversationId, message, own, acts, onReply, onRea
     navigator.clipboard.writeText(content).then(
       () => toast(t.textCopied),
       () => toast(t.textNotCopied),
+    );
+  if (isReporting)
+    return (
+      <ReportDialog
+        title={t.reportMessageTitle}
+        body={t.reportMessageBody}
+        send={(body) =>
+          take(
+            api.POST("/api/v1/conversations/{userId}/messages/{messageId}/report", {
+              params: { path: { userId: conversationId, messageId: message.id } },
+              body,
+            }),
+          )
+        }
+        onClose={onClose}
+      />
     );
   if (isForwarding && me)
     return (
@@ -86,6 +114,12 @@ export function MessageMenu({ conversationId, message, own, acts, onReply, onRea
           <button type="button" onClick={then(() => acts.recall(message))}>
             <UndoIcon />
             {t.recall}
+          </button>
+        )}
+        {!own && (
+          <button type="button" onClick={() => setReporting(true)}>
+            <AlertIcon />
+            {t.report}
           </button>
         )}
         <button type="button" className="menu-danger" onClick={then(() => acts.hide(message))}>

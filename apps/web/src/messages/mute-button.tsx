@@ -2,18 +2,24 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useServices } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { SoundOffIcon, SoundOnIcon } from "../ui/icons.tsx";
-import { conversationsQuery } from "./message-queries.ts";
+import { messagesQuery } from "./message-queries.ts";
 import { useMuteConversation } from "./use-mute-conversation.ts";
 
+interface Props {
+  peerId: string;
+  /** What is shown are the messages around this one. */
+  around: string | undefined;
+}
+
 /** Whether messages of a conversation between two are counted; nothing before there is one. */
-export function MuteButton({ peerId }: { peerId: string }) {
+export function MuteButton({ peerId, around }: Props) {
   const { t } = useI18n();
   const { api } = useServices();
-  const { data } = useInfiniteQuery(conversationsQuery(api));
+  // What is said below asks for it.
+  const { data } = useInfiniteQuery({ ...messagesQuery(api, peerId, around), enabled: false });
   const mute = useMuteConversation(peerId);
-  const found = data?.pages.flatMap((page) => page.items).find(({ id }) => id === peerId);
-  if (!found) return null;
-  const { muted } = found;
+  if (!data?.pages.some(({ items }) => items.length > 0)) return null;
+  const muted = data.pages[0]?.muted ?? false;
   return (
     <button
       type="button"

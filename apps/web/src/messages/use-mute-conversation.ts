@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
 import { useAction } from "../ui/use-action.ts";
+import { createMessageCache } from "./message-cache.ts";
 
 /** Whether messages of a conversation, of two or of a group, are counted. */
 export function useMuteConversation(id: string) {
@@ -16,9 +17,6 @@ export function useMuteConversation(id: string) {
           : api.DELETE("/api/v1/conversations/{userId}/mute", path),
       );
     },
-    onSuccess: () => {
-      for (const queryKey of [["conversations"], ["unread"], ["group", id]])
-        void cache.invalidateQueries({ queryKey });
-    },
+    onSuccess: (_, muted) => createMessageCache(cache).mute(id, muted),
   });
 }

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { useLocation } from "wouter";
-import { useServices } from "../api/services.tsx";
+import { useServices, useUser } from "../api/services.tsx";
 import type { Message } from "../api/types.ts";
 import { rowId } from "./bubbles.tsx";
 import { quoteOf } from "./message-cache.ts";
@@ -27,7 +27,17 @@ export function useTalk({ conversationId, path, around }: Options) {
     setText(next);
     drafts.set(where, next);
   };
-  const { messages, people, data, error, refetch, ...pages } = useConversation(conversationId, around);
+  /** The newest message when the viewer went away from the end; absent: the end is in view. */
+  const [leftAt, setLeftAt] = useState<string>();
+  const { messages, people, data, error, refetch, ...pages } = useConversation(
+    ...([conversationId, around, leftAt === undefined] as const),
+  );
+  const me = useUser();
+  const unseen = leftAt
+    ? messages.filter(({ id, senderId }) => BigInt(id) > BigInt(leftAt) && senderId !== me?.id).length
+    : 0;
+  const scrollerRef = useRef<HTMLDivElement>(null);
+  const toEnd = () => scrollerRef.current?.scrollTo(0, 0);
   const { waiting, send, again, drop, refused } = useSend(conversationId, () => setText(drafts.get(where)));
   const { sought, goTo } = useGoTo({
     has: (id) => messages.some((message) => message.id === id),
@@ -39,7 +49,10 @@ export function useTalk({ conversationId, path, around }: Options) {
   const isLoaded = data !== undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, as soon as it can be seen.
   useEffect(() => {
-    if (around && isLoaded) goTo(around);
+    if (!around || !isLoaded) return;
+    goTo(around);
+    // What was said next belongs to it.
+    if (pages.hasPreviousPage) void pages.fetchPreviousPage();
   }, [around, isLoaded]);
   const [, navigate] = useLocation();
   const toNewest = () => navigate(path, { replace: true });
@@ -48,10 +61,14 @@ export function useTalk({ conversationId, path, around }: Options) {
   return {
     ...{ messages, people, isLoaded, error, refetch, refused, offline },
     hasOlder: pages.hasNextPage,
+    peerReadUpTo: pages.peerReadUpTo,
     replyTo,
     cancelReply: () => setReplyTo(undefined),
     bubbles: {
-      ...{ conversationId, messages, outbox: waiting, sought },
+      ...{ conversationId, messages, outbox: waiting, sought, scrollerRef, unseen },
+      onAtEnd: (is: boolean) => setLeftAt((before) => (is ? undefined : (before ?? messages.at(-1)?.id))),
+      onEnd: toEnd,
+      isBusy: pages.isFetchingNextPage || pages.isFetchingPreviousPage,
       hasOlder: pages.hasNextPage && !pages.isFetching && !error,
       onOlder: pages.fetchNextPage,
       onAgain: again,
@@ -77,6 +94,7 @@ export function useTalk({ conversationId, path, around }: Options) {
         setReplyTo(undefined);
         write("");
         if (around) toNewest();
+        else toEnd();
       },
     },
   };

@@ -2,8 +2,8 @@ import { type Api, take } from "../api/client.ts";
 
 const WORKER = "/push.js";
 
-/** Of this browser: it cannot, the person has refused, or whether it is told of what happens while no page is open. */
-export type PushState = "unable" | "refused" | "off" | "on";
+/** Of this browser: it cannot, it can once the page is on the home screen, the person has refused, or whether it is told of what happens while no page is open. */
+export type PushState = "unable" | "at home only" | "refused" | "off" | "on";
 
 const isAble = () => "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
 
@@ -13,7 +13,9 @@ async function subscription(): Promise<PushSubscription | null> {
 }
 
 export async function pushState(): Promise<PushState> {
-  if (!isAble()) return "unable";
+  // Safari on phones has this, and it is true for a page that was opened from the home screen.
+  const { standalone } = navigator as { standalone?: boolean };
+  if (!isAble()) return standalone === false ? "at home only" : "unable";
   if (Notification.permission === "denied") return "refused";
   return (await subscription()) ? "on" : "off";
 }

@@ -7,6 +7,8 @@ import { NOTIFICATIONS } from "../notifications/notification-queries.ts";
 import type { Entry } from "./timeline.ts";
 
 const AGAIN_MS = 300;
+/** Kinds of entries after which no more messages are unread than before. */
+const NOT_MORE: ReadonlySet<string> = new Set(["changed", "hidden", "read", "notification", "settings"]);
 
 /** Writes what has reached the viewer into every list that shows it. */
 export function applyNews(
@@ -14,6 +16,7 @@ export function applyNews(
   outbox: Pick<Outbox, "arrived">,
   ownId: string,
   wrote: (conversationId: string, userId: string) => void,
+  isInView: (conversationId: string) => boolean,
 ) {
   const known = createMessageCache(cache);
   const stale = new Set<string>();
@@ -36,8 +39,6 @@ export function applyNews(
     else askAgain("conversations");
     askAgain("group", groupId);
   }
-  /** A list that is shown is fetched anew, another when it is opened. */
-  const readAgain = () => void cache.invalidateQueries({ queryKey: NOTIFICATIONS });
   return {
     entries(entries: readonly Entry[]) {
       for (const { kind, message, hidden, read, invitation, muted, settings, idempotencyKey } of entries) {
@@ -56,15 +57,22 @@ export function applyNews(
         }
         if (hidden) known.hide(hidden.conversationId, hidden.messageId);
         if (idempotencyKey) outbox.arrived(idempotencyKey);
-        if (read?.readerId === ownId) known.read(read.conversationId, read.upTo);
-        if (read && read.readerId === read.conversationId) askAgain("group", read.conversationId, "members");
+        if (read?.readerId === ownId) known.read(read.conversationId, read.upTo, ownId);
+        else if (read) {
+          known.readByPeer(read.conversationId, read.upTo);
+          askAgain("group", read.conversationId, "members");
+        }
         if (invitation) askAgain("group-invitations");
-        if (muted) askAgain("conversations");
+        if (muted) known.mute(muted.conversationId, muted.muted);
       }
-      const isCounted = ({ kind, message, read, muted, notification }: Entry) =>
-        (message && kind !== "changed") || muted || notification || read?.readerId === ownId;
-      if (entries.some(isCounted)) askAgain("unread");
-      if (entries.some(({ notification }) => notification)) readAgain();
+      const unread = entries.at(-1)?.unread;
+      const areRead = entries.every(
+        ({ kind, message }) => NOT_MORE.has(kind) || (message && isInView(message.conversationId)),
+      );
+      if (unread !== undefined) known.unread(unread, areRead);
+      const isNotified = entries.some(({ notification }) => notification);
+      if (isNotified || unread === undefined) askAgain("unread");
+      if (isNotified) askAgain(...NOTIFICATIONS);
     },
     resync() {
       const pages = [["unread"], ["conversations"], ["messages"], NOTIFICATIONS];

@@ -54,14 +54,17 @@ it("knows who is writing until it is said no more, or until the words have come"
   vi.advanceTimersByTime(4_000);
   moments.hear({ type: "typing", conversationId: "1", userId: "1" });
   vi.advanceTimersByTime(4_000);
-  expect(moments.isWriting("1")).toBe(true);
+  expect(moments.writers("1")).toEqual(["1"]);
   vi.advanceTimersByTime(4_000);
-  expect([moments.isWriting("1"), changed]).toEqual([false, 3]);
+  expect([moments.writers("1"), changed]).toEqual([[], 3]);
   moments.hear({ type: "typing", conversationId: "1", userId: "1" });
   moments.wrote("1", "2");
-  expect(moments.isWriting("1")).toBe(true);
+  expect(moments.writers("1")).toEqual(["1"]);
+  moments.hear({ type: "typing", conversationId: "1", userId: "2" });
+  expect(moments.writers("1")).toEqual(["1", "2"]);
+  moments.wrote("1", "2");
   moments.wrote("1", "1");
-  expect(moments.isWriting("1")).toBe(false);
+  expect(moments.writers("1")).toEqual([]);
 });
 
 it("knows how people are until nobody tells any more", () => {

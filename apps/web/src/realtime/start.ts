@@ -28,10 +28,12 @@ export interface Realtime {
   /** Something is shown that wants to be told, until the answer is called. */
   want(kind: Wanted, id: string): () => void;
   presence(userId: string): Presence | undefined;
-  /** Whether somebody is writing there. */
-  isWriting(conversationId: string): boolean;
+  /** Who is writing there. */
+  writers(conversationId: string): readonly string[];
   /** The viewer is writing there. */
   writes(conversationId: string): void;
+  /** The viewer reads the newest messages there, until the answer is called. */
+  views(conversationId: string): () => void;
   subscribe(listener: () => void): () => void;
 }
 
@@ -67,6 +69,8 @@ export function createRealtime(services: {
   moments.subscribe(changes.call);
   const interests = createInterests((wants) => shared?.want(wants));
   const wrote = new Map<string, number>();
+  /** Conversations in view; one may be there twice for a moment. */
+  const inView: string[] = [];
 
   function live(frame: LiveFrame) {
     if (frame.type === "live") onVideos(frame.videos);
@@ -137,7 +141,9 @@ export function createRealtime(services: {
     setOffline(false);
     line(false);
     if (!id) return;
-    const { entries, resync } = applyNews(cache, outbox, id, moments.wrote);
+    const { entries, resync } = applyNews(cache, outbox, id, moments.wrote, (conversation) =>
+      inView.includes(conversation),
+    );
     shared = shareRealtime({
       name: `douya.realtime ${id}`,
       news: { entries, resync, online, live, line },
@@ -160,7 +166,11 @@ export function createRealtime(services: {
     hasLine: () => hasLine,
     want: interests.want,
     presence: moments.presence,
-    isWriting: moments.isWriting,
+    writers: moments.writers,
+    views(conversationId) {
+      inView.push(conversationId);
+      return () => void inView.splice(inView.indexOf(conversationId), 1);
+    },
     writes(conversationId) {
       const nowMs = performance.now();
       if (nowMs - (wrote.get(conversationId) ?? Number.NEGATIVE_INFINITY) < WRITING_MS) return;

@@ -12,6 +12,8 @@ export interface Entry {
   at: string;
   /** One that is not known has its place, and nothing to show. */
   kind: string;
+  /** How many messages the viewer has not read. Servers of earlier releases do not tell. */
+  unread?: number;
   message?: Omit<Message, "receiverId" | "content"> & { conversationId: string; text: string };
   hidden?: { conversationId: string; messageId: string };
   /** The viewer is invited to a group. */

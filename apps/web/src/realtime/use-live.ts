@@ -9,9 +9,12 @@ export function usePresence(userId: string) {
 }
 
 /** Whether somebody is writing there. */
-export function useWriting(conversationId: string): boolean {
+export const useWriting = (conversationId: string): boolean => useWriters(conversationId).length > 0;
+
+/** Who is writing there. */
+export function useWriters(conversationId: string): readonly string[] {
   const { realtime } = useServices();
-  return useSyncExternalStore(realtime.subscribe, () => realtime.isWriting(conversationId));
+  return useSyncExternalStore(realtime.subscribe, () => realtime.writers(conversationId));
 }
 
 /** The counts of a video in view move, and its new comments come, where those are open. */

@@ -17,8 +17,8 @@ export function PushSwitch() {
     onSettled: () => cache.invalidateQueries({ queryKey: PUSH_STATE }),
   });
   if (!state) return null;
-  if (state === "unable" || state === "refused")
-    return <p className="settings-none">{state === "unable" ? t.pushUnable : t.pushRefused}</p>;
+  const why = { unable: t.pushUnable, "at home only": t.pushAtHomeOnly, refused: t.pushRefused };
+  if (state !== "on" && state !== "off") return <p className="settings-none">{why[state]}</p>;
   return (
     <button type="button" className="button" disabled={change.isPending} onClick={() => change.mutate()}>
       {state === "on" ? t.pushOff : t.pushOn}

@@ -1,0 +1,76 @@
+import { MessageReportReason, type MessageService } from "#contracts/gen/message_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { PerCall } from "#platform/db/database.ts";
+import { takePage } from "#platform/db/take-page.ts";
+import { type Ids, isId, timeOfId } from "#platform/ids/snowflake.ts";
+import { type Call, requireCaller } from "#platform/rpc/call.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import type { SecurityLog } from "#platform/security/security-log.ts";
+import type { MessageReportStore } from "../report-store.ts";
+import { checkReport, maxReportsListed, reportedBefore } from "../rules.ts";
+import type { MessageStore } from "../store.ts";
+
+type Service = Handlers<typeof MessageService>;
+
+/** Reports of messages, and moderators who look at them. */
+export function reportHandlers(
+  messages: PerCall<Pick<MessageStore, "messages">>,
+  store: PerCall<MessageReportStore>,
+  { ids, security }: { ids: Ids; security: SecurityLog },
+): Pick<Service, "reportMessage" | "listReportedMessages" | "judgeMessageReport"> {
+  return {
+    async reportMessage({ peerId, messageId, reason, text: words }, call) {
+      const reporterId = requireCaller(call);
+      if (!(reason in MessageReportReason) || reason === MessageReportReason.UNSPECIFIED)
+        throw refusal("INVALID_ARGUMENT", "reason: say spam, abuse or other.");
+      const text = checkReport(words);
+      if (!isId(peerId) || !isId(messageId)) throw refusal("MESSAGE_NOT_FOUND");
+      const pair = { userId: reporterId, peerId };
+      const [reported] = await messages(call).messages(pair, { afterId: before(messageId) }, 1);
+      if (reported?.id !== messageId || reported.notice !== null) throw refusal("MESSAGE_NOT_FOUND");
+      if (reported.sender_id === reporterId) throw refusal("REPORTS_OWN");
+      if (reported.recalled) throw refusal("MESSAGE_RECALLED");
+      const earlier = await messages(call).messages(pair, { beforeId: messageId }, reportedBefore);
+      const lines = [...earlier.filter(({ notice, recalled }) => notice === null && !recalled), reported];
+      await store(call).add({ id: ids.next(), reporterId, peerId, reason, text, lines });
+      return {};
+    },
+    async listReportedMessages({ cursor, limit: asked }, call) {
+      requireModerator(call);
+      if (cursor !== "" && !isId(cursor)) throw refusal("CURSOR_INVALID");
+      const { rows, after } = await takePage(asked, maxReportsListed, (limit) =>
+        store(call).waiting(cursor || "0", limit),
+      );
+      return {
+        reports: rows.map(({ id, reporter_id, in_group, reason, text, lines }) => ({
+          ...{ id, reporterId: reporter_id, inGroup: in_group, reason, text, reportedAtMs: timeOfId(id) },
+          lines: lines.map((line) => ({
+            ...{ senderId: line.sender_id, content: line.content, picture: line.picture },
+            ...{ videoId: line.video_id ?? "", profileId: line.profile_id ?? "" },
+            sentAtMs: timeOfId(line.message_id),
+          })),
+        })),
+        next: after?.id ?? "",
+      };
+    },
+    async judgeMessageReport({ id, reason }, call) {
+      const actorId = requireModerator(call);
+      if (!isId(id) || !(await store(call).judge(id))) throw refusal("NOT_FOUND");
+      await security.write({
+        kind: "reports-dismissed",
+        actorId,
+        subject: `report ${id} of a message`,
+        reason,
+      });
+      return {};
+    },
+  };
+}
+
+const before = (id: string) => String(BigInt(id) - 1n);
+
+function requireModerator(call: Call): string {
+  const callerId = requireCaller(call);
+  if (call.moderator !== true) throw refusal("MODERATORS_ONLY");
+  return callerId;
+}

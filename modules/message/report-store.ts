@@ -1,0 +1,104 @@
+import { sql } from "kysely";
+import { refusal } from "#contracts/reasons.ts";
+import type { Kysely } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
+import type { MessageRow } from "./message-row.ts";
+import { maxWaitingReports } from "./rules.ts";
+import type { Tables } from "./tables.ts";
+
+/** A report of a message to the moderators. */
+export interface Report {
+  id: string;
+  reporterId: string;
+  peerId: string;
+  reason: number;
+  text: string;
+  /** As the reporter sees them; the last one is reported. */
+  lines: MessageRow[];
+}
+
+export interface ReportRow {
+  id: string;
+  reporter_id: string;
+  in_group: boolean;
+  reason: number;
+  text: string;
+  lines: {
+    message_id: string;
+    sender_id: string;
+    content: string;
+    picture: boolean;
+    video_id: string | null;
+    profile_id: string | null;
+  }[];
+}
+
+/** The SQL of reports of messages. */
+export function messageReportStore(db: Kysely<Tables>) {
+  return {
+    /** Keeps a report, unless this person has made it before. Errors: TOO_MANY_REQUESTS, MESSAGE_NOT_FOUND. */
+    add: ({ id, reporterId, peerId, reason, text, lines }: Report): Promise<void> =>
+      inTransaction(db, async (on) => {
+        const reported = lines.at(-1)!;
+        const people = [...new Set([reporterId, ...lines.map((line) => line.sender_id)])];
+        // Nobody of them is deleted meanwhile, or what is kept of them would stay.
+        const { rows } = await sql<{ user_id: string; gone: boolean }>`
+          select user_id, gone from message.person where user_id = any(${people}::int8[])
+          order by user_id for share`.execute(on);
+        const gone = new Set(rows.flatMap((row) => (row.gone ? [row.user_id] : [])));
+        if (gone.has(reporterId) || gone.has(reported.sender_id)) throw refusal("MESSAGE_NOT_FOUND");
+        const waiting = await sql<{ count: number }>`
+          select count(*)::int4 as count from message.report where reporter_id = ${reporterId} and not judged`.execute(
+          on,
+        );
+        if (waiting.rows[0]!.count >= maxWaitingReports)
+          throw refusal("TOO_MANY_REQUESTS", "Moderators have not seen your other reports yet.");
+        const added = await on
+          .insertInto("report")
+          .values({
+            ...{ id, reporter_id: reporterId, peer_id: peerId, message_id: reported.id, reason, text },
+            ...{ sender_id: reported.sender_id, in_group: reported.in_group },
+          })
+          .onConflict((conflict) => conflict.doNothing())
+          .executeTakeFirst();
+        if (!added.numInsertedOrUpdatedRows) return;
+        await on
+          .insertInto("report_line")
+          .values(
+            lines
+              .filter((line) => !gone.has(line.sender_id))
+              .map(({ id: message_id, sender_id, content, picture, video_id, profile_id }) => ({
+                ...{ report_id: id, message_id, sender_id, content, video_id, profile_id },
+                picture: picture !== null,
+              })),
+          )
+          .execute();
+      }),
+    /** What nobody has judged after a report, the earliest first. */
+    async waiting(afterId: string, limit: number): Promise<ReportRow[]> {
+      const { rows } = await sql<ReportRow>`
+        select r.id, r.reporter_id, r.in_group, r.reason, r.text, (
+          select json_agg(json_build_object('message_id', l.message_id::text, 'sender_id', l.sender_id::text,
+            'content', l.content, 'picture', l.picture, 'video_id', l.video_id::text, 'profile_id', l.profile_id::text)
+            order by l.message_id)
+          from message.report_line l where l.report_id = r.id) as lines
+        from message.report r where not r.judged and r.id > ${afterId} order by r.id limit ${limit}`.execute(
+        db,
+      );
+      return rows;
+    },
+    /** Removes what was kept. False: there is no such report. */
+    judge: (id: string): Promise<boolean> =>
+      inTransaction(db, async (on) => {
+        const { numUpdatedRows } = await on
+          .updateTable("report")
+          .set({ judged: true, text: "" })
+          .where("id", "=", id)
+          .executeTakeFirst();
+        await on.deleteFrom("report_line").where("report_id", "=", id).execute();
+        return numUpdatedRows > 0n;
+      }),
+  };
+}
+
+export type MessageReportStore = ReturnType<typeof messageReportStore>;

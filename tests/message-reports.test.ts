@@ -1,0 +1,101 @@
+import pg from "pg";
+import { beforeAll, describe, expect, test } from "vitest";
+import { shapes } from "./harness/deployment.ts";
+import { body, expectProblem, type Page, type Schemas } from "./harness/http-client.ts";
+import { type Person, scenario } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
+
+type Message = Schemas["Message"];
+type Report = Schemas["MessageReport"];
+
+describe.each(shapes)("reported messages, %s", (shape) => {
+  const server = scenario(shape);
+  let mo: Person;
+
+  beforeAll(async () => {
+    mo = await server.register();
+    const client = new pg.Client({ connectionString: server.deployment.databaseUrl });
+    await client.connect();
+    await client.query(`update "user".account set role = 'moderator' where id = $1`, [mo.id]);
+    await client.end();
+  });
+
+  async function friends() {
+    const [ada, ben] = await Promise.all([server.register(), server.register()]);
+    body(await ada.put(`/users/${ben.id}/follow`), 204);
+    body(await ben.put(`/users/${ada.id}/follow`), 204);
+    return [ada, ben] as const;
+  }
+  const write = async (from: Person, to: string, content: string) =>
+    body(await from.post<Message>(`/conversations/${to}/messages`, { json: { content } }), 201);
+  const report = (
+    person: Person,
+    conversationId: string,
+    messageId: string,
+    json: unknown = { reason: "abuse" },
+  ) => person.post(`/conversations/${conversationId}/messages/${messageId}/report`, { json });
+  const page = async (query = "") => body(await mo.get<Page<Report>>(`/moderation/messages${query}`));
+  const reportsOf = async (person: Person) =>
+    (await page("?limit=50")).items.filter(({ reporter }) => reporter?.id === person.id);
+
+  test("moderators see one with the five before it as the reporter sees them, until they have judged it", async () => {
+    const [ada, ben] = await friends();
+    const said = [];
+    for (let i = 0; i < 8; i++)
+      said.push(await write(i % 2 ? ada : ben, i % 2 ? ben.id : ada.id, `line ${i}`));
+    const rude = await write(ben, ada.id, "something rude");
+    const hidden = said[6]!;
+    body(await ada.delete(`/conversations/${ben.id}/messages/${hidden.id}`), 204);
+    await write(ben, ada.id, "and what came later");
+    for (const text of ["look at this", "the first stands"])
+      body(await report(ada, ben.id, rude.id, { reason: "abuse", text }), 204);
+    // What is taken back later was said nevertheless.
+    body(await ben.put(`/conversations/${ada.id}/messages/${rude.id}/recalled`), 204);
+    const [one, ...others] = await reportsOf(ada);
+    expect(others).toEqual([]);
+    expect(one).toMatchObject({
+      ...{ reason: "abuse", text: "look at this", inGroup: false, reporter: { id: ada.id } },
+      messages: [2, 3, 4, 5, 7]
+        .map((i) => ({ text: `line ${i}`, sender: { id: i % 2 ? ada.id : ben.id } }))
+        .concat([{ text: "something rude", sender: { id: ben.id } }]),
+    });
+    expectProblem(await ada.get("/moderation/messages"), 403, "MODERATORS_ONLY");
+    expectProblem(await ada.delete(`/moderation/messages/${one!.id}`), 403, "MODERATORS_ONLY");
+    expect(await reportsOf(ada)).toHaveLength(1);
+    body(await mo.delete(`/moderation/messages/${one!.id}?reason=seen`), 204);
+    expect(await reportsOf(ada)).toEqual([]);
+    expectProblem(await report(ada, ben.id, rude.id), 409, "MESSAGE_RECALLED");
+    expectProblem(await mo.delete("/moderation/messages/1"), 404, "NOT_FOUND");
+  });
+
+  test("one reports what others have written, where one is", async () => {
+    const [ada, ben] = await friends();
+    const json = { name: "The group", userIds: [ben.id] };
+    const { group } = body(await ada.post<{ group: Schemas["Group"] }>("/groups", { json }), 201);
+    const inGroup = await write(ben, group.id, "in the group");
+    const own = await write(ada, ben.id, "mine");
+    const theirs = await write(ben, ada.id, "theirs");
+    const eve = await server.register();
+    expectProblem(await report(ada, ben.id, own.id), 422, "REPORTS_OWN");
+    expectProblem(await report(eve, ben.id, theirs.id), 404, "MESSAGE_NOT_FOUND");
+    expectProblem(await report(eve, group.id, inGroup.id), 404, "MESSAGE_NOT_FOUND");
+    expectProblem(await report(ada, ben.id, inGroup.id), 404, "MESSAGE_NOT_FOUND");
+    const long = { reason: "spam", text: "x".repeat(201) };
+    expectProblem(await report(ada, ben.id, theirs.id, long), 422, "REPORT_INVALID");
+    expectProblem(await report(ada, ben.id, theirs.id, { reason: "dull" }), 422, "INVALID_ARGUMENT");
+    expect(await reportsOf(ada)).toEqual([]);
+    body(await report(ada, group.id, inGroup.id, { reason: "spam" }), 204);
+    expect(await reportsOf(ada)).toMatchObject([
+      { inGroup: true, reason: "spam", text: "", messages: [{ text: "in the group" }] },
+    ]);
+  });
+
+  test("nothing is kept of people who are deleted", async () => {
+    const [ada, ben] = await friends();
+    const { id } = await write(ben, ada.id, "soon gone");
+    body(await report(ada, ben.id, id), 204);
+    expect(await reportsOf(ada)).toHaveLength(1);
+    body(await ben.delete("/me", { json: { password: ben.password } }), 202);
+    await until("it is gone", async () => (await reportsOf(ada)).length === 0);
+  });
+});
