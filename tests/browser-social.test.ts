@@ -131,8 +131,9 @@ describe("people with each other", () => {
     ]);
     await phone.page.goto("/messages");
     await phone.page.getByRole("list").getByText("Where are you?").waitFor();
-    const unread = body(await bob.get<{ messages: number }>("/me/unread"));
-    expect(unread).toMatchObject({ messages: 0 });
+    await expect
+      .poll(async () => body(await bob.get<{ messages: number }>("/me/unread")))
+      .toMatchObject({ messages: 0 });
   });
 
   test("a stranger who may write no more is told so, and keeps the text", async () => {

@@ -153,7 +153,7 @@ describe.each(shapes)("what one can do with messages, %s", (shape) => {
     for (let i = 0; i < 2; i++) body(await ben.delete(at(ada, two.id)), 204);
     expect((await told(ben, from)).entries).toEqual([
       {
-        ...{ seq: expect.any(String), at: expect.any(String), kind: "hidden" },
+        ...{ seq: expect.any(String), at: expect.any(String), kind: "hidden", unread: 1 },
         hidden: { conversationId: ada.id, messageId: two.id },
       },
     ]);
