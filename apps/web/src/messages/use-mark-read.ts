@@ -18,6 +18,8 @@ export function useMarkRead(peerId: string, upTo: string | undefined): void {
         api.PUT("/api/v1/conversations/{userId}/read", {
           params: { path: { userId: peerId } },
           body: { upTo: id },
+          // It continues when the page is left.
+          keepalive: true,
         }),
       ),
     onSuccess: (_, id) => createMessageCache(cache).read(peerId, id, me?.id ?? ""),
@@ -31,14 +33,15 @@ export function useMarkRead(peerId: string, upTo: string | undefined): void {
     current.upTo = upTo;
     if (current.isDue) return;
     current.isDue = true;
-    // Also when the conversation is left meanwhile.
-    setTimeout(
-      () => {
-        current.isDue = false;
-        current.atMs = performance.now();
-        mutate(current.upTo!);
-      },
-      current.atMs + PAUSE_MS - performance.now(),
-    );
+    // Also when the conversation, or the page, is left meanwhile.
+    const timer = setTimeout(tell, current.atMs + PAUSE_MS - performance.now());
+    window.addEventListener("pagehide", tell);
+    function tell() {
+      clearTimeout(timer);
+      window.removeEventListener("pagehide", tell);
+      current.isDue = false;
+      current.atMs = performance.now();
+      mutate(current.upTo!);
+    }
   }, [upTo, mutate]);
 }
