@@ -98,6 +98,21 @@ describe("groups in browsers", () => {
     });
     expect(await b.locator('.nav a[href="/messages"] .unread').count()).toBe(0);
 
+    // But for what mentions them, whom one chooses from a list.
+    await d.getByLabel(en.writeMessage).pressSequentially("look, @");
+    const list = d.getByRole("listbox", { name: words.whomToMention });
+    for (const person of [ada, ben, cleo]) await list.getByRole("option", { name: nameOf(person) }).waitFor();
+    await d.getByLabel(en.writeMessage).pressSequentially(ben.username);
+    await list.getByRole("option", { name: nameOf(ada) }).waitFor({ state: "detached" });
+    await d.keyboard.press("Enter");
+    await d.getByRole("button", { name: en.send, exact: true }).click();
+    await d.locator(`.bubble a[href="/user/${ben.id}"]`, { hasText: `@${ben.username}` }).waitFor();
+    await b.locator('.nav a[href="/messages"] .unread').waitFor();
+    await b.goto("/messages");
+    await b.getByRole("img", { name: words.mentioned }).waitFor();
+    await b.getByRole("link", { name: /Dumplings/ }).click();
+    await b.getByRole("img", { name: words.mentioned }).waitFor({ state: "detached" });
+
     // One is removed.
     await a.getByRole("button", { name: words.open }).click();
     await a.getByRole("button", { name: en.actOn(en.moreActions, nameOf(cleo)) }).click();

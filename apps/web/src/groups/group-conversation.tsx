@@ -21,6 +21,8 @@ import { useIsBefore } from "../ui/use-is-before.ts";
 import { GroupAvatar } from "./group-avatar.tsx";
 import { groupPath, groupQuery, membersQuery } from "./group-queries.ts";
 import { GroupSheet } from "./group-sheet.tsx";
+import { MentionList } from "./mention-list.tsx";
+import { useMentioning } from "./use-mentioning.ts";
 import { NAMED, usePeople, useThose } from "./use-names.ts";
 import "./groups.css";
 
@@ -105,6 +107,7 @@ function Talk({ group, around }: { group: Group; around: string | undefined }) {
   const talk = useTalk({ conversationId: group.id, path: groupPath(group.id), around });
   const { messages, error, refused, replyTo } = talk;
   const people = usePeople(talk.people, messages);
+  const mentioning = useMentioning(group.id, talk.composer);
   if (!talk.isLoaded)
     return error ? (
       <Notice title={t.conversationFailed} body={explain(t, error)}>
@@ -150,12 +153,14 @@ function Talk({ group, around }: { group: Group; around: string | undefined }) {
       ) : (
         <MessageComposer
           {...talk.composer}
+          field={mentioning.field}
           onText={(next) => {
             talk.composer.onText(next);
             if (next.trim()) realtime.writes(group.id);
           }}
         >
           {replyTo && <ReplyingTo message={replyTo} people={people} onCancel={talk.cancelReply} />}
+          <MentionList people={mentioning.people} {...mentioning.list} />
         </MessageComposer>
       )}
     </>

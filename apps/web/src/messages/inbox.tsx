@@ -102,7 +102,7 @@ interface RowProps {
 
 function Row({ conversation, people, open, me }: RowProps) {
   const { t, format } = useI18n();
-  const { id, peer, group, latest, unread, muted } = conversation;
+  const { id, peer, group, latest, unread, mentions, muted } = conversation;
   const writing = useWriting(id);
   const said = useSaid(me);
   return (
@@ -127,6 +127,11 @@ function Row({ conversation, people, open, me }: RowProps) {
         <span className="conversation-side">
           <time dateTime={latest.sentAt}>{format.ago(latest.sentAt)}</time>
           <span className="conversation-marks">
+            {mentions > 0 && (
+              <span className="mention-mark" role="img" aria-label={t.groups.mentioned}>
+                @
+              </span>
+            )}
             {muted && <MutedMark />}
             <UnreadMark count={unread} quiet={muted} />
           </span>

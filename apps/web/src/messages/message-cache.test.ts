@@ -10,6 +10,7 @@ const conversation = (id: string, unread: number, latestId = `${10 - Number(id)}
   peer: peer(id),
   latest: message(latestId),
   unread,
+  mentions: 0,
   readUpTo: null,
 });
 
@@ -70,6 +71,22 @@ it("moves the conversation of a new message to the top, and counts what others w
   expect(cache.getQueryState(["conversations"])?.isInvalidated).toBe(false);
   messages.add("7", message("700"));
   expect(cache.getQueryState(["conversations"])?.isInvalidated).toBe(true);
+});
+
+it("counts what mentions the viewer among what is unread", () => {
+  const { cache, messages } = filled();
+  const mention = { kind: "mention", start: 0, end: 3, userId: "me" } as const;
+  const mentions = () =>
+    cache.getQueryData<{ pages: { items: { id: string; mentions: number }[] }[] }>(["conversations"])!
+      .pages[0]!.items[0];
+  messages.add("1", { ...message("101"), senderId: "1", entities: [mention] }, "me");
+  messages.add("1", { ...message("102"), senderId: "1", entities: [{ ...mention, userId: "2" }] }, "me");
+  messages.add("1", { ...message("103"), senderId: "1", entities: [mention] }, "me");
+  expect(mentions()).toMatchObject({ id: "1", mentions: 2 });
+  messages.read("1", "102", "me");
+  expect(mentions()).toMatchObject({ mentions: 1 });
+  messages.read("1", "103", "me");
+  expect(mentions()).toMatchObject({ mentions: 0 });
 });
 
 it("puts what was missed in its place, and counts it, though one's own message was told before", () => {

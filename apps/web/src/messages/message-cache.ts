@@ -27,6 +27,9 @@ export function whatShows({
 const quoting = (message: Message, id: string, quote: Quote): Message =>
   message.replyTo?.id === id ? { ...message, replyTo: quote } : message;
 
+const names = ({ entities }: Message, userId: string) =>
+  entities?.some((entity) => entity.userId === userId) ?? false;
+
 const isLater = (id: string, than: string) => BigInt(id) > BigInt(than);
 
 /** Writes news of conversations into every list that shows them. */
@@ -69,7 +72,13 @@ export function createMessageCache(cache: QueryClient) {
       one.id === peerId && one.latest.id === message.id ? { ...one, latest: message } : one,
     );
   /** Moves the conversation up; one that is not known is fetched with the others. `counted`: in the number of unread ones. */
-  function addToConversations(peerId: string, message: Message, own: boolean, counted: boolean) {
+  function addToConversations(
+    peerId: string,
+    message: Message,
+    own: boolean,
+    ownId: string,
+    counted: boolean,
+  ) {
     const lists = cache.getQueryData<Conversations>(["conversations"]);
     if (!lists) return;
     const found = lists.pages.flatMap(({ items }) => items).find((one) => one.id === peerId);
@@ -81,6 +90,7 @@ export function createMessageCache(cache: QueryClient) {
       ...found,
       latest: isLatest ? message : found.latest,
       unread: found.unread + Number(isUnread),
+      mentions: found.mentions + Number(isUnread && names(message, ownId)),
     };
     cache.setQueryData<Conversations>(["conversations"], {
       ...lists,
@@ -90,34 +100,35 @@ export function createMessageCache(cache: QueryClient) {
       }),
     });
   }
-  /** How many messages of others come after one; undefined: it is not known. */
-  function countAfter(peerId: string, upTo: string, ownId: string): number | undefined {
+  /** The messages of others after one; undefined: they are not known. */
+  function othersAfter(peerId: string, upTo: string, ownId: string): Message[] | undefined {
     const known = cache.getQueryData<Messages>(["messages", peerId]);
     const items = known?.pages.flatMap((page) => page.items);
     if (!items?.some(({ id }) => id === upTo)) return undefined;
-    return items.filter(({ id, senderId, notice }) => isLater(id, upTo) && senderId !== ownId && !notice)
-      .length;
+    return items.filter(({ id, senderId, notice }) => isLater(id, upTo) && senderId !== ownId && !notice);
   }
   function markRead(peerId: string, upTo: string, ownId: string) {
     const lists = cache.getQueryData<Conversations>(["conversations"]);
     const found = lists?.pages.flatMap(({ items }) => items).find((one) => one.id === peerId);
     if (!lists || !found || found.unread === 0) return;
     const isAll = !isLater(found.latest.id, upTo) || (!found.group && found.latest.senderId !== peerId);
-    const unread = isAll ? 0 : countAfter(peerId, upTo, ownId);
-    if (unread === undefined) return void cache.invalidateQueries({ queryKey: ["conversations"] });
-    mapConversations((one) => (one.id === peerId ? { ...one, unread } : one));
+    const rest = isAll ? [] : othersAfter(peerId, upTo, ownId);
+    if (!rest) return void cache.invalidateQueries({ queryKey: ["conversations"] });
+    const mentions = rest.filter((message) => names(message, ownId)).length;
+    mapConversations((one) => (one.id === peerId ? { ...one, unread: rest.length, mentions } : one));
   }
 
   return {
     /**
      * A message of the viewer with `peerId`, or in that group, is there; each is told once. Only their own may be told again.
      */
-    add(peerId: string, message: Message, own = message.senderId !== peerId) {
+    add(peerId: string, message: Message, ownId = message.senderId === peerId ? "" : message.senderId) {
+      const own = message.senderId === ownId;
       change(["messages", peerId], () => addToMessages(peerId, message));
       change(
         ["conversations"],
-        () => addToConversations(peerId, message, own, false),
-        () => addToConversations(peerId, message, own, true),
+        () => addToConversations(peerId, message, own, ownId, false),
+        () => addToConversations(peerId, message, own, ownId, true),
       );
     },
     /** The viewer is in this conversation no more. */

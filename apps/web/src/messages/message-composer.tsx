@@ -1,4 +1,4 @@
-import type { FormEvent, ReactNode, Ref } from "react";
+import type { ComponentProps, FormEvent, ReactNode, Ref } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import { GrowingText } from "../ui/growing-text.tsx";
 import { SendIcon } from "../ui/icons.tsx";
@@ -13,12 +13,17 @@ interface Props {
   onSend: (text: string) => void;
   onPictures: (files: File[]) => void;
   fieldRef?: Ref<HTMLTextAreaElement>;
+  /** What else the field does. */
+  field?: Pick<
+    ComponentProps<"textarea">,
+    "onKeyDown" | "onSelect" | (`aria-${string}` & keyof ComponentProps<"textarea">)
+  >;
   /** What is written is about, above the field. */
   children?: ReactNode;
 }
 
 /** The field for a message. */
-export function MessageComposer({ text, onText, onSend, onPictures, fieldRef, children }: Props) {
+export function MessageComposer({ text, onText, onSend, onPictures, fieldRef, field, children }: Props) {
   const { t } = useI18n();
   function onSubmit(event: FormEvent) {
     event.preventDefault();
@@ -31,6 +36,7 @@ export function MessageComposer({ text, onText, onSend, onPictures, fieldRef, ch
       <div className="composer-row">
         <PictureButton onPick={onPictures} />
         <GrowingText
+          {...field}
           {...(fieldRef && { fieldRef })}
           value={text}
           maxCharacters={MAX_CHARACTERS}

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import type { Message } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
-import { LinkedText } from "../links/linked-text.tsx";
+import { EntityText } from "../links/entity-text.tsx";
 import { linkify, videoIdOf } from "../links/linkify.ts";
 import { VideoCard } from "../links/video-card.tsx";
 import { ForwardIcon } from "../ui/icons.tsx";
@@ -10,7 +10,7 @@ import { ProfileCard } from "./profile-card.tsx";
 
 interface Props {
   conversationId: string;
-  message: Pick<Message, "content" | "forwarded" | "picture" | "videoId" | "profileId">;
+  message: Pick<Message, "content" | "entities" | "forwarded" | "picture" | "videoId" | "profileId">;
   /** Of whom it is; absent while it is on its way. */
   by?: string;
   quote?: ReactNode;
@@ -19,7 +19,7 @@ interface Props {
 /** What a message says and shows, below what it answers; with a card for a linked video of this server. */
 export function MessageContent({ conversationId, message, by, quote }: Props) {
   const { t } = useI18n();
-  const { content, forwarded, picture, videoId, profileId } = message;
+  const { content, entities = [], forwarded, picture, videoId, profileId } = message;
   const linkedId = videoIn(content);
   return (
     <div className="bubble-stack">
@@ -39,7 +39,7 @@ export function MessageContent({ conversationId, message, by, quote }: Props) {
           {quote}
           {content && (
             <p dir="auto">
-              <LinkedText text={content} />
+              <EntityText text={content} entities={entities} />
             </p>
           )}
         </div>

@@ -50,7 +50,7 @@ export function applyNews(
           const is = { ...rest, receiverId: own || inGroup ? conversationId : ownId, content: text };
           if (kind === "changed") known.change(conversationId, is);
           else {
-            known.add(conversationId, is, own);
+            known.add(conversationId, is, ownId);
             if (notice) hear(conversationId, notice, senderId);
             wrote(conversationId, senderId);
           }
