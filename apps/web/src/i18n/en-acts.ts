@@ -29,6 +29,6 @@ export const acts = {
   searchShort: "Two characters at least.",
   foundSome: "Messages found",
   newerMessages: "Newer messages",
-  readByPeer: "Read",
   newestMessages: "To the newest",
+  readByPeer: "Read",
 };

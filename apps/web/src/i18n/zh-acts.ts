@@ -28,6 +28,6 @@ export const acts = {
   searchShort: "至少输入两个字。",
   foundSome: "已找到消息",
   newerMessages: "较新的消息",
-  readByPeer: "已读",
   newestMessages: "回到最新",
+  readByPeer: "已读",
 };

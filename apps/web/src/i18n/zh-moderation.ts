@@ -17,7 +17,7 @@ export const moderation = {
   judged: "处理完毕",
   judgedTitle: "这条举报处理完了吗？",
   judgedBody: "为它保留的聊天内容会被删除。",
-  moderation: "评论审核",
+  moderation: "内容审核",
   moderationBody: "被举报的评论，等待最久的排在最前。保留的评论不会再被举报。",
   moderationEmptyTitle: "杂草已除",
   moderationEmptyBody: "没有等待处理的评论。",

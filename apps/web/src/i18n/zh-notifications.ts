@@ -33,7 +33,7 @@ export const notifications = {
   },
   notificationSettings: "通知",
   notificationSettingsBody:
-    "选择哪些出现在列表里，哪些推送到开启了推送的设备。消息推送不含内容；已静音的会话不推送。",
+    "选择哪些出现在列表里，哪些推送到开启了推送的设备。消息推送不含内容；免打扰的会话不推送。",
   notificationKinds: {
     follow: "新粉丝",
     like: "赞",
