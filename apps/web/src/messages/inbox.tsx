@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { Link } from "wouter";
+import { once } from "../api/once.ts";
 import { peopleQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { Conversation, Group, Message, User } from "../api/types.ts";
@@ -196,11 +197,4 @@ function Friends({ me, conversations }: { me: User; conversations: readonly Conv
       )}
     </nav>
   );
-}
-
-/** A conversation that moved up since a later page was loaded appears twice; the upper one is current. */
-function once(conversations: readonly Conversation[]): Conversation[] {
-  const byPeer = new Map<string, Conversation>();
-  for (const one of conversations) if (!byPeer.has(one.id)) byPeer.set(one.id, one);
-  return [...byPeer.values()];
 }

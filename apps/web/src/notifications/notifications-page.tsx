@@ -2,6 +2,7 @@ import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-q
 import { useEffect, useRef, useState } from "react";
 import { Link } from "wouter";
 import { afterFailures, isTransient, take } from "../api/client.ts";
+import { once } from "../api/once.ts";
 import { useServices } from "../api/services.tsx";
 import type { Notification } from "../api/types.ts";
 import { useAgain } from "../api/use-again.ts";
@@ -60,8 +61,8 @@ export default function NotificationsPage() {
 }
 
 /**
- * Says that everything up to a position was seen: what is shown, and what is not there for the viewer any more. What was new stays marked until the page is left, or the viewer says that all of it
- * was seen.
+ * Says that everything up to a position was seen: what is shown, and what is not there for the viewer any more. What was
+ * new stays marked until the page is left, or the viewer says that all of it was seen.
  */
 function useSeen(items: readonly Notification[], upTo: string | null) {
   const { api } = useServices();
@@ -91,11 +92,4 @@ function useSeen(items: readonly Notification[], upTo: string | null) {
     hasNew: marked.size > 0,
     unmark: () => setMarked(new Set()),
   };
-}
-
-/** One that moved up since a later page was loaded appears twice; the upper one is current. */
-function once(items: readonly Notification[]): Notification[] {
-  const byId = new Map<string, Notification>();
-  for (const item of items) if (!byId.has(item.id)) byId.set(item.id, item);
-  return [...byId.values()];
 }

@@ -2,8 +2,11 @@ import { type Api, take } from "../api/client.ts";
 
 const WORKER = "/push.js";
 
-/** Of this browser: it cannot, it can once the page is on the home screen, the person has refused, or whether it is told of what happens while no page is open. */
-export type PushState = "unable" | "at home only" | "refused" | "off" | "on";
+/**
+ * Of this browser: it cannot, it can once the page is on the home screen, the person has refused, or whether it is told of
+ * what happens while no page is open.
+ */
+type PushState = "unable" | "at home only" | "refused" | "off" | "on";
 
 const isAble = () => "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
 
