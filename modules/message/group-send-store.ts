@@ -16,7 +16,7 @@ import {
   type NewMessage,
 } from "./new-messages.ts";
 import { nextId } from "./next-id.ts";
-import { pairKey } from "./pairs.ts";
+import { lockPlaces, pairKey } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
 import { appendToGroups, emitGrown } from "./timeline-store.ts";
 
@@ -144,17 +144,11 @@ async function findFormer(on: Queryable<Tables>, commands: GroupSendCommand[]): 
 }
 
 /** The places of senders and of whom they mention, locked: what they have read does not change meanwhile. */
-async function placesOf(on: Queryable<Tables>, commands: GroupSendCommand[]) {
-  const pairs = commands.flatMap(({ groupId, senderId, parts }) =>
-    [senderId, ...(parts?.mentions ?? []).map((one) => one.user_id)].map((userId) => ({ groupId, userId })),
+function placesOf(on: Queryable<Tables>, commands: GroupSendCommand[]) {
+  const pairs = commands.flatMap(({ groupId: peerId, senderId, parts }) =>
+    [senderId, ...(parts?.mentions ?? []).map((one) => one.user_id)].map((userId) => ({ userId, peerId })),
   );
-  const { rows } = await sql<{ group_id: string; user_id: string; silent_until_ms: string }>`
-    select m.group_id, m.user_id, m.silent_until_ms
-    from unnest(${pairs.map((one) => one.groupId)}::int8[], ${pairs.map((one) => one.userId)}::int8[])
-      as w(group_id, user_id)
-    join message.member m on m.group_id = w.group_id and m.user_id = w.user_id
-    order by m.group_id, m.user_id for update of m`.execute(on);
-  return new Map(rows.map((row) => [pairKey(row.group_id, row.user_id), row]));
+  return lockPlaces(on, pairs);
 }
 
 /** Adds the messages. What one has said oneself is not unread. */

@@ -42,13 +42,15 @@ export async function lock(on: Queryable<Tables>, pairs: Pair[]) {
   return new Map(rows.map((row) => [pairKey(row.user_id, row.peer_id), row]));
 }
 
-/** The same of places in groups: rows of members, with groups as peers. */
-export async function lockPlaces(on: Queryable<Tables>, pairs: readonly Pair[]): Promise<void> {
-  await sql`
-    select from unnest(${pairs.map((one) => one.peerId)}::int8[], ${pairs.map((one) => one.userId)}::int8[])
+/** The same of places in groups: rows of members, with groups as peers. By group and person. */
+export async function lockPlaces(on: Queryable<Tables>, pairs: readonly Pair[]) {
+  const { rows } = await sql<{ group_id: string; user_id: string; silent_until_ms: string }>`
+    select m.group_id, m.user_id, m.silent_until_ms
+    from unnest(${pairs.map((one) => one.peerId)}::int8[], ${pairs.map((one) => one.userId)}::int8[])
       as w(group_id, user_id)
     join message.member m on m.group_id = w.group_id and m.user_id = w.user_id
     order by m.group_id, m.user_id for update of m`.execute(on);
+  return new Map(rows.map((row) => [pairKey(row.group_id, row.user_id), row]));
 }
 
 /** Locks what one person has of a conversation, or of a group: what is said meanwhile is counted before or after. */
