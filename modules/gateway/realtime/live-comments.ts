@@ -8,11 +8,12 @@ import type { GatewayClients } from "../gateway-calls.ts";
 import { portions, portionsBy } from "./batches.ts";
 import type { LiveWatcher } from "./live-watcher.ts";
 
-const pairsInQuestion = 2_000;
+/** Of one person and another, of whom it is asked how they stand. */
+export const pairsInQuestion = 2_000;
 const peopleInQuestion = 500;
 
 /** New comments for one who watches. */
-export interface FreshComments {
+interface FreshComments {
   watcher: LiveWatcher;
   comments: readonly Comment[];
 }

@@ -1,5 +1,5 @@
+import { areBlocked } from "#contracts/friends.ts";
 import type { Comment } from "#contracts/gen/interaction_pb.ts";
-import { Relationship } from "#contracts/gen/relation_pb.ts";
 import type { Validity } from "#platform/cache/validity.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Logger } from "#platform/observe/log.ts";
@@ -10,9 +10,9 @@ import type { PublicParts } from "../composition/public-parts.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 import { groupBy, portions } from "./batches.ts";
-import { createLiveComments } from "./live-comments.ts";
+import { createLiveComments, pairsInQuestion } from "./live-comments.ts";
 import type { AddNews, LiveWatcher, OneNews } from "./live-watcher.ts";
-import { createLiveWork } from "./live-work.ts";
+import { createLiveWork, ownAtOnce } from "./live-work.ts";
 
 export interface LiveHub {
   /** Tells the counts of these videos now, and whenever they change; with `comments`, new ones too. */
@@ -29,14 +29,10 @@ export interface LiveHub {
 const turnMs = 1_000;
 const callMs = 5_000;
 const videosInQuestion = 500;
-const pairsInQuestion = 2_000;
-/** Questions as a person, of which each goes alone. */
-const ownAtOnce = 50;
 /** Who has just begun to watch may have missed a comment between their page and this. */
 const justNowMs = 30_000;
 /** An epoch before all others. */
 const unread = -1;
-const block = Relationship.BLOCKS | Relationship.BLOCKED_BY;
 
 interface Watch {
   watcher: LiveWatcher;
@@ -190,7 +186,7 @@ export function createLiveHub(
         ownCall(),
       );
       some.forEach((watch, i) => {
-        settle(watch, watch.watcher.moderator || ((standings[i]?.[0] ?? 0) & block) === 0);
+        settle(watch, watch.watcher.moderator || !areBlocked(standings[i]?.[0] ?? 0));
       });
     }
   }

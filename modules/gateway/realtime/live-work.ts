@@ -6,7 +6,7 @@ import { groupBy, portions } from "./batches.ts";
 import type { AddNews, LiveWatcher } from "./live-watcher.ts";
 
 /** Questions as a person, of which each goes alone. */
-const ownAtOnce = 50;
+export const ownAtOnce = 50;
 
 /** How far the work on own videos is: that is in no log, so those that are worked on are read. */
 export interface LiveWork {

@@ -11,7 +11,7 @@ const beatMs = 15_000;
 export const aliveMs = 40_000;
 /** A page that is loaded again, or a line that changes its network, is back by then. */
 const graceMs = 5_000;
-const perQuestion = 2_000;
+export const perQuestion = 2_000;
 
 interface Person {
   connections: number;

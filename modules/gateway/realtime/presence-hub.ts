@@ -13,7 +13,7 @@ import type { Call } from "#platform/rpc/call.ts";
 import type { Signals } from "#platform/signals/signals.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 import { groupBy, portions } from "./batches.ts";
-import { aliveMs, createHere } from "./presence-here.ts";
+import { aliveMs, createHere, perQuestion } from "./presence-here.ts";
 
 /** Whether somebody is here, or when they were. */
 export interface Presence {
@@ -56,7 +56,6 @@ const lookMs = 10_000;
 /** Differences of clocks and of roundings are no news. */
 const sameMs = 2_000;
 const callMs = 5_000;
-const perQuestion = 2_000;
 const perSignal = 500;
 
 const relationEvents = [relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked] as const;

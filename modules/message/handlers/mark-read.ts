@@ -1,17 +1,15 @@
+import { areBlocked } from "#contracts/friends.ts";
 import type { MessageService } from "#contracts/gen/message_pb.ts";
-import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
+import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
-import { coalesce } from "#platform/rpc/coalesce.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { pairKey } from "../pairs.ts";
 import type { MessageStore, ReadCommand } from "../store.ts";
-
-const block = Relationship.BLOCKS | Relationship.BLOCKED_BY;
-const maxBatch = 500;
+import { standingOf } from "./standing-of.ts";
 
 export function markRead(
   store: PerCall<MessageStore>,
@@ -25,17 +23,13 @@ export function markRead(
     },
     { conflict: ({ userId, peerId }) => pairKey(userId, peerId) },
   );
-  const standing = coalesce(
-    async (people: { userId: string; otherIds: [string] }[], call) =>
-      (await relation.getStandings({ people }, call)).standings.map(([flags]) => flags!),
-    { maxBatch },
-  );
+  const standing = standingOf(relation);
   return async ({ peerId, upToId }, call) => {
     const userId = requireCaller(call);
     if (!isId(peerId) || !isId(upToId)) return {};
     // Best effort, as with sending; without an answer the other hears nothing.
-    const flags = await standing({ userId, otherIds: [peerId] }, call).catch(() => block);
-    await apply({ userId, peerId, upToId, unheard: (flags & block) > 0 }, call);
+    const unheard = await standing({ userId, otherIds: [peerId] }, call).then(areBlocked, () => true);
+    await apply({ userId, peerId, upToId, unheard }, call);
     return {};
   };
 }

@@ -1,5 +1,6 @@
+import { areBlocked, areFriends } from "#contracts/friends.ts";
 import type { MessageService } from "#contracts/gen/message_pb.ts";
-import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
+import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { PerCall, StoreFor } from "#platform/db/database.ts";
@@ -12,9 +13,6 @@ import { maxPairs, maxTyping, maySeePresence, maySeeTyping, type Standing } from
 
 type Service = Handlers<typeof MessageService>;
 type Call = Parameters<Service["findHidden"]>[1];
-
-const friendship = Relationship.FOLLOWS | Relationship.FOLLOWED_BY;
-const block = Relationship.BLOCKS | Relationship.BLOCKED_BY;
 
 export function presenceHandlers(
   store: PerCall<PresenceStore>,
@@ -37,8 +35,7 @@ export function presenceHandlers(
     return people.map(({ otherIds }, i) =>
       otherIds.map((_, j) => {
         const flags = standings[i]?.[j] ?? 0;
-        const friends = (flags & friendship) === friendship;
-        return { ...known[next++]!, friends, blocked: (flags & block) > 0 };
+        return { ...known[next++]!, friends: areFriends(flags), blocked: areBlocked(flags) };
       }),
     );
   }

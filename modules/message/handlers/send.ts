@@ -1,3 +1,4 @@
+import { areFriends } from "#contracts/friends.ts";
 import type { MessageService, SendRequest } from "#contracts/gen/message_pb.ts";
 import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
@@ -7,7 +8,7 @@ import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall, StoreFor } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
-import { coalesce, coalesceById } from "#platform/rpc/coalesce.ts";
+import { coalesceById } from "#platform/rpc/coalesce.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { mentionedNames } from "#platform/text/entities.ts";
 import { checkIdempotencyKey } from "#platform/text/idempotency-key.ts";
@@ -20,6 +21,7 @@ import { toMessage } from "../present.ts";
 import { blockOf, checkContent, checkNotSelf, maxMentions } from "../rules.ts";
 import type { Send } from "../send-store.ts";
 import type { MessageStore } from "../store.ts";
+import { standingOf } from "./standing-of.ts";
 
 /** Messages whose sender and receiver are looked up at a time. */
 const maxBatch = 500;
@@ -67,11 +69,7 @@ export function sendHandlers(
     ({ id }) => id,
     { maxBatch },
   );
-  const standing = coalesce(
-    async (people: { userId: string; otherIds: [string] }[], call) =>
-      (await relation.getStandings({ people }, call)).standings.map(([flags]) => flags!),
-    { maxBatch },
-  );
+  const standing = standingOf(relation);
 
   /** What the message has besides a picture, and the text that it is then. Errors: of what it shows. */
   async function partsOf(
@@ -150,7 +148,7 @@ export function sendHandlers(
       ...{ senderId, content, key, traceId: call.traceId },
       parts: { ...parts, ...(picture && { picture }), ...(mentions.length > 0 && { mentions }) },
     };
-    const friends = are(Relationship.FOLLOWS) && are(Relationship.FOLLOWED_BY);
+    const friends = areFriends(flags);
     const sent = await (isPerson
       ? apply({ ...message, receiverId, friends, ...block }, call)
       : applyToGroups({ ...message, groupId: receiverId }, call)
