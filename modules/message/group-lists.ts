@@ -47,7 +47,7 @@ export function groupLists(db: Kysely<Tables>) {
       const { silent_until_ms, was_in } = rows[0]!;
       return groupRefusalOf(silent_until_ms === null ? undefined : { silent_until_ms }, was_in);
     },
-    /** Who is told that somebody is writing in a group, if it is small; they are, unless they may not. */
+    /** Who is told that somebody is writing in a group: nobody if it is large, or if they may not write. */
     async typingAudiences(pairs: readonly Pair[]): Promise<string[][]> {
       const { rows } = await sql<{ n: string; user_ids: string[] }>`
         select w.n, array_agg(m.user_id::text order by m.user_id) as user_ids

@@ -17,7 +17,7 @@ export interface Report {
   lines: MessageRow[];
 }
 
-export interface ReportRow {
+interface ReportRow {
   id: string;
   reporter_id: string;
   in_group: boolean;

@@ -30,7 +30,10 @@ export interface ReadCommand extends Pair {
 /** A range of messages next to an id, in one direction. */
 export type Range = { beforeId: string } | { afterId: string };
 
-/** The SQL of the module, except for sending. `waits` is told when somebody is to be told later that they were read. */
+/**
+ * Conversations, of two and in groups, as their people see them: lists, read marks, mutes. `waits` is told when somebody is
+ * to be told later that they were read.
+ */
 export function messageStore(
   db: Kysely<Tables>,
   events: EventWriter<Tables>,

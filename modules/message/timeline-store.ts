@@ -95,7 +95,7 @@ export async function append(on: Queryable<Tables>, entries: readonly NewEntry[]
 }
 
 /** Something that reaches all members of a group. */
-export interface GroupEntry {
+interface GroupEntry {
   groupId: string;
   kind: "message" | "membership";
   /** Of the message or the notice. */

@@ -56,7 +56,7 @@ interface Applied {
   lateAtMs: number | undefined;
 }
 
-export interface NotificationSetting {
+interface NotificationSetting {
   kind: number;
   list: boolean;
   push: boolean;

@@ -35,7 +35,7 @@ export interface PushConfig {
 
 export const pushKind = "push";
 
-export interface PushClients {
+interface PushClients {
   user: Client<typeof UserService, "getUsers">;
   video: Client<typeof VideoService, "getVideos">;
 }
