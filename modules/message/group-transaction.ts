@@ -44,7 +44,7 @@ export interface GroupChange {
   group: GroupRow;
   /** Told to all who are members at the end. */
   notices: Notice[];
-  /** Who hears the first notice although they are no members any more, and what they had not read. */
+  /** Who hears the first notice although they are no members any more, and by how much it changes what they have not read. */
   leaving: { userId: string; unread: number }[];
   /** Who is told that they are invited. */
   invited: string[];

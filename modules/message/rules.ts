@@ -36,15 +36,15 @@ export function checkContent(content: string, isShown = false): string {
   });
 }
 
-/** What emoji consist of: a person with a skin, a flag, a family. */
-const emojiParts =
-  /^[\p{Extended_Pictographic}\p{Regional_Indicator}](?:[\p{Extended_Pictographic}\p{Regional_Indicator}\p{Emoji_Modifier}]|\u{200d}|\u{fe0f}|[\u{e0020}-\u{e007f}]){0,11}$/u;
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
-
 /** What is searched for. With one character every message would be looked at. */
 export function checkSearch(text: string): string {
   return checkText(text, { label: "A search", reason: "SEARCH_INVALID", min: 2, max: 64 });
 }
+
+/** What emoji consist of: a person with a skin, a flag, a family. */
+const emojiParts =
+  /^[\p{Extended_Pictographic}\p{Regional_Indicator}](?:[\p{Extended_Pictographic}\p{Regional_Indicator}\p{Emoji_Modifier}]|\u{200d}|\u{fe0f}|[\u{e0020}-\u{e007f}]){0,11}$/u;
+const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /** One emoji, in the form in which it is shown in colours. */
 export function checkEmoji(emoji: string): string {
@@ -75,16 +75,6 @@ export function blockOf({ blocked, blockedBy }: Pick<SendContext, "blocked" | "b
   if (blocked) return refusal("USER_BLOCKED");
   return blockedBy ? refusal("BLOCKED_BY_USER", "They do not want messages from you.") : undefined;
 }
-
-/** Moderators see so many messages before the one that was reported. */
-export const reportedBefore = 5;
-/** Of one person, that nobody has judged. */
-export const maxWaitingReports = 50;
-export const maxReportsListed = 100;
-
-/** What somebody says of a message that they report. */
-export const checkReport = (text: string): string =>
-  checkText(text, { label: "A report", reason: "REPORT_INVALID", min: 0, max: 200 });
 
 /** Why the sender may not write now; undefined if they may. */
 export function refusalOf(context: SendContext): DomainError | undefined {
@@ -118,3 +108,13 @@ export function maySeePresence({ friends, blocked, answered, asked, hides }: Sta
 export function maySeeTyping({ friends, blocked, answered }: Standing): boolean {
   return !blocked && (friends || answered);
 }
+
+/** Moderators see so many messages before the one that was reported. */
+export const reportedBefore = 5;
+/** Of one person, that nobody has judged. */
+export const maxWaitingReports = 50;
+export const maxReportsListed = 100;
+
+/** What somebody says of a message that they report. */
+export const checkReport = (text: string): string =>
+  checkText(text, { label: "A report", reason: "REPORT_INVALID", min: 0, max: 200 });

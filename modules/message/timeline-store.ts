@@ -192,20 +192,18 @@ const numbered = (entries: RawBuilder<unknown>, unlessGone = sql``) => sql`
     from added a join heads h using (user_id)
   )`;
 
-/** Removes what is too much after up to `added` entries more for each. */
+/**
+ * Removes what people have too much of, after up to `added` entries more for each: now and then, since it costs as much for
+ * one entry as for many.
+ */
 async function trimmed(on: Queryable<Tables>, heads: TimelineHead[], added: number): Promise<TimelineHead[]> {
-  await trim(on, heads, added);
-  return heads;
-}
-
-/** Removes what a person has too much of: now and then, since it costs as much for one entry as for many. */
-async function trim(on: Queryable<Tables>, heads: readonly TimelineHead[], added: number): Promise<void> {
   const due = heads.filter(({ seq }) => Number(seq) > maxKept && Number(seq) % trimEvery < added);
-  if (due.length === 0) return;
+  if (due.length === 0) return heads;
   await sql`
     delete from message.timeline t
     using unnest(${due.map(({ userId }) => userId)}::int8[], ${due.map(({ seq }) => seq)}::int8[]) as h(user_id, seq)
     where t.user_id = h.user_id and t.seq <= h.seq - ${maxKept}`.execute(on);
+  return heads;
 }
 
 /** The message `m` of an entry `t`, as its person sees it. */

@@ -178,12 +178,10 @@ export function pushJob(
     try {
       const signal = AbortSignal.any([jobSignal, AbortSignal.timeout(sendMs)]);
       const { status, retryAfter } = await postOutside(endpoint, {
-        ...{
-          headers: headers as Record<string, string | number>,
-          body: body as Buffer,
-          signal,
-          allowPrivate,
-        },
+        headers: headers as Record<string, string | number>,
+        body: body as Buffer,
+        signal,
+        allowPrivate,
       });
       if (status < 300) return "done";
       if (status === 429 || status >= 500) return { afterMs: afterMsOf(retryAfter) };
