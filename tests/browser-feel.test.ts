@@ -141,7 +141,7 @@ describe("on a phone", () => {
     expect(await isWhole()).toBe(true);
     await page.goto(`/messages/${ada.id}`);
     await page.locator(".bubble").waitFor();
-    expect(await directionOf(page, ".bubble")).toBe("rtl");
+    expect(await directionOf(page, ".bubble p")).toBe("rtl");
     expect(await directionOf(page, ".chat-name h1")).toBe("rtl");
   });
 

@@ -104,11 +104,16 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
       ] as const)
         await db.deleteFrom(table).where("user_id", "=", userId).execute();
       await db.deleteFrom("invitation").where("inviter_id", "=", userId).execute();
-      await db
-        .deleteFrom("notification_fact")
-        .where("actor_id", "=", userId)
-        .where("kind", "=", sql.lit(notificationKinds.invitation))
-        .execute();
+      await sql`
+        with gone as (
+          delete from message.notification_fact
+          where actor_id = ${userId}::int8 and kind = ${sql.lit(notificationKinds.invitation)}
+          returning user_id, kind, subject_id
+        ), less as (
+          select user_id, kind, subject_id, count(*)::int4 as people from gone group by user_id, kind, subject_id
+        )
+        update message.notification n set people = n.people - l.people from less l
+        where n.user_id = l.user_id and n.kind = l.kind and n.subject_id = l.subject_id`.execute(db);
       await db
         .updateTable("group_chat")
         .set({ creator_id: null, idempotency_key: null })
