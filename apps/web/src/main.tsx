@@ -108,6 +108,7 @@ const outbox = createOutbox({
   },
 });
 const pictureOutbox = createPictureOutbox({
+  session,
   send: async (outgoing) => (await import("./messages/send-picture.ts")).sendPicture(sendRaw, outgoing),
   onSent: messages.add,
 });

@@ -42,6 +42,9 @@ export class Problem extends Error {
   }
 }
 
+/** Whether it is there no more, or not for this person; other failures say nothing of that. */
+export const isGone = (error: unknown): boolean => asProblem(error).status === 404;
+
 /**
  * Reads a problem+json body; it may also be a proxy's HTML or empty. A proxy says in a header when to retry; where both
  * say it, the later counts.

@@ -19,6 +19,8 @@ export function EditGroup({ group, onClose }: { group: Group; onClose: () => voi
   const { t } = useI18n();
   const { api } = useServices();
   const cache = useQueryClient();
+  // What others change meanwhile stays.
+  const [before] = useState(group);
   const [name, setName] = useState(group.name);
   const [announcement, setAnnouncement] = useState(group.announcement);
   const [showsLatest, setShowsLatest] = useState(group.showsLatest);
@@ -27,7 +29,11 @@ export function EditGroup({ group, onClose }: { group: Group; onClose: () => voi
       take(
         api.PATCH("/api/v1/groups/{id}", {
           params: { path: { id: group.id } },
-          body: { name: name.trim(), announcement: announcement.trim(), showsLatest },
+          body: {
+            ...(name.trim() !== before.name && { name: name.trim() }),
+            ...(announcement.trim() !== before.announcement && { announcement: announcement.trim() }),
+            ...(showsLatest !== before.showsLatest && { showsLatest }),
+          },
         }),
       ),
     onSuccess: (saved) => {

@@ -7,6 +7,7 @@ import type { Group, GroupMember } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { ConfirmDialog, Dialog } from "../ui/dialog.tsx";
 import { useAction } from "../ui/use-action.ts";
+import { useIsBefore } from "../ui/use-is-before.ts";
 import "../ui/menu.css";
 
 const HOUR_MINUTES = 60;
@@ -25,6 +26,7 @@ export function MemberMenu({
   const { t } = useI18n();
   const { api } = useServices();
   const cache = useQueryClient();
+  const isSilent = useIsBefore(silentUntil);
   const [asking, setAsking] = useState<"remove" | "owner">();
   const path = { params: { path: { id: group.id, userId: user.id } } };
   const done = {
@@ -89,7 +91,7 @@ export function MemberMenu({
           </>
         )}
         {isAbove &&
-          (silentUntil ? (
+          (isSilent ? (
             <button type="button" disabled={silence.isPending} onClick={() => silence.mutate(0)}>
               {t.groups.unmuteMember}
             </button>

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Link } from "wouter";
+import { isGone } from "../api/problem.ts";
 import { videoQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
@@ -12,7 +13,7 @@ export function VideoCard({ id, otherwise = null }: { id: string; otherwise?: Re
   const { t } = useI18n();
   const { api } = useServices();
   const { data: video, error } = useQuery({ ...videoQuery(api, id), refetchInterval: false, retry: false });
-  if (!video) return error ? otherwise : null;
+  if (!video) return error && isGone(error) ? otherwise : null;
   return (
     <Link href={`/video/${id}`} className="video-card">
       <span className="video-card-cover">

@@ -75,7 +75,7 @@ it("moves the conversation of a new message to the top, and counts what others w
 
 it("counts what mentions the viewer among what is unread", () => {
   const { cache, messages } = filled();
-  const mention = { kind: "mention", start: 0, end: 3, userId: "me" } as const;
+  const mention = { kind: "mention", name: "me", start: 0, end: 3, userId: "me" } as const;
   const mentions = () =>
     cache.getQueryData<{ pages: { items: { id: string; mentions: number }[] }[] }>(["conversations"])!
       .pages[0]!.items[0];

@@ -1,6 +1,7 @@
 import { isTransient } from "../api/client.ts";
 import { createListeners } from "../api/listeners.ts";
 import { asProblem, type Problem } from "../api/problem.ts";
+import type { SessionStore } from "../api/session.ts";
 import type { Message } from "../api/types.ts";
 import { newKey } from "../social/new-key.ts";
 
@@ -23,6 +24,7 @@ export interface PictureOutbox {
 }
 
 interface Options {
+  session: Pick<SessionStore, "user" | "subscribe">;
   /** Repeated with the same key it is the same message. */
   send(outgoing: OutgoingPicture): Promise<Message>;
   onSent(peerId: string, message: Message): void;
@@ -31,10 +33,20 @@ interface Options {
 const none: readonly OutgoingPicture[] = [];
 
 /** Sends pictures, one after the other. They are too large to be kept over a reload. */
-export function createPictureOutbox({ send, onSent }: Options): PictureOutbox {
+export function createPictureOutbox({ session, send, onSent }: Options): PictureOutbox {
   const changes = createListeners();
   const byPeer = new Map<string, readonly OutgoingPicture[]>();
   const busy = new Set<string>();
+  let ownerId = session.user()?.id;
+  // What one person has picked is neither shown to the next one nor sent as theirs.
+  session.subscribe(() => {
+    const id = session.user()?.id;
+    if (id === ownerId) return;
+    ownerId = id;
+    byPeer.clear();
+    busy.clear();
+    changes.call();
+  });
 
   function show(peerId: string, change: (all: readonly OutgoingPicture[]) => readonly OutgoingPicture[]) {
     byPeer.set(peerId, change(byPeer.get(peerId) ?? none));
@@ -47,13 +59,16 @@ export function createPictureOutbox({ send, onSent }: Options): PictureOutbox {
   async function run(peerId: string): Promise<void> {
     if (busy.has(peerId)) return;
     busy.add(peerId);
+    const senderId = ownerId;
     for (let next = nextOf(peerId); next; next = nextOf(peerId)) {
       const { key } = next;
       try {
         const message = await send(next);
+        if (ownerId !== senderId) return;
         onSent(peerId, message);
         drop(key);
       } catch (error) {
+        if (ownerId !== senderId) return;
         const problem = asProblem(error);
         const failed = (one: OutgoingPicture) =>
           one.key === key || isTransient(error) ? { ...one, problem } : one;

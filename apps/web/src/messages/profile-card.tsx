@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
+import { isGone } from "../api/problem.ts";
 import { userQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
@@ -10,7 +11,7 @@ export function ProfileCard({ id }: { id: string }) {
   const { t, format } = useI18n();
   const { api } = useServices();
   const { data: user, error } = useQuery({ ...userQuery(api, id), refetchInterval: false, retry: false });
-  if (!user) return error ? <p className="card-gone">{t.profileGone}</p> : null;
+  if (!user) return error && isGone(error) ? <p className="card-gone">{t.profileGone}</p> : null;
   return (
     <Link href={`/user/${id}`} className="profile-card">
       <Avatar user={user} size={48} />

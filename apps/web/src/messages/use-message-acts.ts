@@ -25,6 +25,8 @@ export function useMessageActs(conversationId: string) {
           : api.DELETE("/api/v1/conversations/{userId}/messages/{messageId}/reactions/{emoji}", { params }),
       );
     },
+    // In the order of the taps.
+    scope: { id: `reactions in ${conversationId}` },
     onMutate: ({ message, emoji, on }) => show(message.id, emoji, on),
     onError: (_, { message, emoji, on }) => show(message.id, emoji, !on),
   });

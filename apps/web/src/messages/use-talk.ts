@@ -88,7 +88,11 @@ export function useTalk({ conversationId, path, around }: Options) {
     composer: {
       ...{ fieldRef, text },
       onText: write,
-      onPictures: (files: File[]) => pictureOutbox.add(conversationId, files),
+      onPictures: (files: File[]) => {
+        pictureOutbox.add(conversationId, files);
+        if (around) toNewest();
+        else toEnd();
+      },
       onSend: (content: string) => {
         send(content, replyTo ? { replyTo: quoteOf(replyTo) } : {});
         setReplyTo(undefined);

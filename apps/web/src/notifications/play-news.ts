@@ -2,6 +2,8 @@ const LOCK = "douya.sound";
 const TONES_HZ = [660, 880];
 const TONE_S = 0.09;
 const LOUDNESS = 0.06;
+/** Other tabs are silent for so long. */
+const QUIET_MS = 1_000;
 
 let context: AudioContext | undefined;
 
@@ -15,18 +17,15 @@ export function playNews(): void {
 async function play(): Promise<void> {
   context ??= new AudioContext();
   const { currentTime, destination } = context;
-  await Promise.all(
-    TONES_HZ.map((hz, i) => {
-      const tone = new OscillatorNode(context!, { frequency: hz });
-      const startS = currentTime + i * TONE_S;
-      const volume = new GainNode(context!, { gain: LOUDNESS });
-      volume.gain.setTargetAtTime(0, startS + TONE_S / 2, TONE_S / 4);
-      tone.connect(volume).connect(destination);
-      tone.start(startS);
-      tone.stop(startS + TONE_S);
-      return new Promise((resolve) => {
-        tone.onended = resolve;
-      });
-    }),
-  );
+  TONES_HZ.forEach((hz, i) => {
+    const tone = new OscillatorNode(context!, { frequency: hz });
+    const startS = currentTime + i * TONE_S;
+    const volume = new GainNode(context!, { gain: LOUDNESS });
+    volume.gain.setTargetAtTime(0, startS + TONE_S / 2, TONE_S / 4);
+    tone.connect(volume).connect(destination);
+    tone.start(startS);
+    tone.stop(startS + TONE_S);
+  });
+  // Not until the tones end: in a context that the system has suspended they never do.
+  await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
 }

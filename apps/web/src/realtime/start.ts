@@ -140,6 +140,7 @@ export function createRealtime(services: {
     shared = undefined;
     setOffline(false);
     line(false);
+    moments.forget();
     if (!id) return;
     const { entries, resync } = applyNews(cache, outbox, id, moments.wrote, (conversation) =>
       inView.includes(conversation),
