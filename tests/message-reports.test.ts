@@ -38,7 +38,7 @@ describe.each(shapes)("reported messages, %s", (shape) => {
   const reportsOf = async (person: Person) =>
     (await page("?limit=50")).items.filter(({ reporter }) => reporter?.id === person.id);
 
-  test("moderators see one with the five before it as the reporter sees them, until they have judged it", async () => {
+  test("moderators see one with the five before and after it as the reporter sees them, until they have judged it", async () => {
     const [ada, ben] = await friends();
     const said = [];
     for (let i = 0; i < 8; i++)
@@ -57,7 +57,11 @@ describe.each(shapes)("reported messages, %s", (shape) => {
       ...{ reason: "abuse", text: "look at this", inGroup: false, reporter: { id: ada.id } },
       messages: [2, 3, 4, 5, 7]
         .map((i) => ({ text: `line ${i}`, sender: { id: i % 2 ? ada.id : ben.id } }))
-        .concat([{ text: "something rude", sender: { id: ben.id } }]),
+        .map((line) => ({ ...line, reported: false }))
+        .concat([
+          { text: "something rude", sender: { id: ben.id }, reported: true },
+          { text: "and what came later", sender: { id: ben.id }, reported: false },
+        ]),
     });
     expectProblem(await ada.get("/moderation/messages"), 403, "MODERATORS_ONLY");
     expectProblem(await ada.delete(`/moderation/messages/${one!.id}`), 403, "MODERATORS_ONLY");

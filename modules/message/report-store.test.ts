@@ -32,8 +32,19 @@ async function say(senderId: string, receiverId: string) {
 }
 const lines = () =>
   messageStore(own.db, own.events).messages({ userId: ada, peerId: ben }, { beforeId: String(maxId) }, 6);
-const report = async () =>
-  store().add({ id: ids.next(), reporterId: ada, peerId: ben, reason: 1, text: "why", lines: await lines() });
+async function report() {
+  const all = await lines();
+  const [others, reported] = [all.slice(0, -1), all.at(-1)!];
+  await store().add({
+    id: ids.next(),
+    reporterId: ada,
+    peerId: ben,
+    reason: 1,
+    text: "why",
+    reported,
+    others,
+  });
+}
 const kept = async () =>
   (
     await own.database.pool.query(

@@ -13,8 +13,9 @@ export interface Report {
   peerId: string;
   reason: number;
   text: string;
-  /** As the reporter sees them; the last one is reported. */
-  lines: MessageRow[];
+  reported: MessageRow;
+  /** What was said around it, as the reporter sees it. */
+  others: MessageRow[];
 }
 
 interface ReportRow {
@@ -30,6 +31,7 @@ interface ReportRow {
     picture: boolean;
     video_id: string | null;
     profile_id: string | null;
+    reported: boolean;
   }[];
 }
 
@@ -37,9 +39,9 @@ interface ReportRow {
 export function messageReportStore(db: Kysely<Tables>) {
   return {
     /** Keeps a report, unless this person has made it before. Errors: TOO_MANY_REQUESTS, MESSAGE_NOT_FOUND. */
-    add: ({ id, reporterId, peerId, reason, text, lines }: Report): Promise<void> =>
+    add: ({ id, reporterId, peerId, reason, text, reported, others }: Report): Promise<void> =>
       inTransaction(db, async (on) => {
-        const reported = lines.at(-1)!;
+        const lines = [...others, reported];
         const people = [...new Set([reporterId, ...lines.map((line) => line.sender_id)])];
         // Nobody of them is deleted meanwhile, or what is kept of them would stay.
         const { rows } = await sql<{ user_id: string; gone: boolean }>`
@@ -79,7 +81,7 @@ export function messageReportStore(db: Kysely<Tables>) {
       const { rows } = await sql<ReportRow>`
         select r.id, r.reporter_id, r.in_group, r.reason, r.text, (
           select json_agg(json_build_object('message_id', l.message_id::text, 'sender_id', l.sender_id::text,
-            'content', l.content, 'picture', l.picture, 'video_id', l.video_id::text, 'profile_id', l.profile_id::text)
+            'content', l.content, 'reported', l.message_id = r.message_id, 'picture', l.picture, 'video_id', l.video_id::text, 'profile_id', l.profile_id::text)
             order by l.message_id)
           from message.report_line l where l.report_id = r.id) as lines
         from message.report r where not r.judged and r.id > ${afterId} order by r.id limit ${limit}`.execute(

@@ -109,8 +109,8 @@ export function maySeeTyping({ friends, blocked, answered }: Standing): boolean 
   return !blocked && (friends || answered);
 }
 
-/** Moderators see so many messages before the one that was reported. */
-export const reportedBefore = 5;
+/** Moderators see so many messages before, and after, the one that was reported. */
+export const shownAroundReported = 5;
 /** Of one person, that nobody has judged. */
 export const maxWaitingReports = 50;
 export const maxReportsListed = 100;

@@ -6308,12 +6308,14 @@ export interface components {
             /** @description A 64-bit id as a decimal string. */
             id: string;
             inGroup: boolean;
-            /** @description The last one is what was reported. */
+            /** @description In the order in which they were said: up to five before and after the one reported. */
             messages: {
                 /** @description It shows one, which is not told. */
                 picture?: boolean;
                 /** @description A 64-bit id as a decimal string. */
                 profileId?: string;
+                /** @description Whether it is this one; the others were said around it. */
+                reported: boolean;
                 sender: components["schemas"]["User"] | null;
                 /** Format: date-time */
                 sentAt: string;

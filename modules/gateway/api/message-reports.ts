@@ -76,12 +76,15 @@ export function messageReportRoutes({
             ...{ id: one.id, reason: reasonNames[one.reason], text: one.text, inGroup: one.inGroup },
             reporter: people.get(one.reporterId) ?? null,
             reportedAt: toTime(one.reportedAtMs),
-            messages: one.lines.map(({ senderId, content, sentAtMs, picture, videoId, profileId }) => ({
-              ...{ sender: people.get(senderId) ?? null, text: content, sentAt: toTime(sentAtMs) },
-              ...(picture && { picture }),
-              ...(videoId && { videoId }),
-              ...(profileId && { profileId }),
-            })),
+            messages: one.lines.map(
+              ({ senderId, content, sentAtMs, reported, picture, videoId, profileId }) => ({
+                ...{ sender: people.get(senderId) ?? null, text: content, sentAt: toTime(sentAtMs) },
+                reported,
+                ...(picture && { picture }),
+                ...(videoId && { videoId }),
+                ...(profileId && { profileId }),
+              }),
+            ),
           })),
           nextCursor: next || null,
         };

@@ -7,8 +7,8 @@ import { type Call, requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { MessageReportStore } from "../report-store.ts";
-import { checkReport, maxReportsListed, reportedBefore } from "../rules.ts";
-import type { MessageStore } from "../store.ts";
+import { checkReport, maxReportsListed, shownAroundReported } from "../rules.ts";
+import type { MessageStore, Range } from "../store.ts";
 
 type Service = Handlers<typeof MessageService>;
 
@@ -30,9 +30,12 @@ export function reportHandlers(
       if (reported?.id !== messageId || reported.notice !== null) throw refusal("MESSAGE_NOT_FOUND");
       if (reported.sender_id === reporterId) throw refusal("REPORTS_OWN");
       if (reported.recalled) throw refusal("MESSAGE_RECALLED");
-      const earlier = await messages(call).messages(pair, { beforeId: messageId }, reportedBefore);
-      const lines = [...earlier.filter(({ notice, recalled }) => notice === null && !recalled), reported];
-      await store(call).add({ id: ids.next(), reporterId, peerId, reason, text, lines });
+      const around: Range[] = [{ beforeId: messageId }, { afterId: messageId }];
+      const found = await Promise.all(
+        around.map((range) => messages(call).messages(pair, range, shownAroundReported)),
+      );
+      const others = found.flat().filter(({ notice, recalled }) => notice === null && !recalled);
+      await store(call).add({ id: ids.next(), reporterId, peerId, reason, text, reported, others });
       return {};
     },
     async listReportedMessages({ cursor, limit: asked }, call) {
@@ -47,7 +50,7 @@ export function reportHandlers(
           lines: lines.map((line) => ({
             ...{ senderId: line.sender_id, content: line.content, picture: line.picture },
             ...{ videoId: line.video_id ?? "", profileId: line.profile_id ?? "" },
-            sentAtMs: timeOfId(line.message_id),
+            ...{ sentAtMs: timeOfId(line.message_id), reported: line.reported },
           })),
         })),
         next: after?.id ?? "",

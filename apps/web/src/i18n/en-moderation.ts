@@ -3,7 +3,8 @@ export const moderation = {
   reportOf: (name: string) => `Report the comment of ${name}`,
   reportTitle: "Report this comment",
   reportMessageTitle: "Report this message",
-  reportMessageBody: "Moderators see it with the 5 messages before it, and nothing else that was said.",
+  reportMessageBody:
+    "Moderators see it with the 5 messages before and after it, and nothing else that was said.",
   reportWhy: "What is wrong with it?",
   reportReasons: { spam: "Spam", abuse: "Abuse", other: "Other" },
   reportText: "What should a moderator know? (optional)",

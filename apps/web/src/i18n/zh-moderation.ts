@@ -8,7 +8,7 @@ export const moderation = {
   reportSend: "提交举报",
   reportSent: "谢谢，管理员会查看。",
   reportMessageTitle: "举报这条消息",
-  reportMessageBody: "管理员只会看到这条消息和它之前的 5 条消息。",
+  reportMessageBody: "管理员只会看到这条消息和它前后各 5 条消息。",
   reportedComments: "评论",
   reportedMessages: "消息",
   reportedMessagesEmpty: "没有待处理的消息举报。",

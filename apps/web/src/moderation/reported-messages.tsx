@@ -76,7 +76,7 @@ function Report({ report }: { report: MessageReport }) {
         <time dateTime={reportedAt}>{t.reportedAt(format.ago(reportedAt))}</time>
       </div>
       <ol className="reported-lines">
-        {messages.map(({ sender, text: content, sentAt, picture, videoId, profileId }, i) => {
+        {messages.map(({ sender, text: content, sentAt, reported, picture, videoId, profileId }, i) => {
           const shows = whatShows({
             ...(picture && { picture: true }),
             ...(videoId && { videoId }),
@@ -84,7 +84,7 @@ function Report({ report }: { report: MessageReport }) {
           });
           return (
             // biome-ignore lint/suspicious/noArrayIndexKey: the list never changes.
-            <li key={i} className={i === messages.length - 1 ? "reported-text" : undefined} dir="auto">
+            <li key={i} className={reported ? "reported-text" : undefined} dir="auto">
               {sender ? <Link href={`/user/${sender.id}`}>{sender.name}</Link> : t.groups.somebody}
               {": "}
               {[shows && t.shown[shows], content].filter(Boolean).join(" ")}{" "}
