@@ -11,8 +11,8 @@ import { isShownNotification } from "./shown.ts";
 const maxSubscriptions = 20;
 /** The client says it again whenever it starts; a session that is not used for so long has ended. */
 const keptMs = 30 * 24 * 3_600_000;
-/** When a conversation was pushed last is kept for longer than anything depends on it. */
-const pushedKeptMs = 24 * 3_600_000;
+/** When a conversation was pushed last is kept for so long; older messages are pushed no more. */
+export const pushedKeptMs = 24 * 3_600_000;
 
 /** A service that does not take what it is given is left alone for so long, then longer, and forgotten in the end. */
 const firstPauseMs = 30_000;

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import webPush from "web-push";
 import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import { idAtTime } from "#platform/ids/snowflake.ts";
 import { sealedBy } from "#platform/seal/key-seal.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "../migrations.ts";
@@ -303,7 +304,10 @@ test("in a group members are told of what others write, and not of notices, thei
         },
       })
       .execute();
-  await say("7", 1);
+  const [notice, old, fresh] = [1, 25 * 3_600_000, 0].map((agoMs) => idAtTime(Date.now() - agoMs).toString());
+  await say(old!, null);
+  await say(notice!, 1);
+  // Whether the old one was pushed is known no more: it is no news when something else is told in the group.
   await written();
   expect(await jobs()).toEqual([]);
   await own.db
@@ -311,7 +315,7 @@ test("in a group members are told of what others write, and not of notices, thei
     .set({ unpushed: [10] })
     .where("user_id", "=", "3")
     .execute();
-  await say("8", null);
+  await say(fresh!, null);
   await written();
   await written();
   expect((await jobs()).map(({ owner }) => owner)).toEqual(["1"]);
