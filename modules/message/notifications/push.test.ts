@@ -8,7 +8,9 @@ import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { idAtTime } from "#platform/ids/snowflake.ts";
 import { sealedBy } from "#platform/seal/key-seal.ts";
+import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { accountErasureStore } from "../account-erasure-store.ts";
 import { migrations } from "../migrations.ts";
 import type { Tables } from "../tables.ts";
 import type { Change } from "./changes.ts";
@@ -321,6 +323,19 @@ test("in a group members are told of what others write, and not of notices, thei
   expect((await jobs()).map(({ owner }) => owner)).toEqual(["1"]);
   await run();
   expect(asked).toBe(1);
+});
+
+test("an account that is deleted meanwhile, or was before, has no browser", async () => {
+  const outcome = await heldUp(
+    own.database.pool,
+    "lock table message.notified in share mode",
+    () => subscribe("1").catch((error) => error.reason),
+    () => accountErasureStore(own.db, own.jobs).markDeleted("1"),
+  );
+  expect(outcome).toBe("SESSION_ENDED");
+  await expect(subscribe("1")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  expect(await subscription()).toBeUndefined();
+  expect(await own.db.selectFrom("notified").selectAll().execute()).toEqual([]);
 });
 
 test("nothing is sent of what was seen, or fell out", async () => {
