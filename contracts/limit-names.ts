@@ -3,6 +3,7 @@ export const limitNames = [
   "comments",
   "follows",
   "reactions",
+  "emojis",
   "messages",
   "groups",
   "joining groups",

@@ -101,7 +101,8 @@ describe.each(shapes)("a known file, %s", (shape) => {
     const damaged = Buffer.from(file);
     damaged[other.ranges[0]![0]]! ^= 1;
     expect(outcome(await prove(ben, other.challenge, proofOf(damaged, other)))).toEqual(unknown);
-    expect(outcome(await prove(ben, "made-up", sha256(file)))).toEqual(unknown);
+    for (const madeUp of ["made-up", "\0"])
+      expect(outcome(await prove(ben, madeUp, sha256(file)))).toEqual(unknown);
   });
 
   test("a file that never came, one of another size, and one that was refused are unknown", async () => {

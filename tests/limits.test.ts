@@ -43,6 +43,15 @@ const rows = [
     ],
   },
   {
+    burst: 30,
+    perMinute: 20,
+    evening: 20,
+    routes: [
+      "PUT /api/v1/conversations/:userId/messages/:messageId/reactions/:emoji",
+      "DELETE /api/v1/conversations/:userId/messages/:messageId/reactions/:emoji",
+    ],
+  },
+  {
     burst: 100,
     perMinute: 60,
     evening: 60,

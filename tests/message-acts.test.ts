@@ -104,6 +104,8 @@ describe.each(shapes)("what one can do with messages, %s", (shape) => {
       [ada.id, "❤️"],
     ]);
     expect(rest.nextCursor).toBeNull();
+    for (const cursor of ["%00", "1-1-%00", `1-${ben.id}-%00`, "1"])
+      expectProblem(await ada.get(`${at(ben, id, "/reactions")}?cursor=${cursor}`), 422, "CURSOR_INVALID");
     for (const emoji of ["👍", "🎉"]) body(await ben.delete(at(ada, id, reaction(emoji))), 204);
     expect((await list(ben, ada))[0]!.reactions).toHaveLength(1);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { shapes } from "./harness/deployment.ts";
-import { body, type Schemas, send } from "./harness/http-client.ts";
+import { body, expectProblem, type Schemas, send } from "./harness/http-client.ts";
 import { befriend } from "./harness/realtime-device.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
@@ -144,6 +144,7 @@ describe.each(shapes)("realtime, %s", (shape) => {
     const { entries } = await ask(`?epoch=${heard.epoch}&after=${heard.seq}`);
     expect(entries.map(({ seq, message }) => [seq, message?.text])).toEqual([["3", "meanwhile"]]);
     expect(await ask(`?epoch=${heard.epoch}&after=99`)).toMatchObject({ seq: "3", recovered: false });
+    expectProblem(await ben.get("/realtime/entries?epoch=%00"), 422, "INVALID_ARGUMENT");
   });
 
   test("a session that ends takes its connections along", async () => {

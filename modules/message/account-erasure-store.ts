@@ -6,6 +6,7 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import { actsOfGone, countLess } from "./act-store.ts";
 import { lockGroup } from "./group-transaction.ts";
 import { isShown } from "./message-row.ts";
+import { lockPeople } from "./notifications/notification-store.ts";
 import { lock } from "./pairs.ts";
 import { dropPictures } from "./picture-store.ts";
 import type { Tables } from "./tables.ts";
@@ -104,16 +105,21 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
       ] as const)
         await db.deleteFrom(table).where("user_id", "=", userId).execute();
       await db.deleteFrom("invitation").where("inviter_id", "=", userId).execute();
-      await sql`
-        with gone as (
-          delete from message.notification_fact
-          where actor_id = ${userId}::int8 and kind = ${sql.lit(notificationKinds.invitation)}
-          returning user_id, kind, subject_id
-        ), less as (
-          select user_id, kind, subject_id, count(*)::int4 as people from gone group by user_id, kind, subject_id
-        )
-        update message.notification n set people = n.people - l.people from less l
-        where n.user_id = l.user_id and n.kind = l.kind and n.subject_id = l.subject_id`.execute(db);
+      await inTransaction(db, async (on) => {
+        const theirs = sql`
+          from message.notification_fact
+          where actor_id = ${userId}::int8 and kind = ${sql.lit(notificationKinds.invitation)}`;
+        const { rows } = await sql<{ user_id: string }>`select distinct user_id ${theirs}`.execute(on);
+        await lockPeople(
+          on,
+          rows.map((row) => row.user_id),
+        );
+        // Each has one of theirs at most.
+        await sql`
+          with gone as (delete ${theirs} returning user_id, kind, subject_id)
+          update message.notification n set people = n.people - 1 from gone g
+          where n.user_id = g.user_id and n.kind = g.kind and n.subject_id = g.subject_id`.execute(on);
+      });
       await db
         .updateTable("group_chat")
         .set({ creator_id: null, idempotency_key: null })

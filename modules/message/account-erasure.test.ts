@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
 import { drifts } from "#platform/testing/drifts.ts";
-import { heldUp } from "#platform/testing/held-up.ts";
+import { heldUp, waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { migrations } from "./migrations.ts";
+import { applyToLists } from "./notifications/notification-store.ts";
 import { counts } from "./recount.ts";
 import { sendStore } from "./send-store.ts";
 import { messageStore } from "./store.ts";
@@ -19,7 +21,9 @@ beforeAll(async () => {
 afterAll(() => own.drop());
 beforeEach(async () => {
   await own.database.pool.query(
-    "truncate message.conversation, message.message, message.person, message.timeline",
+    `truncate ${[
+      ...["conversation", "message", "person", "timeline", "notified", "notification", "notification_fact"],
+    ].map((table) => `message.${table}`)}`,
   );
 });
 
@@ -109,5 +113,46 @@ test("what others read goes on while an account is erased, also of its messages"
   expect(await drifts(own.database, counts)).toEqual([]);
   await remove();
   expect(await placesOfEve()).toEqual([]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+});
+
+/** Person 1 is invited into this group; what the consumer does. */
+const invited = (groupId: string, actorId: string) =>
+  own.events.transaction(own.db, (on, emit) => {
+    const about = { userId: "1", kind: kinds.invitation, subjectId: groupId, videoId: "0", threadId: "0" };
+    const fact = { ...about, factId: actorId, actorId, atMs: Date.now() };
+    return applyToLists(on, [{ what: "add", fact }], { emit, push: async () => {} });
+  });
+const peopleOfInvitations = () =>
+  rowsOf("select subject_id, people from message.notification order by subject_id");
+
+test("their invitations count no more, and those of others do", async () => {
+  for (const actorId of [eve, "2"]) await invited("90", actorId);
+  await invited("91", eve);
+  await store().removeTraces(eve);
+  expect(await peopleOfInvitations()).toEqual([
+    { subject_id: "90", people: "1" },
+    { subject_id: "91", people: "0" },
+  ]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+  await store().removeTraces(eve);
+  expect(await drifts(own.database, counts)).toEqual([]);
+});
+
+test("an invitation by somebody else meanwhile is counted without theirs", async () => {
+  await invited("90", eve);
+  let other: Promise<unknown> | undefined;
+  const outcome = await heldUp(
+    own.database.pool,
+    "select from message.notification for update",
+    () => store().removeTraces(eve),
+    async () => {
+      other = invited("90", "2");
+      await waiting(own.database.pool, 2);
+    },
+  );
+  expect(outcome).toBeUndefined();
+  await other;
+  expect(await peopleOfInvitations()).toEqual([{ subject_id: "90", people: "1" }]);
   expect(await drifts(own.database, counts)).toEqual([]);
 });

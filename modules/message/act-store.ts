@@ -63,7 +63,8 @@ export function actStore(
       const peerId = conversationOf(id, low_id, high_id);
       return { ...change, userId: id, peerId, actorId: id === userId ? id : peerId };
     });
-    return appendAndEmit(on, emit, entries, low_id === "0" ? high_id : "");
+    const isInGroup = low_id === "0" && people.some((id) => id !== userId);
+    return appendAndEmit(on, emit, entries, isInGroup ? high_id : "");
   }
 
   async function tellAll(on: On, emit: Emit, act: Act, place: Place): Promise<TimelineHead[]> {

@@ -48,6 +48,13 @@ const groups = () => groupStore(writer(), own.jobs);
 const acts = () => actStore(own.db, own.events, own.jobs);
 const store = () => messageStore(own.db, own.events);
 const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
+async function lastGrown() {
+  const [event] = await rowsOf(
+    "select payload from events.log where type = 'message.timelines_grown.v1' order by position desc limit 1",
+  );
+  const { groupId: group, userIds } = fromBinary(TimelinesGrownSchema, event.payload);
+  return [group, userIds.sort()];
+}
 async function trySay(senderId: string, content: string, parts: MessageParts = {}) {
   const command = { senderId, groupId, content, key: undefined, parts, traceId: "" };
   const [sent] = await groupSendStore(writer())([command]);
@@ -187,11 +194,10 @@ test("what one does is told to those who see the message, as it is for each, and
       message: { id, in_group: true, reactions: [{ emoji: "👍", count: 1, own: who === "3" }] },
     });
   expect((await entries("4")).filter(({ kind }) => kind === 3)).toEqual([]);
-  const [event] = await rowsOf(
-    "select payload from events.log where type = 'message.timelines_grown.v1' order by position desc limit 1",
-  );
-  const { groupId: group, userIds } = fromBinary(TimelinesGrownSchema, event.payload);
-  expect([group, userIds.sort()]).toEqual([groupId, people]);
+  expect(await lastGrown()).toEqual([groupId, people]);
+  // What one does for oneself happens in no group.
+  await acts().hide(by("3", (await say("2", "another")).id));
+  expect(await lastGrown()).toEqual(["", ["3"]]);
   await acts().recall(by("2", id));
   const recalled = { id, content: "", recalled: true, reactions: null };
   expect((await entries("1")).slice(-1)).toMatchObject([{ kind: 3, message: recalled }]);

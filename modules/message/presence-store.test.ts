@@ -30,7 +30,12 @@ test("hiding is told once to all of a person's devices, and is known until it is
 test("nothing is told to a person whose account is deleted", async () => {
   await own.database.pool.query("insert into message.person (user_id, gone) values (1, true)");
   expect(await store().hide("1", true)).toEqual([]);
-  expect(await store().hidden(["1"])).toEqual([]);
+});
+
+test("who hides, and who is gone, is nobody that others are told of", async () => {
+  await own.database.pool.query("insert into message.person (user_id, gone) values (1, true), (2, false)");
+  await store().hide("3", true);
+  expect((await store().hidden(["1", "2", "3", "4"])).sort()).toEqual(["1", "3"]);
 });
 
 test("it is known of each pair, in the order asked, who has written to whom, and who hides", async () => {

@@ -24,11 +24,11 @@ export function presenceStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         order by w.n`.execute(db);
       return rows;
     },
+    /** Of whom nobody is told whether they are here: who hides it, and who is gone. */
     async hidden(userIds: readonly string[]): Promise<string[]> {
       const { rows } = await sql<{ user_id: string }>`
-        select user_id from message.person where user_id = any(${userIds}::int8[]) and hides_presence`.execute(
-        db,
-      );
+        select user_id from message.person
+        where user_id = any(${userIds}::int8[]) and (hides_presence or gone)`.execute(db);
       return rows.map(({ user_id }) => user_id);
     },
     /** Also told to all devices of the person; returns how far their timeline has got. */

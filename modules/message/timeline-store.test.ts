@@ -1,5 +1,7 @@
+import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type Database, openDatabase } from "#platform/db/database.ts";
+import { ReadTimelinesRequestSchema } from "#contracts/gen/message_pb.ts";
+import { type Database, openDatabase, perCall } from "#platform/db/database.ts";
 import { migrate } from "#platform/db/migrate.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { leaveGap } from "#platform/events/log/restored.ts";
@@ -8,6 +10,7 @@ import { migrations as leaseMigrations } from "#platform/lease/migrations.ts";
 import { createLog } from "#platform/observe/log.ts";
 import fc from "#platform/testing/property.ts";
 import { createTestDatabaseFrom, type TestDatabase } from "#platform/testing/test-database.ts";
+import { readTimelines } from "./handlers/read-timelines.ts";
 import { migrations } from "./migrations.ts";
 import type { Tables } from "./tables.ts";
 import { append, type NewEntry, timelineStore } from "./timeline-store.ts";
@@ -74,6 +77,26 @@ test("a position from before what was removed as too old is told so, one after i
   expect(await read("1", "0")).toMatchObject({ seq: "3", recovered: false, entries: [] });
   expect(await read("1", "2")).toMatchObject({ seq: "3", recovered: true, entries: [{ seq: "3" }] });
   expect(await read("2", "1")).toMatchObject({ seq: "1", recovered: true, entries: [] });
+});
+
+test("what is no epoch is none, and harms nobody who asks at the same time", async () => {
+  await add(entry("1", 1), entry("2", 1));
+  const { epoch, seq } = await read("1", "0");
+  const ask = readTimelines(perCall(db(), timelineStore));
+  const call = { traceId: "", deadlineMs: 0, signal: new AbortController().signal };
+  for (const strange of ["\0", `${epoch}\0`, "x y", "豆", "x".repeat(65)]) {
+    const after = [
+      { userId: "1", epoch: strange, seq },
+      { userId: "2", epoch, seq },
+    ];
+    const request = create(ReadTimelinesRequestSchema, { after });
+    expect(await ask(request, call)).toMatchObject({
+      timelines: [
+        { epoch, recovered: false },
+        { epoch, recovered: true },
+      ],
+    });
+  }
 });
 
 test("of a person about 10,000 entries are kept, and those of others stay", async () => {

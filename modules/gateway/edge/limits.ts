@@ -49,9 +49,17 @@ export const limitTable: Row[] = [
       "DELETE /api/v1/videos/:id/bookmark",
       "PUT /api/v1/videos/:id/repost",
       "DELETE /api/v1/videos/:id/repost",
+      "POST /douyin/favorite/action",
+    ],
+  },
+  // Each is told to a thousand people, in whose timelines other things are to be found.
+  {
+    name: "emojis",
+    burst: 30,
+    perMinute: 20,
+    routes: [
       "PUT /api/v1/conversations/:userId/messages/:messageId/reactions/:emoji",
       "DELETE /api/v1/conversations/:userId/messages/:messageId/reactions/:emoji",
-      "POST /douyin/favorite/action",
     ],
   },
   {

@@ -16,7 +16,7 @@ export const Seq = Type.String({
   description: "The number of an entry in the timeline of its person; each is one more than the one before.",
 });
 export const Epoch = Type.String({
-  maxLength: 64,
+  pattern: "^[\\w.-]{0,64}$",
   description: "Numbers of another epoch mean something else.",
 });
 const Time = Type.String({ format: "date-time" });

@@ -61,6 +61,8 @@ function actOf({ peerId, messageId }: { peerId: string; messageId: string }, cal
 }
 
 function positionOf(after: string): ReactionPosition | undefined {
-  const [, at_ms, user_id, emoji] = /^(\d{1,15})-(\d{1,19})-(.{1,32})$/u.exec(after) ?? [];
-  return at_ms && user_id && emoji && isId(user_id) ? { at_ms, user_id, emoji } : undefined;
+  if (after === "") return undefined;
+  const [, at_ms, user_id, emoji] = /^(\d{1,15})-(\d{1,19})-([^\p{Cc}]{1,32})$/u.exec(after) ?? [];
+  if (at_ms && user_id && emoji && isId(user_id)) return { at_ms, user_id, emoji };
+  throw refusal("CURSOR_INVALID");
 }

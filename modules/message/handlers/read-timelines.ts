@@ -14,15 +14,17 @@ export function readTimelines(
     if (after.length > maxPositions || !after.every(({ userId }) => isId(userId)))
       throw refusal("INVALID_ARGUMENT", `Ask for ${maxPositions} people at most, each by id.`);
     if (after.length === 0) return {};
-    // What is no number is no position.
+    // What is no epoch or no number is no position: one that the database refuses would fail for all who ask with it.
     const positions = after.map(({ userId, epoch, seq }) =>
-      isSeq(seq) ? { userId, epoch, seq } : { userId, epoch: "", seq: "0" },
+      isEpoch(epoch) && isSeq(seq) ? { userId, epoch, seq } : { userId, epoch: "", seq: "0" },
     );
     const limit = Math.floor(maxMessages / positions.length);
     const timelines = await store(call).after(positions, limit);
     return { timelines: timelines.map((one) => ({ ...one, entries: one.entries.map(toEntry) })) };
   };
 }
+
+const isEpoch = (epoch: string) => /^[\w.-]{0,64}$/.test(epoch);
 
 function isSeq(seq: string): boolean {
   return seq === "0" || isId(seq);

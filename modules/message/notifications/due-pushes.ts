@@ -1,9 +1,11 @@
 import { type RawBuilder, sql } from "kysely";
 import { pushedOnly } from "#contracts/notification-kinds.ts";
 import type { Queryable } from "#platform/db/database.ts";
+import { idAtTime } from "#platform/ids/snowflake.ts";
 import type { Tables } from "../tables.ts";
 import type { NotificationRef } from "./fact-store.ts";
 import { lockPeople } from "./notification-store.ts";
+import { pushedKeptMs } from "./push-store.ts";
 
 /** A browser and what it is to be told of. */
 export interface PushRef extends NotificationRef {
@@ -103,9 +105,10 @@ export async function pushesOfMessages(
     join message.group_chat g on g.id = m.group_id
     left join message.message_push t on t.user_id = m.user_id and t.peer_id = m.group_id
     cross join lateral (
-      -- Not a notice, and nothing of one's own.
+      -- Not a notice, nothing of one's own, and nothing of which it is not known any more whether it was pushed.
       select id from message.message x
-      where x.low_id = 0 and x.high_id = m.group_id and x.id > greatest(m.read_id, t.last_id)
+      where x.low_id = 0 and x.high_id = m.group_id
+        and x.id > greatest(m.read_id, t.last_id, ${idAtTime(nowMs - pushedKeptMs).toString()}::int8)
         and x.sender_id <> m.user_id and x.notice is null
       order by id desc limit 1
     ) x

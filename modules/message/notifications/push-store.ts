@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { sql } from "kysely";
+import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import { pushedOnly } from "#contracts/notification-kinds.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
@@ -11,8 +12,8 @@ import { isShownNotification } from "./shown.ts";
 const maxSubscriptions = 20;
 /** The client says it again whenever it starts; a session that is not used for so long has ended. */
 const keptMs = 30 * 24 * 3_600_000;
-/** When a conversation was pushed last is kept for longer than anything depends on it. */
-const pushedKeptMs = 24 * 3_600_000;
+/** When a conversation was pushed last is kept for so long; older messages are pushed no more. */
+export const pushedKeptMs = 24 * 3_600_000;
 
 /** A service that does not take what it is given is left alone for so long, then longer, and forgotten in the end. */
 const firstPauseMs = 30_000;
@@ -74,7 +75,7 @@ export function pushStore(db: Kysely<Tables>, seal: KeySeal) {
         return made;
       });
     },
-    /** An endpoint is its last person's. Beyond the maximum, the least recently renewed ones go. */
+    /** An endpoint is its last person's. Beyond the maximum, the least recently renewed ones go. Error: SESSION_ENDED. */
     async put(userId: string, sessionId: string, language: string, endpoint: Endpoint): Promise<void> {
       const hash = hashOf(endpoint.endpoint);
       await inTransaction(db, async (transaction) => {
@@ -90,6 +91,14 @@ export function pushStore(db: Kysely<Tables>, seal: KeySeal) {
           .where("user_id", "=", userId)
           .forUpdate()
           .execute();
+        // Who erases an account marks it, then waits for this row.
+        const gone = await transaction
+          .selectFrom("person")
+          .select("user_id")
+          .where("user_id", "=", userId)
+          .where("gone", "=", true)
+          .execute();
+        if (gone.length > 0) throw accountDeleted();
         await transaction
           .deleteFrom("push_subscription")
           .where("endpoint_hash", "=", hash)

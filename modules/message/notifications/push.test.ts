@@ -6,8 +6,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import webPush from "web-push";
 import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import { idAtTime } from "#platform/ids/snowflake.ts";
 import { sealedBy } from "#platform/seal/key-seal.ts";
+import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { accountErasureStore } from "../account-erasure-store.ts";
 import { migrations } from "../migrations.ts";
 import type { Tables } from "../tables.ts";
 import type { Change } from "./changes.ts";
@@ -303,7 +306,10 @@ test("in a group members are told of what others write, and not of notices, thei
         },
       })
       .execute();
-  await say("7", 1);
+  const [notice, old, fresh] = [1, 25 * 3_600_000, 0].map((agoMs) => idAtTime(Date.now() - agoMs).toString());
+  await say(old!, null);
+  await say(notice!, 1);
+  // Whether the old one was pushed is known no more: it is no news when something else is told in the group.
   await written();
   expect(await jobs()).toEqual([]);
   await own.db
@@ -311,12 +317,25 @@ test("in a group members are told of what others write, and not of notices, thei
     .set({ unpushed: [10] })
     .where("user_id", "=", "3")
     .execute();
-  await say("8", null);
+  await say(fresh!, null);
   await written();
   await written();
   expect((await jobs()).map(({ owner }) => owner)).toEqual(["1"]);
   await run();
   expect(asked).toBe(1);
+});
+
+test("an account that is deleted meanwhile, or was before, has no browser", async () => {
+  const outcome = await heldUp(
+    own.database.pool,
+    "lock table message.notified in share mode",
+    () => subscribe("1").catch((error) => error.reason),
+    () => accountErasureStore(own.db, own.jobs).markDeleted("1"),
+  );
+  expect(outcome).toBe("SESSION_ENDED");
+  await expect(subscribe("1")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  expect(await subscription()).toBeUndefined();
+  expect(await own.db.selectFrom("notified").selectAll().execute()).toEqual([]);
 });
 
 test("nothing is sent of what was seen, or fell out", async () => {

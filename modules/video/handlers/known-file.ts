@@ -46,7 +46,8 @@ export function knownFiles(
 
     async proveKnownFile({ challenge, proof, address }, call) {
       const ownerId = requireCaller(call) as UserId;
-      const asked = await known(call).take(ownerId, challenge, challengeLifetimeMs);
+      const isOne = /^[\w-]{43}$/.test(challenge);
+      const asked = isOne && (await known(call).take(ownerId, challenge, challengeLifetimeMs));
       if (!asked) throw refusal("UPLOAD_UNKNOWN");
       const { source_key: sourceKey, ranges } = asked;
       const sizeBytes = Number(asked.size_bytes);
