@@ -49,7 +49,11 @@ export function groupSendStore(
     const outcomes = await events.transaction(db, async (on, emit) => {
       heads = [];
       const groups = await lockGroups(on, commands);
-      const places = await placesOf(on, commands);
+      // Who comes into a group from here on is not in it yet; who is in none holds up nobody.
+      const places = await placesOf(
+        on,
+        commands.filter(({ groupId }) => groups.has(groupId)),
+      );
       const isMissing = commands.some(({ groupId, senderId }) => !places.has(pairKey(groupId, senderId)));
       const former = isMissing ? await findFormer(on, commands) : new Set<string>();
       const messages = commands.map((one) => ({ ...one, place: ["0", one.groupId] as const }));
