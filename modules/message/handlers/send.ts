@@ -138,9 +138,10 @@ export function sendHandlers(
     const block = { blocked: are(Relationship.BLOCKS), blockedBy: are(Relationship.BLOCKED_BY) };
     // No person: then a group, or nothing.
     const isPerson = people.has(receiverId);
-    // Before a picture is drawn for nothing.
-    const mayNot = () => (isPerson ? blockOf(block) : stores.groups(call).refusal(receiverId, senderId));
-    const refused = stagedPicture ? await mayNot() : undefined;
+    // Before a picture is drawn for nothing; and who may not write in a group holds up nobody in its queue.
+    const refused = isPerson
+      ? stagedPicture && blockOf(block)
+      : await stores.groups(call).refusal(receiverId, senderId);
     if (refused) throw refused;
     const picture = stagedPicture ? await pictures.draw(stagedPicture, call, senderId) : undefined;
     const mentions = isPerson || parts.forwarded ? [] : await mentionsIn(content, senderId, call);
