@@ -11,7 +11,7 @@ import {
   adding,
   addPictures,
   findSent,
-  lookUpParts,
+  lookUpQuotes,
   type MessageParts,
   type NewMessage,
 } from "./new-messages.ts";
@@ -40,10 +40,7 @@ const maxRows = 2_000;
  * Sends to many groups, to all members of each, as sendStore does to people: to several in one transaction. No two may be
  * to the same group.
  */
-export function groupSendStore(
-  { db, ids, events, reached }: GroupWriter,
-  isThere: (blobKey: string) => Promise<boolean> = async () => true,
-): GroupSend {
+export function groupSendStore({ db, ids, events, reached }: GroupWriter): GroupSend {
   async function sendAll(commands: GroupSendCommand[]): Promise<(MessageRow | DomainError)[]> {
     let heads: TimelineHead[] = [];
     const outcomes = await events.transaction(db, async (on, emit) => {
@@ -58,7 +55,7 @@ export function groupSendStore(
       const former = isMissing ? await findFormer(on, commands) : new Set<string>();
       const messages = commands.map((one) => ({ ...one, place: ["0", one.groupId] as const }));
       const earlier = await findSent(on, messages);
-      const quoteOf = await lookUpParts(on, messages, isThere);
+      const quoteOf = await lookUpQuotes(on, messages);
       const added: (GroupSendCommand & NewMessage & { id: string })[] = [];
       const outcomes = messages.map((message) => {
         const { groupId, senderId } = message;

@@ -13,7 +13,7 @@ import {
   adding,
   addPictures,
   findSent,
-  lookUpParts,
+  lookUpQuotes,
   type MessageParts,
   type NewMessage,
 } from "./new-messages.ts";
@@ -54,7 +54,6 @@ export function sendStore(
   ids: Ids,
   events: EventWriter<Tables>,
   reached: (heads: TimelineHead[]) => void,
-  isThere: (blobKey: string) => Promise<boolean> = async () => true,
 ): Send {
   async function sendAll(commands: SendCommand[]): Promise<(MessageRow | DomainError)[]> {
     let heads: TimelineHead[] = [];
@@ -62,7 +61,7 @@ export function sendStore(
       const locked = await lockConversations(transaction, commands);
       const messages = commands.map((one) => ({ ...one, place: inOrder(one.senderId, one.receiverId) }));
       const earlier = await findSent(transaction, messages);
-      const quoteOf = await lookUpParts(transaction, messages, isThere);
+      const quoteOf = await lookUpQuotes(transaction, messages);
       const added: Added[] = [];
       const outcomes = messages.map((message) => {
         const { senderId, receiverId, place } = message;
