@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
+import { waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { actStore } from "./act-store.ts";
 import { drawPicture } from "./draw-picture.ts";
@@ -142,4 +143,33 @@ test("what is sent on stays also when the first message goes meanwhile; what no 
   await expect(sendOn(picture, "late")).rejects.toMatchObject({ reason: "BUSY" });
   await end(picture, "second");
   expect(await areThere(picture)).toEqual(gone);
+});
+
+test("while a blob is being removed who begins to send it waits, and no message does", async () => {
+  const picture = await draw("first");
+  const sent = await send(picture);
+  await end(picture, "first");
+  await recall(sent);
+  const removing = new Set<string>();
+  let goOn = () => {};
+  const slow = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const remove = async (key: string) => {
+    removing.add(key);
+    await slow;
+    await blobs.remove(key);
+  };
+  const kinds = { [removePictureKind]: removePicture(own.db, { remove }) };
+  const workers = own.jobs.work({ kinds, concurrency: 2, pauseMs: 1 });
+  await expect.poll(() => removing.size).toBe(2);
+  const drawing = draw("second");
+  try {
+    await waiting(own.database.pool, 1);
+    await send(picture);
+  } finally {
+    goOn();
+    await Promise.allSettled([drawing, workers.stop()]);
+  }
+  expect(await areThere(picture)).toEqual(there);
 });
