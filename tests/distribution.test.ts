@@ -37,6 +37,7 @@ const distributedBy: Record<string, string> = {
   "message.mention": "group_id",
   // The one with the higher id of a conversation's two people, or the group.
   "message.message": "high_id",
+  "message.message_push": "user_id",
   "message.notice_person": "group_id",
   "message.notification": "user_id",
   "message.notification_block": "user_id",
@@ -48,7 +49,10 @@ const distributedBy: Record<string, string> = {
   "message.push_subscription": "user_id",
   "message.reaction": "high_id",
   "message.reaction_count": "high_id",
+  "message.report": "reporter_id",
+  "message.report_line": "reporter_id",
   "message.timeline": "user_id",
+  "message.told_readers": "user_id",
   "relation.block": "blocker_id",
   "relation.follow": "follower_id",
   "relation.stats": "user_id",

@@ -165,16 +165,16 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
         );
         // A few at a time, each with jobs; then their messages.
         if (pictures === pictureChunk) return true;
-        const { rows } = await sql<{ count: string }>`
+        // Locked before, so that what others did with them until now is seen below.
+        const { rows: locked } = await sql<{ id: string }>`
+          select id from message.message
+          where low_id = least(${userId}::int8, ${peerId}::int8) and high_id = greatest(${userId}::int8, ${peerId}::int8)
+          order by id limit ${chunk} for update`.execute(transaction);
+        await sql`
           with gone as (
             delete from message.message
             where low_id = least(${userId}::int8, ${peerId}::int8) and high_id = greatest(${userId}::int8, ${peerId}::int8)
-              and id = any(array(
-                select id from message.message
-                where low_id = least(${userId}::int8, ${peerId}::int8)
-                  and high_id = greatest(${userId}::int8, ${peerId}::int8)
-                order by id limit ${chunk}
-              ))
+              and id = any(${locked.map(({ id }) => id)}::int8[])
             returning low_id, high_id, id, sender_id
           ), ${actsOfGone}, unread as (
             select c.user_id, c.peer_id, count(*)::int4 as count
@@ -190,8 +190,8 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
             where not c.muted order by u.user_id
             on conflict (user_id) do update set unread = p.unread + excluded.unread
           )
-          select count(*) from gone`.execute(transaction);
-        const more = Number(rows[0]!.count) === chunk;
+          select from gone limit 1`.execute(transaction);
+        const more = locked.length === chunk;
         if (!more) {
           await sql`
             delete from message.conversation

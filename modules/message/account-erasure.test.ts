@@ -6,6 +6,7 @@ import { drifts } from "#platform/testing/drifts.ts";
 import { heldUp, waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
+import { actStore } from "./act-store.ts";
 import { migrations } from "./migrations.ts";
 import { applyToLists } from "./notifications/notification-store.ts";
 import { counts } from "./recount.ts";
@@ -23,15 +24,19 @@ beforeEach(async () => {
   await own.database.pool.query(
     `truncate ${[
       ...["conversation", "message", "person", "timeline", "notified", "notification", "notification_fact"],
+      ...["reaction", "reaction_count"],
     ].map((table) => `message.${table}`)}`,
   );
 });
 
 const eve = "500";
-const send = (senderId: string, receiverId: string) =>
-  sendStore(own.db, ids, own.events, () => {})([
-    { senderId, receiverId, content: "hi", key: undefined, friends: true, traceId: "" },
-  ]);
+const sendAll = (...pairs: [senderId: string, receiverId: string][]) =>
+  sendStore(own.db, ids, own.events, () => {})(
+    pairs.map(([senderId, receiverId]) => ({
+      ...{ senderId, receiverId, content: "hi", key: undefined, friends: true, traceId: "" },
+    })),
+  );
+const send = (senderId: string, receiverId: string) => sendAll([senderId, receiverId]);
 const store = () => accountErasureStore(own.db, own.jobs);
 const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
 const placesOfEve = async () => [
@@ -95,6 +100,38 @@ test.each([
   expect(outcome[0]).toBeInstanceOf(DomainError);
   expect(await placesOfEve()).toEqual([]);
   expect(await drifts(own.database, counts)).toEqual([]);
+});
+
+test("who writes to them while their conversation is removed is refused, and the others of the batch are not", async () => {
+  await send("1", "3");
+  await send("1", eve);
+  // Locked in the order of ids: it waits for the conversation with 3, and does not yet hold that with 500.
+  const hold = "select from message.conversation where user_id = 1 and peer_id = 3 for update";
+  const outcomes = await heldUp(own.database.pool, hold, () => sendAll(["1", "3"], ["1", eve]), remove);
+  expect(outcomes).toMatchObject([{ receiver_id: "3" }, { reason: "USER_NOT_FOUND" }]);
+  expect(await placesOfEve()).toEqual([]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+});
+
+test("an emoji that is put under a message while it is removed goes with it", async () => {
+  const [message] = (await send(eve, "1")) as { id: string }[];
+  await store().markDeleted(eve);
+  const act = { userId: "1", peerId: eve, messageId: message!.id };
+  let removing: Promise<boolean> | undefined;
+  // The emoji is there and not committed, and the removal waits for its message.
+  await heldUp(
+    own.database.pool,
+    "select from message.person where user_id = 1 for update",
+    () => actStore(own.db, own.events, own.jobs).setReaction(act, "👍", true),
+    async () => {
+      removing = store().removeMessages(eve, "1");
+      await waiting(own.database.pool, 2);
+    },
+  );
+  expect(await removing).toBe(false);
+  expect(await placesOfEve()).toEqual([]);
+  for (const table of ["reaction", "reaction_count"])
+    expect(await rowsOf(`select from message.${table}`)).toEqual([]);
 });
 
 test("what others read goes on while an account is erased, also of its messages", async () => {

@@ -8,11 +8,15 @@ import type { Picture } from "./message-row.ts";
 const largePx = 1600;
 const smallPx = 480;
 
-/** Clean JPEGs in two sizes, of a file that was sent and is removed. Errors: those of Media. */
+/**
+ * Clean JPEGs in two sizes, of a file that was sent and is removed. `hold` comes before they are put in their place. Errors:
+ * those of Media.
+ */
 export async function drawPicture(
   blobs: BlobStore,
   media: Media,
   staged: string,
+  hold: (keys: BlobKey[]) => Promise<void>,
   options: RunOptions,
 ): Promise<Picture> {
   const made: string[] = [];
@@ -22,21 +26,22 @@ export async function drawPicture(
     await media.picture(path, drawn.path, { maxWidthPx: sidePx, maxHeightPx: sidePx, ...options });
     return drawn;
   }
-  async function commit({ name, sha256 }: Staged): Promise<BlobKey> {
-    const key = blobKey("message", sha256, "jpg");
-    await blobs.commit(name, key);
-    return key;
-  }
   try {
     const large = await blobs.withFile({ staged }, (path) => draw(path, largePx), options.signal);
     const small = await draw(large.path, smallPx);
     const size = await sizeOf(large.path);
-    const files = [await blobs.adopt(large.name), await blobs.adopt(small.name)] as const;
-    return { key: await commit(files[0]), small_key: await commit(files[1]), ...size };
+    const key = keyOf(await blobs.adopt(large.name));
+    const small_key = keyOf(await blobs.adopt(small.name));
+    await hold([key, small_key]);
+    await blobs.commit(large.name, key);
+    await blobs.commit(small.name, small_key);
+    return { key, small_key, ...size };
   } finally {
     for (const name of [staged, ...made]) await blobs.discard(name);
   }
 }
+
+const keyOf = ({ sha256 }: Staged) => blobKey("message", sha256, "jpg");
 
 async function sizeOf(path: string): Promise<{ width: number; height: number }> {
   const file = await open(path);

@@ -11,7 +11,7 @@ import {
   adding,
   addPictures,
   findSent,
-  lookUpParts,
+  lookUpQuotes,
   type MessageParts,
   type NewMessage,
 } from "./new-messages.ts";
@@ -40,21 +40,22 @@ const maxRows = 2_000;
  * Sends to many groups, to all members of each, as sendStore does to people: to several in one transaction. No two may be
  * to the same group.
  */
-export function groupSendStore(
-  { db, ids, events, reached }: GroupWriter,
-  isThere: (blobKey: string) => Promise<boolean> = async () => true,
-): GroupSend {
+export function groupSendStore({ db, ids, events, reached }: GroupWriter): GroupSend {
   async function sendAll(commands: GroupSendCommand[]): Promise<(MessageRow | DomainError)[]> {
     let heads: TimelineHead[] = [];
     const outcomes = await events.transaction(db, async (on, emit) => {
       heads = [];
       const groups = await lockGroups(on, commands);
-      const places = await placesOf(on, commands);
+      // Who comes into a group from here on is not in it yet; who is in none holds up nobody.
+      const places = await placesOf(
+        on,
+        commands.filter(({ groupId }) => groups.has(groupId)),
+      );
       const isMissing = commands.some(({ groupId, senderId }) => !places.has(pairKey(groupId, senderId)));
       const former = isMissing ? await findFormer(on, commands) : new Set<string>();
       const messages = commands.map((one) => ({ ...one, place: ["0", one.groupId] as const }));
       const earlier = await findSent(on, messages);
-      const quoteOf = await lookUpParts(on, messages, isThere);
+      const quoteOf = await lookUpQuotes(on, messages);
       const added: (GroupSendCommand & NewMessage & { id: string })[] = [];
       const outcomes = messages.map((message) => {
         const { groupId, senderId } = message;

@@ -6,6 +6,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import { createSnowflake, maxId } from "#platform/ids/snowflake.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import { drifts } from "#platform/testing/drifts.ts";
+import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
@@ -427,6 +428,36 @@ test("who is not in a group learns nothing of it, and holds up nobody in it", as
     await holding.query("rollback");
     holding.release();
   }
+});
+
+test("who mentions people of a group that they are not in waits for none of them", async () => {
+  const groupId = await make("1", "2");
+  const parts = { mentions: [{ name_key: "p1", user_id: "1" }] };
+  const command = { groupId, senderId: "3", content: "@p1", key: undefined, parts, traceId: "" };
+  const holding = await own.database.pool.connect();
+  try {
+    await holding.query(`begin; select from message.member where group_id = ${groupId} for update`);
+    expect(await groupSendStore(writer())([command])).toMatchObject([{ reason: "USER_NOT_FOUND" }]);
+  } finally {
+    await holding.query("rollback");
+    holding.release();
+  }
+});
+
+test("who comes into a group just while they write is not in it yet, and the others of the batch are heard", async () => {
+  const [first, second] = [await make("1"), await make("2")];
+  const commands = [
+    { groupId: first, senderId: "1" },
+    { groupId: second, senderId: "3" },
+  ].map((one) => ({ ...one, content: "hi", key: undefined, traceId: "" }));
+  const outcomes = await heldUp(
+    own.database.pool,
+    `select from message.group_chat where id = ${first} for update`,
+    () => groupSendStore(writer())(commands),
+    () => groups().add(second, "2", { friends: ["3"], others: [] }),
+  );
+  expect(outcomes).toMatchObject([{ receiver_id: first }, { reason: "USER_NOT_FOUND" }]);
+  await expectExact();
 });
 
 test("of messages to large groups each is its own transaction; small ones go together", async () => {

@@ -3,8 +3,7 @@ import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { type TimelineHead, timelineSignal, writeHeads } from "#contracts/timelines.ts";
-import type { BlobKey } from "#platform/blob/blob-store.ts";
-import { perCall } from "#platform/db/database.ts";
+import { perCall, withSignal } from "#platform/db/database.ts";
 import { rebuildJob, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
@@ -36,7 +35,15 @@ import { startLateTeller } from "./late-teller.ts";
 import { migrations } from "./migrations.ts";
 import type { PushConfig } from "./notifications/push.ts";
 import { startNotifications } from "./notifications/start.ts";
-import { discard, pictureUses, removePicture, removePictureKind } from "./picture-store.ts";
+import {
+  endHold,
+  holdPicture,
+  holdShown,
+  pictureUses,
+  removePicture,
+  removePictureKind,
+  removeUnsentKind,
+} from "./picture-store.ts";
 import { presenceStore } from "./presence-store.ts";
 import { readerStore } from "./reader-store.ts";
 import { counts } from "./recount.ts";
@@ -90,7 +97,6 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
       log.warn({ err: error }, "could not tell of readers"),
     );
     const store = perCall(db, (until) => messageStore(until, events, lateReaders.tellAt));
-    const isThere = async (key: BlobKey) => (await blobs.size(key)) !== undefined;
     const timelines = perCall(db, timelineStore);
     const writerOf = (until: typeof db): GroupWriter => ({ db: until, ids, events, reached });
     const groups = perCall(db, (until) => groupStore(writerOf(until), jobs));
@@ -106,6 +112,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
         [rebuildKind]: rebuildJob(db, timelines.lasting.rebuild),
         [removeGroupKind]: removeGroup(db, jobs),
         [removePictureKind]: removePicture(db, blobs),
+        [removeUnsentKind]: removePicture(db, blobs),
         ...notifications.jobKinds,
       },
       concurrency: 4,
@@ -128,15 +135,24 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
       handlers: {
         ...sendHandlers(
           {
-            send: perCall(db, (until) => sendStore(until, ids, events, reached, isThere)),
-            groupSend: perCall(db, (until) => groupSendStore(writerOf(until), isThere)),
+            send: perCall(db, (until) => sendStore(until, ids, events, reached)),
+            groupSend: perCall(db, (until) => groupSendStore(writerOf(until))),
             messages: store,
             groups: lists.reading,
           },
           clients,
           {
-            draw: (staged, { signal }, person) => drawPicture(blobs, media, staged, { signal, person }),
-            drop: ({ key, small_key }) => discard(db, blobs, [key, small_key]),
+            draw: (staged, hold, { signal }, person) =>
+              drawPicture(
+                blobs,
+                media,
+                staged,
+                (keys) => holdPicture(withSignal(signal, db), jobs, hold, keys),
+                { signal, person },
+              ),
+            hold: ({ key, small_key }, hold, { signal }) =>
+              holdShown(withSignal(signal, db), jobs, hold, [key, small_key]),
+            endHold: ({ key, small_key }, hold) => endHold(db, blobs, hold, [key, small_key]),
             dropStaged: (staged) => blobs.discard(staged),
           },
         ),

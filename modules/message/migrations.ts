@@ -339,7 +339,7 @@ export const migrations: Migrations = {
   `,
   "0007-presence+": `
     -- They show nobody whether they are here or when they were, and see it of nobody.
-    alter table message.person add hides_presence boolean not null default false;
+    alter table message.person add column hides_presence boolean not null default false;
   `,
   "0007-readers+": `
     -- When somebody was told last that others have read in a group, up to which message, and whether more is to be told.
@@ -356,8 +356,8 @@ export const migrations: Migrations = {
   `,
   "0008-reports+": `
     create table message.report (
-      id int8 primary key,
       reporter_id int8 not null,
+      id int8 not null,
       peer_id int8 not null,
       message_id int8 not null,
       sender_id int8 not null,
@@ -366,20 +366,23 @@ export const migrations: Migrations = {
       text text not null,
       -- Then nothing but this row is kept, so that it is not reported again.
       judged boolean not null default false,
+      primary key (reporter_id, id),
       unique (reporter_id, peer_id, message_id)
     );
     create index report_waiting on message.report (id) where not judged;
     create index report_sender on message.report (sender_id);
     -- Copies: what is taken back later was said nevertheless.
     create table message.report_line (
-      report_id int8 not null references message.report on delete cascade,
+      reporter_id int8 not null,
+      report_id int8 not null,
       message_id int8 not null,
       sender_id int8 not null,
       content text not null,
       picture boolean not null,
       video_id int8,
       profile_id int8,
-      primary key (report_id, message_id)
+      primary key (reporter_id, report_id, message_id),
+      foreign key (reporter_id, report_id) references message.report on delete cascade
     );
     create index report_line_sender on message.report_line (sender_id);
   `,

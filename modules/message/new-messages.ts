@@ -13,14 +13,13 @@ import {
   sees,
 } from "./message-row.ts";
 import { pairKey } from "./pairs.ts";
-import { lockBlobs } from "./picture-store.ts";
 import type { Tables } from "./tables.ts";
 
 /** What a message has besides its text. */
 export interface MessageParts {
   /** The message of the same conversation that it answers. */
   replyToId?: string;
-  /** Its blobs are in their place. */
+  /** Its blobs are in their place, and held there. */
   picture?: Picture;
   videoId?: string;
   profileId?: string;
@@ -59,20 +58,17 @@ export async function findSent(
   return new Map(rows.map(({ low_id, high_id, ...row }) => [pairKey(low_id, high_id), row]));
 }
 
-/** Says of each what it answers, null if nothing; or why it cannot be sent: MESSAGE_NOT_FOUND, MESSAGE_RECALLED, BUSY. */
-export async function lookUpParts(
+/** Says of each what it answers, null if nothing; or why it cannot be sent: MESSAGE_NOT_FOUND, MESSAGE_RECALLED. */
+export async function lookUpQuotes(
   on: Queryable<Tables>,
   messages: readonly NewMessage[],
-  isThere: (blobKey: string) => Promise<boolean>,
 ): Promise<(message: NewMessage) => QuoteRow | null | DomainError> {
   const quoted = await findQuoted(on, messages);
-  const gone = await findGoneBlobs(on, messages, isThere);
-  return ({ place, parts = {} }) => {
-    const { replyToId, picture } = parts;
+  return ({ place, parts }) => {
+    const replyToId = parts?.replyToId;
     const quote = replyToId === undefined ? null : quoted.get(pairKey(...place));
     if (quote === undefined) return refusal("MESSAGE_NOT_FOUND");
     if (quote?.recalled) return refusal("MESSAGE_RECALLED");
-    if (picture && (gone.has(picture.key) || gone.has(picture.small_key))) return refusal("BUSY");
     return quote;
   };
 }
@@ -130,21 +126,6 @@ async function findQuoted(
     join message.message m on m.low_id = w.low_id and m.high_id = w.high_id and m.id = w.id and m.notice is null
       and ${sees(sql`m`, sql`w.from_id`)}`.execute(on);
   return new Map(rows.map(({ low_id, high_id, quote }) => [pairKey(low_id, high_id), quote]));
-}
-
-/** The blobs of these pictures that are not there any more; the others stay until the transaction ends. */
-async function findGoneBlobs(
-  on: Queryable<Tables>,
-  messages: readonly NewMessage[],
-  isThere: (blobKey: string) => Promise<boolean>,
-): Promise<Set<string>> {
-  const keys = messages.flatMap(({ parts }) =>
-    parts?.picture ? [parts.picture.key, parts.picture.small_key] : [],
-  );
-  if (keys.length === 0) return new Set();
-  await lockBlobs(on, keys);
-  const gone = await Promise.all(keys.map(async (key) => ((await isThere(key)) ? [] : [key])));
-  return new Set(gone.flat());
 }
 
 const lowIds = (messages: readonly NewMessage[]) => messages.map(({ place }) => place[0]);

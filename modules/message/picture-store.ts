@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
+import { refusal } from "#contracts/reasons.ts";
 import type { BlobKey, BlobStore } from "#platform/blob/blob-store.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
@@ -10,9 +11,13 @@ import type { Tables } from "./tables.ts";
 
 /** The job that removes the blobs of a picture unless another message has them. */
 export const removePictureKind = "remove-picture";
+/** The same after a picture was to be sent: `{key} {hold}`. Until it is due, the blob stays. */
+export const removeUnsentKind = "remove-unsent-picture";
+/** Nobody waits for so long until a picture is sent. */
+const sendingMs = 3_600_000;
 
 /** Locked until the transaction ends: no blob of these is removed, and nobody else begins to use it. */
-export async function lockBlobs(on: Queryable<Tables>, keys: readonly string[]): Promise<void> {
+async function lockBlobs(on: Queryable<Tables>, keys: readonly string[]): Promise<void> {
   const sorted = [...new Set(keys)].sort();
   await sql`
     select pg_advisory_xact_lock(hashtextextended(key, 0)) from unnest(${sorted}::text[]) as k(key)`.execute(
@@ -42,22 +47,80 @@ export function removePicture(db: Kysely<Tables>, blobs: Pick<BlobStore, "remove
       inTransaction(db, async (transaction) => {
         const [key = ""] = job.key.split(" ");
         await lockBlobs(transaction, [key]);
-        if (!(await isUsed(transaction, key))) await blobs.remove(key as BlobKey);
+        await removeUnused(transaction, blobs, [key]);
         await job.finish(transaction);
       }),
   };
 }
 
-/** Removes what was made for a message that was not sent. */
-export function discard(
+/**
+ * Before the blobs of a picture are put in their place: they stay there until the hold ends, or for an hour if this process
+ * dies before. So a message with it is sent without asking a store for them, while conversations are locked.
+ */
+export function holdPicture(
   db: Kysely<Tables>,
+  jobs: Jobs,
+  hold: string,
+  keys: readonly string[],
+): Promise<void> {
+  return inTransaction(db, async (on) => {
+    await lockBlobs(on, keys);
+    await addHold(on, jobs, hold, keys);
+  });
+}
+
+/** The same of a picture that is sent on. Error: BUSY if no message has it any more. */
+export function holdShown(
+  db: Kysely<Tables>,
+  jobs: Jobs,
+  hold: string,
+  keys: readonly string[],
+): Promise<void> {
+  return inTransaction(db, async (on) => {
+    await lockBlobs(on, keys);
+    for (const key of keys) if (!(await isShown(on, key))) throw refusal("BUSY");
+    await addHold(on, jobs, hold, keys);
+  });
+}
+
+async function addHold(on: Queryable<Tables>, jobs: Jobs, hold: string, keys: readonly string[]) {
+  const runAt = new Date(Date.now() + sendingMs);
+  await jobs.addAll(
+    on,
+    removeUnsentKind,
+    keys.map((key) => ({ key: `${key} ${hold}`, runAt })),
+  );
+}
+
+/** The picture was sent, or will not be: then its blobs are removed. */
+export function endHold(
+  db: Kysely<Tables>,
+  blobs: Pick<BlobStore, "remove">,
+  hold: string,
+  keys: readonly string[],
+): Promise<void> {
+  return inTransaction(db, async (on) => {
+    await lockBlobs(on, keys);
+    await on
+      .deleteFrom("job")
+      .where("kind", "=", removeUnsentKind)
+      .where(
+        "key",
+        "in",
+        keys.map((key) => `${key} ${hold}`),
+      )
+      .execute();
+    await removeUnused(on, blobs, keys);
+  });
+}
+
+/** Those of these blobs, which are locked, that no message has, or is about to have. */
+async function removeUnused(
+  on: Queryable<Tables>,
   blobs: Pick<BlobStore, "remove">,
   keys: readonly string[],
 ): Promise<void> {
-  return inTransaction(db, async (transaction) => {
-    await lockBlobs(transaction, keys);
-    for (const key of keys) if (!(await isUsed(transaction, key))) await blobs.remove(key as BlobKey);
-  });
+  for (const key of keys) if (!(await isUsed(on, key))) await blobs.remove(key as BlobKey);
 }
 
 /** Those of these blobs that a message shows which the person sees. */
@@ -74,7 +137,20 @@ export async function shownBlobs(
   return keys.filter((key) => rows.some((row) => key === row.key || key === row.small_key));
 }
 
-async function isUsed(on: Queryable<Tables>, key: string): Promise<boolean> {
+/** What is held first: who sends it ends the hold after the message is there. */
+const isUsed = async (on: Queryable<Tables>, key: string) =>
+  (await isHeld(on, key)) || (await isShown(on, key));
+
+async function isHeld(on: Queryable<Tables>, key: string): Promise<boolean> {
+  const { rows } = await sql`
+    select from message.job
+    where kind = ${removeUnsentKind} and key ^@ ${`${key} `} and run_at > now() and not dead limit 1`.execute(
+    on,
+  );
+  return rows.length > 0;
+}
+
+async function isShown(on: Queryable<Tables>, key: string): Promise<boolean> {
   const picture = await on
     .selectFrom("picture")
     .select("message_id")

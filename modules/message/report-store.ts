@@ -70,7 +70,15 @@ export function messageReportStore(db: Kysely<Tables>) {
             lines
               .filter((line) => !gone.has(line.sender_id))
               .map(({ id: message_id, sender_id, content, picture, video_id, profile_id }) => ({
-                ...{ report_id: id, message_id, sender_id, content, video_id, profile_id },
+                ...{
+                  reporter_id: reporterId,
+                  report_id: id,
+                  message_id,
+                  sender_id,
+                  content,
+                  video_id,
+                  profile_id,
+                },
                 picture: picture !== null,
               })),
           )
@@ -83,22 +91,29 @@ export function messageReportStore(db: Kysely<Tables>) {
           select json_agg(json_build_object('message_id', l.message_id::text, 'sender_id', l.sender_id::text,
             'content', l.content, 'reported', l.message_id = r.message_id, 'picture', l.picture, 'video_id', l.video_id::text, 'profile_id', l.profile_id::text)
             order by l.message_id)
-          from message.report_line l where l.report_id = r.id) as lines
+          from message.report_line l where l.reporter_id = r.reporter_id and l.report_id = r.id) as lines
         from message.report r where not r.judged and r.id > ${afterId} order by r.id limit ${limit}`.execute(
         db,
       );
       return rows;
     },
-    /** Removes what was kept. False: there is no such report. */
+    /** Removes what was kept. False: no such report waits. */
     judge: (id: string): Promise<boolean> =>
       inTransaction(db, async (on) => {
-        const { numUpdatedRows } = await on
+        const judged = await on
           .updateTable("report")
           .set({ judged: true, text: "" })
           .where("id", "=", id)
+          .where("judged", "=", false)
+          .returning("reporter_id")
           .executeTakeFirst();
-        await on.deleteFrom("report_line").where("report_id", "=", id).execute();
-        return numUpdatedRows > 0n;
+        if (!judged) return false;
+        await on
+          .deleteFrom("report_line")
+          .where("reporter_id", "=", judged.reporter_id)
+          .where("report_id", "=", id)
+          .execute();
+        return true;
       }),
   };
 }

@@ -43,12 +43,14 @@ export function checkSearch(text: string): string {
 
 /** What emoji consist of: a person with a skin, a flag, a family. */
 const emojiParts =
-  /^[\p{Extended_Pictographic}\p{Regional_Indicator}](?:[\p{Extended_Pictographic}\p{Regional_Indicator}\p{Emoji_Modifier}]|\u{200d}|\u{fe0f}|[\u{e0020}-\u{e007f}]){0,11}$/u;
+  /^[\p{Extended_Pictographic}\p{Regional_Indicator}][\p{Extended_Pictographic}\p{Regional_Indicator}\p{Emoji_Modifier}\p{Join_Control}\p{Variation_Selector}\u{e0020}-\u{e007f}]{0,11}$/u;
+/** Joiners and selectors that make another text of it and no other picture. */
+const unseenParts = /\u200c|[\ufe00-\ufe0e]|[\u{180b}-\u{180f}]|[\u{e0100}-\u{e01ef}]/u;
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /** One emoji, in the form in which it is shown in colours. */
 export function checkEmoji(emoji: string): string {
-  if (!emojiParts.test(emoji) || [...graphemes.segment(emoji)].length !== 1)
+  if (!emojiParts.test(emoji) || unseenParts.test(emoji) || [...graphemes.segment(emoji)].length !== 1)
     throw refusal("REACTION_INVALID");
   const isText = [...emoji].length === 1 && !/\p{Emoji_Presentation}/u.test(emoji);
   return isText ? `${emoji}\u{fe0f}` : emoji;

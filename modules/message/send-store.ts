@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { withoutDeleted } from "#contracts/deleted-accounts.ts";
 import { messageSent } from "#contracts/events.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -12,7 +13,7 @@ import {
   adding,
   addPictures,
   findSent,
-  lookUpParts,
+  lookUpQuotes,
   type MessageParts,
   type NewMessage,
 } from "./new-messages.ts";
@@ -53,7 +54,6 @@ export function sendStore(
   ids: Ids,
   events: EventWriter<Tables>,
   reached: (heads: TimelineHead[]) => void,
-  isThere: (blobKey: string) => Promise<boolean> = async () => true,
 ): Send {
   async function sendAll(commands: SendCommand[]): Promise<(MessageRow | DomainError)[]> {
     let heads: TimelineHead[] = [];
@@ -61,20 +61,23 @@ export function sendStore(
       const locked = await lockConversations(transaction, commands);
       const messages = commands.map((one) => ({ ...one, place: inOrder(one.senderId, one.receiverId) }));
       const earlier = await findSent(transaction, messages);
-      const quoteOf = await lookUpParts(transaction, messages, isThere);
+      const quoteOf = await lookUpQuotes(transaction, messages);
       const added: Added[] = [];
       const outcomes = messages.map((message) => {
         const { senderId, receiverId, place } = message;
         const known = earlier.get(pairKey(...place));
         if (known) return known;
         const own = locked.get(pairKey(senderId, receiverId));
+        const theirs = locked.get(pairKey(receiverId, senderId));
         const refused = refusalOf(sendContextOf(message, own));
         if (refused) return refused;
+        // Removed with an account before it was locked.
+        if (!own || !theirs) return refusal("USER_NOT_FOUND");
         const quote = quoteOf(message);
         if (quote instanceof DomainError) return quote;
-        const id = nextId(ids, own!.last_id);
+        const id = nextId(ids, own.last_id);
         if (id instanceof DomainError) return id;
-        const unread = locked.get(pairKey(receiverId, senderId))!.muted ? 0 : 1;
+        const unread = theirs.muted ? 0 : 1;
         const one = { ...message, id, unread };
         added.push(one);
         return addedRow(one, receiverId, quote);

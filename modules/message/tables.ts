@@ -168,6 +168,7 @@ export interface Tables extends JobTables {
     judged: Generated<boolean>;
   };
   report_line: {
+    reporter_id: string;
     report_id: string;
     message_id: string;
     sender_id: string;

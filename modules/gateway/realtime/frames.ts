@@ -10,9 +10,8 @@ import { maxSubscribed } from "./max-subscribed.ts";
 /** What frames mean: the name by which a WebSocket agrees on it. */
 export const subprotocol = "douya.1";
 
-const seqPattern = "^\\d{1,19}$";
 export const Seq = Type.String({
-  pattern: seqPattern,
+  pattern: "^\\d{1,19}$",
   description: "The number of an entry in the timeline of its person; each is one more than the one before.",
 });
 export const Epoch = Type.String({
@@ -122,7 +121,7 @@ export const clientFrames = {
   }),
   ack: frame("ack", {
     seq: Type.String({
-      pattern: seqPattern,
+      pattern: "^\\d{1,19}$",
       description: "Up to here the client has everything. It may be left out: the next `hello` says it.",
     }),
   }),

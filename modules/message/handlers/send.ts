@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { areFriends } from "#contracts/friends.ts";
 import type { MessageService, SendRequest } from "#contracts/gen/message_pb.ts";
 import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
@@ -6,6 +7,7 @@ import type { VideoService } from "#contracts/gen/video_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall, StoreFor } from "#platform/db/database.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import { coalesceById } from "#platform/rpc/coalesce.ts";
@@ -44,10 +46,12 @@ interface Clients {
 }
 
 interface Pictures {
-  /** Makes one of a staged file, which is gone afterwards. */
-  draw(staged: string, call: ServedCall, person: string): Promise<Picture>;
-  /** It was not sent. */
-  drop(picture: Picture): Promise<void>;
+  /** Makes one of a staged file, which is gone afterwards, and holds it. */
+  draw(staged: string, hold: string, call: ServedCall, person: string): Promise<Picture>;
+  /** Holds one that a message has. Error: BUSY if none has it any more. */
+  hold(picture: Picture, hold: string, call: ServedCall): Promise<void>;
+  /** It was sent, or will not be. */
+  endHold(picture: Picture, hold: string): Promise<void>;
   dropStaged(staged: string): Promise<void>;
 }
 
@@ -138,11 +142,14 @@ export function sendHandlers(
     const block = { blocked: are(Relationship.BLOCKS), blockedBy: are(Relationship.BLOCKED_BY) };
     // No person: then a group, or nothing.
     const isPerson = people.has(receiverId);
-    // Before a picture is drawn for nothing.
-    const mayNot = () => (isPerson ? blockOf(block) : stores.groups(call).refusal(receiverId, senderId));
-    const refused = stagedPicture ? await mayNot() : undefined;
+    // Before a picture is drawn for nothing; and who may not write in a group holds up nobody in its queue.
+    const refused = isPerson
+      ? stagedPicture && blockOf(block)
+      : await stores.groups(call).refusal(receiverId, senderId);
     if (refused) throw refused;
-    const picture = stagedPicture ? await pictures.draw(stagedPicture, call, senderId) : undefined;
+    const hold = randomUUID();
+    if (parts.picture) await pictures.hold(parts.picture, hold, call);
+    const picture = stagedPicture ? await pictures.draw(stagedPicture, hold, call, senderId) : parts.picture;
     const mentions = isPerson || parts.forwarded ? [] : await mentionsIn(content, senderId, call);
     const message = {
       ...{ senderId, content, key, traceId: call.traceId },
@@ -151,11 +158,11 @@ export function sendHandlers(
     const friends = areFriends(flags);
     const sent = await (isPerson
       ? apply({ ...message, receiverId, friends, ...block }, call)
-      : applyToGroups({ ...message, groupId: receiverId }, call)
-    ).catch((error) => (error instanceof Error ? error : new Error(String(error))));
-    // Refused, or the same message as before.
-    const isUsed = !(sent instanceof Error) && sent.picture?.key === picture?.key;
-    if (picture && !isUsed) await pictures.drop(picture).catch(() => {});
+      : applyToGroups({ ...message, groupId: receiverId }, call));
+    // After any other error it may be sent nevertheless: then the hold ends by its job.
+    const isKnown =
+      !(sent instanceof Error) || (sent instanceof DomainError && sent.reason !== "COMMIT_UNKNOWN");
+    if (picture && isKnown) await pictures.endHold(picture, hold).catch(() => {});
     if (sent instanceof Error) throw sent;
     return toMessage(sent);
   }

@@ -1,0 +1,175 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { BlobStore } from "#platform/blob/blob-store.ts";
+import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { createSnowflake } from "#platform/ids/snowflake.ts";
+import { waiting } from "#platform/testing/held-up.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { actStore } from "./act-store.ts";
+import { drawPicture } from "./draw-picture.ts";
+import type { MessageRow, Picture } from "./message-row.ts";
+import { migrations } from "./migrations.ts";
+import {
+  endHold,
+  holdPicture,
+  holdShown,
+  removePicture,
+  removePictureKind,
+  removeUnsentKind,
+} from "./picture-store.ts";
+import { sendStore } from "./send-store.ts";
+import type { Tables } from "./tables.ts";
+
+let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
+let dir: string;
+let blobs: BlobStore;
+const ids = createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now });
+beforeAll(async () => {
+  own = await createModuleDatabase<Tables>("message", "pictures", migrations);
+});
+afterAll(() => own.drop());
+beforeEach(async () => {
+  await own.database.pool.query(
+    `truncate message.conversation, message.message, message.person, message.timeline, message.picture,
+      message.job`,
+  );
+  dir = await mkdtemp(join(tmpdir(), "pictures-"));
+  blobs = await diskBlobStore(dir);
+  return () => rm(dir, { recursive: true });
+});
+
+/** A JPEG of one pixel, as far as its header says. */
+const media = {
+  picture: (_from: string, to: string, { maxWidthPx }: { maxWidthPx: number }) =>
+    writeFile(
+      to,
+      Buffer.from(`ffd8ffc0000b0800010001010111${maxWidthPx.toString(16).padStart(4, "0")}`, "hex"),
+    ),
+};
+const keysOf = ({ key, small_key }: Picture) => [key, small_key];
+async function draw(hold: string, store: BlobStore = blobs): Promise<Picture> {
+  const { name, path } = await blobs.stagingPath("jpg");
+  await writeFile(path, "sent");
+  const { signal } = new AbortController();
+  const begin = (keys: string[]) => holdPicture(own.db, own.jobs, hold, keys);
+  return drawPicture(store, media as never, name, begin, { signal });
+}
+const end = (picture: Picture, hold: string) => endHold(own.db, blobs, hold, keysOf(picture));
+const sendOn = (picture: Picture, hold: string) => holdShown(own.db, own.jobs, hold, keysOf(picture));
+async function send(picture: Picture): Promise<MessageRow> {
+  const command = { senderId: "1", receiverId: "2", content: "", key: undefined, friends: true, traceId: "" };
+  const [sent] = await sendStore(own.db, ids, own.events, () => {})([{ ...command, parts: { picture } }]);
+  return sent as MessageRow;
+}
+const recall = ({ id }: MessageRow) =>
+  actStore(own.db, own.events, own.jobs).recall({ userId: "1", peerId: "2", messageId: id });
+const areThere = async (picture: Picture) =>
+  (await Promise.all(keysOf(picture).map((key) => blobs.size(key)))).map((size) => size !== undefined);
+const jobs = () => own.db.selectFrom("job").select(["kind", "run_at"]).execute();
+/** Runs the jobs that are due. */
+async function work(): Promise<void> {
+  const kinds = {
+    [removePictureKind]: removePicture(own.db, blobs),
+    [removeUnsentKind]: removePicture(own.db, blobs),
+  };
+  const workers = own.jobs.work({ kinds, concurrency: 1, pauseMs: 1 });
+  const due = own.db.selectFrom("job").select("id").where("run_at", "<=", new Date());
+  await expect.poll(() => due.execute()).toEqual([]);
+  await workers.stop();
+}
+const [there, gone] = [
+  [true, true],
+  [false, false],
+];
+
+test("what a killed process had put in its place is removed after an hour", async () => {
+  const before = Date.now();
+  let jobsBefore = 0;
+  const commit = async (...names: Parameters<BlobStore["commit"]>) => {
+    jobsBefore ||= (await jobs()).length;
+    return blobs.commit(...names);
+  };
+  const picture = await draw(randomUUID(), { ...blobs, commit });
+  expect(jobsBefore).toBe(2);
+  for (const { run_at } of await jobs()) expect(run_at.getTime()).toBeGreaterThanOrEqual(before + 3_600_000);
+  expect(await areThere(picture)).toEqual(there);
+  await own.database.pool.query("update message.job set run_at = now()");
+  await work();
+  expect(await areThere(picture)).toEqual(gone);
+});
+
+test("a picture that is not sent is removed at once, unless somebody else sends the same", async () => {
+  const picture = await draw("mine");
+  expect(await draw("theirs")).toEqual(picture);
+  await end(picture, "mine");
+  expect(await areThere(picture)).toEqual(there);
+  await end(picture, "theirs");
+  expect(await areThere(picture)).toEqual(gone);
+  expect(await jobs()).toEqual([]);
+});
+
+test("a picture that is sent stays until its message goes, and longer if the same is being sent just then", async () => {
+  const picture = await draw("mine");
+  const sent = await send(picture);
+  await end(picture, "mine");
+  expect(await areThere(picture)).toEqual(there);
+  expect(await jobs()).toEqual([]);
+  await draw("theirs");
+  await recall(sent);
+  await work();
+  expect(await areThere(picture)).toEqual(there);
+  const other = await send(picture);
+  await end(picture, "theirs");
+  expect(await areThere(picture)).toEqual(there);
+  await recall(other);
+  await work();
+  expect(await areThere(picture)).toEqual(gone);
+  expect(await jobs()).toEqual([]);
+});
+
+test("what is sent on stays also when the first message goes meanwhile; what no message has is not sent on", async () => {
+  const picture = await draw("first");
+  // It may not be in its place yet.
+  await expect(sendOn(picture, "early")).rejects.toMatchObject({ reason: "BUSY" });
+  const sent = await send(picture);
+  await end(picture, "first");
+  await sendOn(picture, "second");
+  await recall(sent);
+  await work();
+  expect(await areThere(picture)).toEqual(there);
+  await expect(sendOn(picture, "late")).rejects.toMatchObject({ reason: "BUSY" });
+  await end(picture, "second");
+  expect(await areThere(picture)).toEqual(gone);
+});
+
+test("while a blob is being removed who begins to send it waits, and no message does", async () => {
+  const picture = await draw("first");
+  const sent = await send(picture);
+  await end(picture, "first");
+  await recall(sent);
+  const removing = new Set<string>();
+  let goOn = () => {};
+  const slow = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const remove = async (key: string) => {
+    removing.add(key);
+    await slow;
+    await blobs.remove(key);
+  };
+  const kinds = { [removePictureKind]: removePicture(own.db, { remove }) };
+  const workers = own.jobs.work({ kinds, concurrency: 2, pauseMs: 1 });
+  await expect.poll(() => removing.size).toBe(2);
+  const drawing = draw("second");
+  try {
+    await waiting(own.database.pool, 1);
+    await send(picture);
+  } finally {
+    goOn();
+    await Promise.allSettled([drawing, workers.stop()]);
+  }
+  expect(await areThere(picture)).toEqual(there);
+});
