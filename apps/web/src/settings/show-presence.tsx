@@ -1,4 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 import { take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
@@ -14,23 +15,30 @@ export function ShowPresence() {
   const cache = useQueryClient();
   const query = hiddenQuery(api);
   const { data, error, refetch } = useQuery(query);
+  /** As it was chosen, from the tap on until the cache has it. */
+  const [wanted, setWanted] = useState<boolean>();
   const set = useAction({
     scope: { id: "presence" },
     mutationFn: (hidden: boolean) => take(api.PUT("/api/v1/me/presence", { body: { hidden } })),
     onMutate: (hidden: boolean) => cache.setQueryData(query.queryKey, { hidden }),
     onError: () => void cache.invalidateQueries({ queryKey: query.queryKey }),
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the cache has it once there is another answer.
+  useEffect(() => setWanted(undefined), [data]);
   return (
     <section className="card">
       {data && (
         <Segmented
           label={t.showPresence}
-          value={data.hidden ? "off" : "on"}
+          value={(wanted ?? data.hidden) ? "off" : "on"}
           options={[
             ["on", t.on],
             ["off", t.off],
           ]}
-          onChange={(value) => set.mutate(value === "off")}
+          onChange={(value) => {
+            setWanted(value === "off");
+            set.mutate(value === "off");
+          }}
         />
       )}
       {error && !data && <Failure error={error} onRetry={refetch} />}
