@@ -33,8 +33,10 @@ export async function dropPictures(
 ): Promise<number> {
   const { rows } = await sql<Picture & { message_id: string }>`
     delete from message.picture p where ${which} returning message_id, key, small_key`.execute(on);
-  for (const { message_id, key, small_key } of rows)
-    for (const one of [key, small_key]) await jobs.add(on, removePictureKind, `${one} ${message_id}`);
+  const ended = rows.flatMap(({ message_id, key, small_key }) =>
+    [key, small_key].map((one) => ({ key: `${one} ${message_id}` })),
+  );
+  await jobs.addAll(on, removePictureKind, ended);
   return rows.length;
 }
 

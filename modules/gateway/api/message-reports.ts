@@ -5,7 +5,7 @@ import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { peopleById } from "./people-by-id.ts";
 import { toTime } from "./present.ts";
-import { answers, Id, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.ts";
+import { answers, Id, NoContent, PageQuery, pageOf, ReportBody, WhyQuery } from "./schemas.ts";
 
 const reasons = {
   spam: MessageReportReason.SPAM,
@@ -33,18 +33,13 @@ export function messageReportRoutes({
         schema: {
           summary: "Report a message of somebody else to the moderators; the first report of a person stands",
           description:
-            "Moderators see it with the 5 messages before it, as the caller sees them now, until one of them has judged it.",
+            "Moderators see it with up to 5 messages before and after it, as the caller sees them now, until one of them has judged it.",
           tags: ["moderation"],
           params: Type.Object({
             userId: Type.String({ ...Id, description: "The other person, or the group." }),
             messageId: Id,
           }),
-          body: Type.Object({
-            reason: Type.Union([Type.Literal("spam"), Type.Literal("abuse"), Type.Literal("other")]),
-            text: Type.Optional(
-              Type.String({ maxLength: 1600, description: "At most 200 characters, without line breaks." }),
-            ),
-          }),
+          body: ReportBody,
           response: answers({ 204: NoContent }),
         },
       },

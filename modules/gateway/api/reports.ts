@@ -4,7 +4,7 @@ import { ReportReason } from "#contracts/gen/interaction_pb.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { toApiComment, toTime } from "./present.ts";
-import { answers, Id, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.ts";
+import { answers, Id, NoContent, PageQuery, pageOf, ReportBody, WhyQuery } from "./schemas.ts";
 
 const CommentParams = Type.Object({ id: Id, commentId: Id });
 const reasons = { spam: ReportReason.SPAM, abuse: ReportReason.ABUSE, other: ReportReason.OTHER };
@@ -19,12 +19,7 @@ export function reportRoutes({ interaction, composer, urlsFor }: GatewayContext)
           summary: "Report somebody else's comment to the moderators; the first report of a person stands",
           tags: ["moderation"],
           params: CommentParams,
-          body: Type.Object({
-            reason: Type.Union([Type.Literal("spam"), Type.Literal("abuse"), Type.Literal("other")]),
-            text: Type.Optional(
-              Type.String({ maxLength: 1600, description: "At most 200 characters, without line breaks." }),
-            ),
-          }),
+          body: ReportBody,
           response: answers({ 204: NoContent }),
         },
       },

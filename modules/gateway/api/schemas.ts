@@ -56,6 +56,14 @@ const Me = Type.Object(
   { $id: "Me" },
 );
 
+/** What somebody says to the moderators. */
+export const ReportBody = Type.Object({
+  reason: Type.Union([Type.Literal("spam"), Type.Literal("abuse"), Type.Literal("other")]),
+  text: Type.Optional(
+    Type.String({ maxLength: 1600, description: "At most 200 characters, without line breaks." }),
+  ),
+});
+
 /** Actions of a moderator. */
 export const WhyQuery = Type.Object({
   reason: Type.Optional(
