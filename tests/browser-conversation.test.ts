@@ -2,6 +2,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
+import { friendsAt } from "./harness/friends.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
@@ -16,12 +17,7 @@ describe("a conversation in the browser", () => {
     await page.goto(path);
     return page;
   };
-  async function friends() {
-    const [ada, ben] = await Promise.all([server.register(), server.register()]);
-    body(await ada.put(`/users/${ben.id}/follow`), 204);
-    body(await ben.put(`/users/${ada.id}/follow`), 204);
-    return [ada, ben] as const;
-  }
+  const friends = () => friendsAt(server);
   const write = async (from: Person, to: string, content: string) =>
     body(await from.post<Schemas["Message"]>(`/conversations/${to}/messages`, { json: { content } }), 201);
   const unreadOf = async (me: Person) => body(await me.get<{ messages: number }>("/me/unread")).messages;

@@ -2,6 +2,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
+import { befriend } from "./harness/friends.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
@@ -14,10 +15,6 @@ describe("groups in browsers", () => {
 
   const sit = (person: Person, device: "phone" | "desk") =>
     browser.visit(server.origin, device, { ...loggedIn(server.origin, person.session), locale: "en-US" });
-  async function befriend(one: Person, other: Person) {
-    body(await one.put(`/users/${other.id}/follow`), 204);
-    body(await other.put(`/users/${one.id}/follow`), 204);
-  }
   const nameOf = (person: Person) => person.session.user.name;
   async function write(page: Page, text: string) {
     await page.getByLabel(en.writeMessage).fill(text);

@@ -2,6 +2,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
+import { friendsAt } from "./harness/friends.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { overflowPx } from "./harness/page-checks.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
@@ -18,12 +19,7 @@ describe("what one can do with messages in the browser", () => {
     await page.getByLabel(en.writeMessage).waitFor();
     return page;
   };
-  async function friends() {
-    const [ada, ben] = await Promise.all([server.register(), server.register()]);
-    body(await ada.put(`/users/${ben.id}/follow`), 204);
-    body(await ben.put(`/users/${ada.id}/follow`), 204);
-    return [ada, ben] as const;
-  }
+  const friends = () => friendsAt(server);
   const sent = async (from: Person, to: Person, content: string) =>
     body(await from.post<Schemas["Message"]>(`/conversations/${to.id}/messages`, { json: { content } }), 201);
   const row = (page: Page, text: string) =>

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
+import { friendsAt } from "./harness/friends.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 
@@ -11,12 +12,7 @@ describe("who is here, and what moves, in browsers", () => {
   const browser = browsing();
   const sit = (person: Person, device: "phone" | "desk") =>
     browser.visit(server.origin, device, { ...loggedIn(server.origin, person.session), locale: "en-US" });
-  async function friends() {
-    const [ada, ben] = await Promise.all([server.register(), server.register()]);
-    body(await ada.put(`/users/${ben.id}/follow`), 204);
-    body(await ben.put(`/users/${ada.id}/follow`), 204);
-    return [ada, ben] as const;
-  }
+  const friends = () => friendsAt(server);
   const dot = (page: Page) => page.locator(".online-dot");
   const line = (page: Page) => page.locator(".chat-name small");
 

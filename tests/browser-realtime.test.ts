@@ -2,6 +2,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
+import { friendsAt } from "./harness/friends.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
@@ -12,12 +13,7 @@ describe("what reaches people in their browsers while it happens", () => {
 
   const sit = (person: Person, device: "phone" | "desk") =>
     browser.visit(server.origin, device, { ...loggedIn(server.origin, person.session), locale: "en-US" });
-  async function friends() {
-    const [ada, ben] = await Promise.all([server.register(), server.register()]);
-    body(await ada.put(`/users/${ben.id}/follow`), 204);
-    body(await ben.put(`/users/${ada.id}/follow`), 204);
-    return [ada, ben] as const;
-  }
+  const friends = () => friendsAt(server);
   async function write(page: Page, text: string) {
     await page.getByLabel(en.writeMessage).fill(text);
     await page.getByRole("button", { name: en.send, exact: true }).click();

@@ -5,6 +5,7 @@ import { zh } from "#apps/web/src/i18n/zh.ts";
 import { browsing, holdRequests, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
+import { befriend } from "./harness/friends.ts";
 import { doubleTap, drag } from "./harness/gestures.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { startProgram } from "./harness/program.ts";
@@ -29,10 +30,6 @@ describe("people with each other", () => {
     body(await person.get<Schemas["Video"]>(`/videos/${id}`));
   const userOf = async (person: Person, id: string) =>
     body(await person.get<Schemas["User"]>(`/users/${id}`));
-  async function befriend(one: Person, other: Person) {
-    body(await one.put(`/users/${other.id}/follow`), 204);
-    body(await other.put(`/users/${one.id}/follow`), 204);
-  }
 
   test("two people like, follow, comment and reply, on a phone and on a desk", async () => {
     const { person: ada, videoId } = await creator();

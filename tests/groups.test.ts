@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { shapes } from "./harness/deployment.ts";
+import { befriend } from "./harness/friends.ts";
 import { body, expectProblem, type Page, type Schemas } from "./harness/http-client.ts";
 import { phoneJpeg } from "./harness/pictures.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
@@ -35,10 +36,6 @@ describe.each(shapes)("groups, %s", (shape) => {
   const server = scenario(shape);
 
   const people = (count: number) => Promise.all(Array.from({ length: count }, () => server.register()));
-  async function befriend(one: Person, other: Person) {
-    body(await one.put(`/users/${other.id}/follow`), 204);
-    body(await other.put(`/users/${one.id}/follow`), 204);
-  }
   /** Ada and her friends, in a group that she made. */
   async function groupOf(count: number) {
     const [ada, ...others] = (await people(count)) as [Person, ...Person[]];

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import fc from "#platform/testing/property.ts";
 import { classicClient, ok } from "./harness/classic-client.ts";
 import { shapes } from "./harness/deployment.ts";
+import { friendsAt } from "./harness/friends.ts";
 import { body, expectProblem, type Page, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 
@@ -35,12 +36,7 @@ describe.each(shapes)("what one can do with messages, %s", (shape) => {
     return isAll ? { ...answer, entries } : told(me, { epoch, seq: answer.seq });
   };
   const position = async (me: Person) => body(await me.get<Told>("/realtime/entries"));
-  async function friends() {
-    const [ada, ben] = await Promise.all([server.register(), server.register()]);
-    body(await ada.put(`/users/${ben.id}/follow`), 204);
-    body(await ben.put(`/users/${ada.id}/follow`), 204);
-    return [ada, ben] as const;
-  }
+  const friends = () => friendsAt(server);
 
   test("an answer shows what it answers, as that is now", async () => {
     const [ada, ben] = await friends();

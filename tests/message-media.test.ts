@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { classicClient, ok } from "./harness/classic-client.ts";
 import { clip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
+import { friendsAt } from "./harness/friends.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { phoneJpeg, png, tellsThePlace } from "./harness/pictures.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
@@ -22,12 +23,7 @@ describe.each(shapes)("pictures, cards and search in messages, %s", (shape) => {
   const list = async (me: Person, peer: Person) =>
     body(await me.get<Page<Message>>(`/conversations/${peer.id}/messages`)).items;
   const status = async (url: string) => (await send("GET", url)).status;
-  async function friends() {
-    const [ada, ben] = await Promise.all([server.register(), server.register()]);
-    body(await ada.put(`/users/${ben.id}/follow`), 204);
-    body(await ben.put(`/users/${ada.id}/follow`), 204);
-    return [ada, ben] as const;
-  }
+  const friends = () => friendsAt(server);
 
   test("a picture is redrawn without what the phone wrote into it, upright, in two sizes", async () => {
     const [ada, ben] = await friends();

@@ -1,6 +1,7 @@
 import pg from "pg";
 import { beforeAll, describe, expect, test } from "vitest";
 import { shapes } from "./harness/deployment.ts";
+import { friendsAt } from "./harness/friends.ts";
 import { body, expectProblem, type Page, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
@@ -20,12 +21,7 @@ describe.each(shapes)("reported messages, %s", (shape) => {
     await client.end();
   });
 
-  async function friends() {
-    const [ada, ben] = await Promise.all([server.register(), server.register()]);
-    body(await ada.put(`/users/${ben.id}/follow`), 204);
-    body(await ben.put(`/users/${ada.id}/follow`), 204);
-    return [ada, ben] as const;
-  }
+  const friends = () => friendsAt(server);
   const write = async (from: Person, to: string, content: string) =>
     body(await from.post<Message>(`/conversations/${to}/messages`, { json: { content } }), 201);
   const report = (

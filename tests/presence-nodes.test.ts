@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withRedis } from "#platform/testing/private-redis.ts";
 import { type Deployment, deploy } from "./harness/deployment.ts";
 import { body } from "./harness/http-client.ts";
-import { befriend, connectDevice } from "./harness/realtime-device.ts";
+import { befriendTold, connectDevice } from "./harness/realtime-device.ts";
 import { type Person, scenarioOf } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -22,7 +22,7 @@ describe("two gateways that share a Redis", () => {
 
   async function friends() {
     const [ada, ben] = await Promise.all([server.register(), server.register()]);
-    await befriend(ada, ben);
+    await befriendTold(ada, ben);
     return [ada, ben] as const;
   }
   async function apart() {

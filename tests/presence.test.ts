@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { shapes } from "./harness/deployment.ts";
 import { body, expectProblem } from "./harness/http-client.ts";
-import { befriend, connectDevice } from "./harness/realtime-device.ts";
+import { befriendTold, connectDevice } from "./harness/realtime-device.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -17,7 +17,7 @@ describe.each(shapes)("who is here and who is writing, %s", (shape) => {
   const people = async () => Promise.all([server.register(), server.register()]);
   async function friends() {
     const [ada, ben] = await people();
-    await befriend(ada, ben);
+    await befriendTold(ada, ben);
     return [ada, ben] as const;
   }
   const ask = async (person: Person, ...ids: string[]) =>
@@ -134,7 +134,7 @@ describe.each(shapes)("who is here and who is writing, %s", (shape) => {
     hers3.tell({ type: "typing", conversationId: ada.id });
     hers4.tell({ type: "typing", conversationId: "1" });
     const fay = await server.register();
-    await befriend(fay, ben);
+    await befriendTold(fay, ben);
     const fays = await connect(fay);
     fays.tell({ type: "typing", conversationId: ben.id });
     expect((await his.frame("typing", 1)).userId).toBe(fay.id);

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Schemas, send } from "./harness/http-client.ts";
-import { befriend } from "./harness/realtime-device.ts";
+import { befriendTold } from "./harness/realtime-device.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -62,7 +62,7 @@ describe.each(shapes)("realtime, %s", (shape) => {
     body(await from.post<Schemas["Message"]>(`/conversations/${to.id}/messages`, { json: { content } }), 201);
   const friends = async () => {
     const [ada, ben] = await Promise.all([server.register(), server.register()]);
-    await befriend(ada, ben);
+    await befriendTold(ada, ben);
     return [ada, ben] as const;
   };
 

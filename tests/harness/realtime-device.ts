@@ -1,5 +1,6 @@
 import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { befriend } from "./friends.ts";
 import { body } from "./http-client.ts";
 import type { Person } from "./scenario.ts";
 import { until } from "./within.ts";
@@ -23,10 +24,9 @@ interface Frame {
   [field: string]: unknown;
 }
 
-/** Makes friends of two people, who have been told so: of new ones that is the first entry. */
-export async function befriend(one: Person, other: Person): Promise<void> {
-  body(await one.put(`/users/${other.id}/follow`), 204);
-  body(await other.put(`/users/${one.id}/follow`), 204);
+/** Makes friends of two people and waits until they are told so: of new ones that is the first entry. */
+export async function befriendTold(one: Person, other: Person): Promise<void> {
+  await befriend(one, other);
   for (const person of [one, other])
     await until(
       "they are told",
