@@ -160,6 +160,7 @@ describe("a module is moved into a database of its own while everything is stopp
         (await queryOnce(deployment.databaseUrl, groups)).length === 0
       );
     });
+    await handled();
     await stopAll();
   });
 
