@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Metrics } from "../observe/metrics.ts";
+import { atMost } from "./at-most.ts";
 import type { Caches, SharedCache, SharedCacheOptions } from "./caches.ts";
 import { createValidatedCache } from "./validated-cache.ts";
 import { createValidatedEntries, type ValidatedEntriesOptions } from "./validated-entries.ts";
@@ -30,7 +31,7 @@ export function createCaches(metrics: Pick<Metrics, "gauges">, makeShared: MakeS
       { max, onEvict }: { max: number; onEvict?(value: Value): void },
     ) {
       const entries = new LRUCache<string, Value>({
-        max,
+        ...atMost(max),
         ...(onEvict && {
           dispose: (value, _key, why) => {
             if (why === "evict") onEvict(value);

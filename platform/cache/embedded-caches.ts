@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Metrics } from "../observe/metrics.ts";
+import { atMost } from "./at-most.ts";
 import type { Caches } from "./caches.ts";
 import { createCaches } from "./create-caches.ts";
 import { singleFlight } from "./single-flight.ts";
@@ -7,7 +8,7 @@ import { singleFlight } from "./single-flight.ts";
 /** Caches in the memory of this process. */
 export function embeddedCaches(metrics: Pick<Metrics, "gauges">): Caches {
   return createCaches(metrics, (_name, { max, ttlMs, absentMs = 0 }) => {
-    const entries = new LRUCache<string, { value: string | undefined }>({ max, ttl: ttlMs });
+    const entries = new LRUCache<string, { value: string | undefined }>({ ...atMost(max), ttl: ttlMs });
     const flights = singleFlight<string | undefined>();
     return {
       cache: {

@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { atMost } from "./at-most.ts";
 import { spread } from "./spread.ts";
 import type { Validity } from "./validity.ts";
 
@@ -34,7 +35,7 @@ export function createValidatedEntries<Value>({
   max,
   maxAgeMs,
 }: ValidatedEntriesOptions): ValidatedEntries<Value> & { entries(): number } {
-  const entries = new LRUCache<string, Entry<Value>>({ max });
+  const entries = new LRUCache<string, Entry<Value>>(atMost(max));
 
   function validAt(key: string, id: string, epoch: number): Entry<Value> | undefined {
     const entry = entries.get(key);

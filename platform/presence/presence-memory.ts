@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { atMost } from "../cache/at-most.ts";
 
 /**
  * Who is here and who was when, in memory that gateways share and that may vanish: nothing is lost with it but that
@@ -26,7 +27,7 @@ const maxKnown = 100_000;
 /** Where gateways share no memory: each knows who is connected to it. */
 export function localPresence(nowMs: () => number = Date.now): PresenceMemory {
   /** Until when. */
-  const known = new LRUCache<string, number>({ max: maxKnown });
+  const known = new LRUCache<string, number>(atMost(maxKnown));
   return {
     async here(ids, forMs) {
       const now = nowMs();

@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { atMost } from "../cache/at-most.ts";
 import type { DomainError } from "../errors/domain-error.ts";
 
 /** Wrong guesses; some are forgotten with every hour. */
@@ -46,7 +47,7 @@ export const forgottenPerMs = 4 / 3_600_000;
 export function guessLimit(options: GuessLimitOptions & { nowMs?: () => number }): LocalGuessLimit {
   const { burst, tooMany, nowMs = Date.now } = options;
   /** `open` ones are not judged yet. */
-  const remembered = new LRUCache<string, Guesses & { open: number }>({ max: 50_000 });
+  const remembered = new LRUCache<string, Guesses & { open: number }>(atMost(50_000));
   const levelOf = ({ level, atMs }: Guesses, now: number) =>
     Math.max(0, level - Math.max(0, now - atMs) * forgottenPerMs);
   return {

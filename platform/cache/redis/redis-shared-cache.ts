@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import { boundedQueue } from "../../protect/bounded-queue.ts";
 import type { RedisClient } from "../../redis/redis-client.ts";
+import { atMost } from "../at-most.ts";
 import type { SharedCache, SharedCacheOptions } from "../caches.ts";
 import { singleFlight } from "../single-flight.ts";
 import { createHotKeys } from "./hot-keys.ts";
@@ -40,7 +41,10 @@ export function redisSharedCache(
   { max, ttlMs, absentMs = 0 }: SharedCacheOptions,
   forgetEverywhere: (key: string) => Promise<unknown>,
 ): RedisSharedCache {
-  const pinned = new LRUCache<string, { value: string | undefined }>({ max, ttl: Math.min(pinnedMs, ttlMs) });
+  const pinned = new LRUCache<string, { value: string | undefined }>({
+    ...atMost(max),
+    ttl: Math.min(pinnedMs, ttlMs),
+  });
   const hot = createHotKeys();
   const flights = singleFlight<string | undefined>();
   const loads = boundedQueue(loadsAtOnce);
