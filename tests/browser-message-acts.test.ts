@@ -5,6 +5,7 @@ import { browsing, loggedIn } from "./harness/browser.ts";
 import { friendsAt } from "./harness/friends.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { overflowPx } from "./harness/page-checks.ts";
+import { png } from "./harness/pictures.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -59,6 +60,29 @@ describe("what one can do with messages in the browser", () => {
     await hers.getByText(en.recalledBy(ben.username)).waitFor();
     await his.getByText(en.youRecalled).waitFor();
     expect(await row(hers, "we shall").count()).toBe(0);
+  });
+
+  test("one answers with pictures; the first of them is the answer", async () => {
+    const [ada, ben] = await friends();
+    await sent(ada, ben, "what do you see?");
+    const [hers, his] = [await sit(ada, ben, "phone"), await sit(ben, ada, "phone")];
+    await row(his, "what do you see?").locator(".bubble").click({ button: "right" });
+    await choose(his, en.reply);
+    await his.getByRole("button", { name: en.cancelReply }).waitFor();
+    const files = ["one.png", "two.png"].map((name) => ({
+      ...{ name, mimeType: "image/png", buffer: png(300, 200) },
+    }));
+    await his.locator("input[type=file]").setInputFiles(files);
+    for (const page of [his, hers]) {
+      await until("both are there", async () => (await page.locator("button.bubble-picture").count()) === 2);
+      const answer = page.locator(".bubble-row", { has: page.locator("button.bubble-picture") }).first();
+      await answer.locator("button.quote", { hasText: "what do you see?" }).waitFor();
+      expect(await page.locator("button.quote").count()).toBe(1);
+    }
+    expect(await his.getByRole("button", { name: en.cancelReply }).count()).toBe(0);
+    await hers.locator("button.bubble-picture").last().click();
+    await hers.getByRole("dialog").getByRole("button", { name: en.close }).click();
+    await hers.getByRole("dialog").waitFor({ state: "detached" });
   });
 
   test("a tap on what was answered goes to it, however far back it is", async () => {

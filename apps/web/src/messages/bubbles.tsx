@@ -182,7 +182,7 @@ export function Bubbles(props: Props) {
               )}
             </li>
           ))}
-          <WaitingPictures peerId={conversationId} />
+          <WaitingPictures peerId={conversationId} nameOf={nameOf} />
           {props.newer && (
             <li className="bubble-newer">
               {props.newer.hasMore && (

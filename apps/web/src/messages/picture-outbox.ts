@@ -10,6 +10,7 @@ export interface OutgoingPicture {
   key: string;
   peerId: string;
   file: Blob;
+  replyTo?: Message["replyTo"];
   problem?: Problem;
 }
 
@@ -17,7 +18,8 @@ export interface PictureOutbox {
   /** What waits for one person. The same array until it changes. */
   waiting(peerId: string): readonly OutgoingPicture[];
   subscribe(listener: () => void): () => void;
-  add(peerId: string, files: readonly Blob[]): void;
+  /** Each is a message; the first of them answers `replyTo`. */
+  add(peerId: string, files: readonly Blob[], replyTo?: Message["replyTo"]): void;
   /** Sends what did not get there once more. */
   again(peerId: string): void;
   drop(key: string): void;
@@ -82,8 +84,11 @@ export function createPictureOutbox({ session, send, onSent }: Options): Picture
   return {
     waiting: (peerId) => byPeer.get(peerId) ?? none,
     subscribe: changes.add,
-    add(peerId, files) {
-      const added = files.map((file) => ({ key: newKey(), peerId, file }));
+    add(peerId, files, replyTo) {
+      const added = files.map((file, i) => ({
+        ...{ key: newKey(), peerId, file },
+        ...(i === 0 && replyTo && { replyTo }),
+      }));
       show(peerId, (now) => [...now, ...added]);
       void run(peerId);
     },

@@ -9,11 +9,12 @@ const MOST_PX = 2_000;
 
 export async function sendPicture(
   send: (request: Request) => Promise<Response>,
-  { peerId, key, file }: OutgoingPicture,
+  { peerId, key, file, replyTo }: OutgoingPicture,
 ): Promise<Message> {
   const body = file.size > LARGE_BYTES ? await smaller(file) : file;
   const headers = { "content-type": body.type || "application/octet-stream" };
-  const url = `/api/v1/conversations/${peerId}/pictures?idempotencyKey=${key}`;
+  const query = new URLSearchParams({ idempotencyKey: key, ...(replyTo && { replyTo: replyTo.id }) });
+  const url = `/api/v1/conversations/${peerId}/pictures?${query}`;
   const response = await send(new Request(url, { method: "POST", headers, body }));
   if (!response.ok) throw await problemOf(response);
   return (await response.json()) as Message;

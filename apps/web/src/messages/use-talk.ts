@@ -58,6 +58,11 @@ export function useTalk({ conversationId, path, around }: Options) {
   const toNewest = () => navigate(path, { replace: true });
   const fieldRef = useRef<HTMLTextAreaElement>(null);
   const [replyTo, setReplyTo] = useState<Message>();
+  const onSent = () => {
+    setReplyTo(undefined);
+    if (around) toNewest();
+    else toEnd();
+  };
   return {
     ...{ messages, people, isLoaded, error, refetch, refused, offline },
     hasOlder: pages.hasNextPage,
@@ -89,16 +94,13 @@ export function useTalk({ conversationId, path, around }: Options) {
       ...{ fieldRef, text },
       onText: write,
       onPictures: (files: File[]) => {
-        pictureOutbox.add(conversationId, files);
-        if (around) toNewest();
-        else toEnd();
+        pictureOutbox.add(conversationId, files, replyTo && quoteOf(replyTo));
+        onSent();
       },
       onSend: (content: string) => {
         send(content, replyTo ? { replyTo: quoteOf(replyTo) } : {});
-        setReplyTo(undefined);
         write("");
-        if (around) toNewest();
-        else toEnd();
+        onSent();
       },
     },
   };

@@ -4,15 +4,28 @@ import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { AlertIcon } from "../ui/icons.tsx";
 import { WaitingPicture } from "./message-picture.tsx";
+import { Quote } from "./quote.tsx";
+
+interface Props {
+  peerId: string;
+  nameOf: (userId: string) => string;
+}
 
 /** The pictures that are on their way to one person. */
-export function WaitingPictures({ peerId }: { peerId: string }) {
+export function WaitingPictures({ peerId, nameOf }: Props) {
   const { t } = useI18n();
   const { pictureOutbox } = useServices();
   const waiting = useSyncExternalStore(pictureOutbox.subscribe, () => pictureOutbox.waiting(peerId));
-  return waiting.map(({ key, file, problem }) => (
+  return waiting.map(({ key, file, replyTo, problem }) => (
     <li key={key} className="bubble-row" data-failed={problem !== undefined}>
-      <WaitingPicture file={file} />
+      <div className="bubble-stack">
+        {replyTo && (
+          <div className="bubble bubble-waiting">
+            <Quote quote={replyTo} nameOf={nameOf} />
+          </div>
+        )}
+        <WaitingPicture file={file} />
+      </div>
       {problem && (
         <div className="bubble-failed" role="alert">
           <AlertIcon size={16} />
