@@ -49,7 +49,8 @@ describe.each(shapes)("comments, %s", (shape) => {
       replies: 0,
     });
     expect(Math.abs(Date.parse(comment.createdAt) - Date.now())).toBeLessThan(60_000);
-    expect(await list(id)).toEqual({ items: [comment], nextCursor: null, pinned: null, closed: false });
+    const page = { items: [comment], nextCursor: null, pinned: null, closed: false };
+    expect(await list(id)).toEqual({ ...page, upTo: comment.sequence });
     expect(await countOf(id)).toBe(1);
 
     const token = eve.session.accessToken;

@@ -14,5 +14,6 @@ export function toComment(row: CommentRow): MessageInitShape<typeof CommentSchem
     replyToUserId: row.reply_to_user_id ?? "",
     replies: Number(row.replies),
     createdAtMs: timeOfId(row.id),
+    sequence: Number(row.sequence),
   };
 }

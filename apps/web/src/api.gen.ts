@@ -5135,6 +5135,8 @@ export interface paths {
                             items: components["schemas"]["Comment"][];
                             nextCursor: string | null;
                             pinned: components["schemas"]["Comment"] | null;
+                            /** @description The last `sequence` that it knows of: what comes live and is not beyond it, is in the list. */
+                            upTo: number;
                         };
                     };
                 };
@@ -6096,6 +6098,8 @@ export interface components {
             replyTo: components["schemas"]["User"] | null;
             /** @description The comment that this is a reply to; null for a comment. */
             rootId: string | null;
+            /** @description Counts up from 1, for the video's comments and replies together. */
+            sequence: number;
             text: string;
             /** @description A 64-bit id as a decimal string. */
             videoId: string;

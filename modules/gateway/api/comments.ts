@@ -52,6 +52,10 @@ export function commentRoutes({ interaction, composer, urlsFor }: GatewayContext
               ...pageOf("Comment").properties,
               pinned: Type.Union([Type.Ref("Comment"), Type.Null()]),
               closed: Type.Boolean({ description: "Whether the video's author allows no more comments." }),
+              upTo: Type.Integer({
+                description:
+                  "The last `sequence` that it knows of: what comes live and is not beyond it, is in the list.",
+              }),
             }),
           }),
         },
@@ -67,7 +71,8 @@ export function commentRoutes({ interaction, composer, urlsFor }: GatewayContext
           present(page.comments, request),
           present(page.pinned ? [page.pinned] : [], request),
         ]);
-        return { items, nextCursor: page.next || null, pinned: pinned ?? null, closed: page.closed };
+        const { closed, upTo } = page;
+        return { items, nextCursor: page.next || null, pinned: pinned ?? null, closed, upTo };
       },
     );
     app.get(

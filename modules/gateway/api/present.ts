@@ -264,6 +264,7 @@ export function toApiComment(comment: Comment, people: Map<string, Person>, urls
       author: toApiUser(author, urls),
       text: comment.text,
       floor: comment.floor,
+      sequence: comment.sequence,
       rootId: comment.rootId || null,
       replyTo: replyTo ? toApiUser(replyTo, urls) : null,
       // The same for everybody. To leave out what a block hides, each page would need all blocks of the caller and

@@ -323,6 +323,9 @@ const Comment = Type.Object(
       description:
         "Counts up from 1: in the video for comments, in their comment for replies. Never given twice.",
     }),
+    sequence: Type.Integer({
+      description: "Counts up from 1, for the video's comments and replies together.",
+    }),
     rootId: nullableText(
       Type.String({ description: "The comment that this is a reply to; null for a comment." }),
     ),

@@ -75,6 +75,7 @@ export function commentLists(
         next,
         ...(pinned && { pinned: toComment(pinned) }),
         closed: row.closed,
+        upTo: Number(row.last_sequence),
       };
     },
     async getLatestComments({ videoIds }, call) {

@@ -5,7 +5,7 @@ import type { Comment } from "../api/types.ts";
 import { createCommentCache, sentKey } from "./comment-cache.ts";
 
 const comment = (id: string, replies = 0, rootId: string | null = null) =>
-  ({ id, replies, rootId, videoId: "11" }) as Comment;
+  ({ id, replies, rootId, videoId: "11", sequence: Number(id) }) as Comment;
 
 function filled() {
   const cache = new QueryClient();
@@ -19,8 +19,8 @@ function filled() {
   for (const sort of ["heat", "time"])
     cache.setQueryData(["comments", "11", "list", sort], {
       pages: [
-        { items: [comment("3", 2)], nextCursor: "x", pinned: comment("1"), closed: false },
-        { items: [comment("1")], nextCursor: null, pinned: null, closed: false },
+        { items: [comment("3", 2)], nextCursor: "x", pinned: comment("1"), closed: false, upTo: 5 },
+        { items: [comment("1")], nextCursor: null, pinned: null, closed: false, upTo: 5 },
       ],
       pageParams: [undefined, "x"],
     });
@@ -84,4 +84,11 @@ it("shows what came by itself once, whether it comes before or after the answer 
   for (const sort of ["heat", "time"]) expect(ids(sort)).toEqual([["6+0", "3+3"], ["1+0"]]);
   // Their count comes apart.
   expect(count()).toBe(5);
+});
+
+it("does not show as new what is on a later page, or counted with its comment", () => {
+  const { cache, ids, comments } = filled();
+  comments.arrived([comment("6"), comment("5", 0, "1"), comment("2")]);
+  for (const sort of ["heat", "time"]) expect(ids(sort)).toEqual([["6+0", "3+2"], ["1+0"]]);
+  expect(cache.getQueryData(sentKey("11"))).toBeUndefined();
 });

@@ -14,11 +14,7 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
       (lists) => lists && { ...lists, pages: lists.pages.map(change) },
     );
   const eachComment = (change: (comment: Comment) => Comment | null) =>
-    eachPage((page) => ({
-      ...page,
-      items: page.items.flatMap((comment) => change(comment) ?? []),
-      pinned: page.pinned && change(page.pinned),
-    }));
+    eachPage((page) => eachOf(page, change));
   const count = (by: number) =>
     known.changeVideo(videoId, (video) => ({
       ...video,
@@ -39,13 +35,22 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
     );
   };
 
+  /** Where it is not counted yet: it may be older than a page, and on a later one. */
   function show(comment: Comment) {
-    const { rootId } = comment;
+    const { rootId, sequence } = comment;
+    const has = (page: CommentPage) => sequence <= page.upTo;
     // The newest comment comes first in both orders: people see what they have just written.
     if (rootId === null)
-      return eachPage((page, i) => (i === 0 ? { ...page, items: [comment, ...page.items] } : page));
-    eachComment((one) => (one.id === rootId ? { ...one, replies: one.replies + 1 } : one));
-    cache.setQueryData<Comment[]>(sentKey(videoId), (sent = []) => [...sent, comment]);
+      return eachPage((page, i) =>
+        i > 0 || has(page) ? page : { ...page, items: [comment, ...page.items] },
+      );
+    let isNew = false;
+    eachPage((page) => {
+      if (has(page)) return page;
+      isNew = true;
+      return eachOf(page, (one) => (one.id === rootId ? { ...one, replies: one.replies + 1 } : one));
+    });
+    if (isNew) cache.setQueryData<Comment[]>(sentKey(videoId), (sent = []) => [...sent, comment]);
   }
 
   return {
@@ -81,6 +86,11 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
       eachPage((page, i) => (i === 0 ? { ...page, pinned: comment } : page)),
     closed: (closed: boolean) => eachPage((page) => ({ ...page, closed })),
   };
+}
+
+function eachOf(page: CommentPage, change: (comment: Comment) => Comment | null): CommentPage {
+  const items = page.items.flatMap((comment) => change(comment) ?? []);
+  return { ...page, items, pinned: page.pinned && change(page.pinned) };
 }
 
 /** Replies written in this window: they are shown before their pages are loaded. */
