@@ -2,7 +2,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
-import { friendsAt } from "./harness/friends.ts";
+import { befriend, friendsAt } from "./harness/friends.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
@@ -54,6 +54,24 @@ describe("a conversation in the browser", () => {
     await until("it is read", async () => (await unreadOf(ada)) === 0);
     await button.waitFor({ state: "detached" });
     await badge(page).waitFor({ state: "detached" });
+  });
+
+  test("what one searches for stays beside the conversation that it leads to", async () => {
+    const [[ada, ben], [eve]] = [await friends(), await friends()];
+    await befriend(ada, eve);
+    await write(ben, ada.id, "the boat is blue");
+    for (let i = 0; i < 60; i++) await write(ben, ada.id, `and ${i}`);
+    await write(eve, ada.id, "my boat is red");
+    const page = await sit(ada, "/messages");
+    const search = page.getByLabel(en.searchMessages);
+    await search.fill("boat");
+    await page.getByRole("link", { name: "the boat is blue" }).click();
+    await until("it is in view", () => isInView(page, "the boat is blue"));
+    expect(await search.inputValue()).toBe("boat");
+    await page.getByRole("link", { name: "my boat is red" }).click();
+    await until("the other is in view", () => isInView(page, "my boat is red"));
+    await search.fill("");
+    await page.getByRole("link", { name: "and 59" }).waitFor();
   });
 
   test("much that comes costs few requests: nothing is asked, and reading is told once a second", async () => {

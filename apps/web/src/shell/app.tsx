@@ -41,7 +41,11 @@ export function App() {
     <Layout>
       <SessionEndWatch />
       <NewsWatch />
-      <Boundary key={path} fallback={(error) => (error instanceof PageMissing ? <Missing /> : <Crashed />)}>
+      <Boundary
+        key={stays(path)}
+        path={path}
+        fallback={(error) => (error instanceof PageMissing ? <Missing /> : <Crashed />)}
+      >
         <Suspense fallback={wait}>
           <Switch>
             <Route path="/" component={FeedPage} />
@@ -54,19 +58,19 @@ export function App() {
               </Route>
             ))}
             <Route path="/hot" component={HotPage} />
-            <Route path="/messages">
+            <Route key="messages" path="/messages">
               <Member>
                 <MessagesPage />
               </Member>
             </Route>
-            <Route path="/messages/:id">
+            <Route key="messages" path="/messages/:id">
               {({ id }) => (
                 <Member>
                   <MessagesPage peerId={id} />
                 </Member>
               )}
             </Route>
-            <Route path="/messages/group/:id">
+            <Route key="messages" path="/messages/group/:id">
               {({ id }) => (
                 <Member>
                   <MessagesPage groupId={id} />
@@ -105,6 +109,9 @@ export function App() {
   );
 }
 
+/** What one page has in common with the next, which takes its place: beside conversations their list stays as it is. */
+const stays = (path: string) => (path.startsWith("/messages") ? "/messages" : path);
+
 function NotFound() {
   const { t } = useI18n();
   usePageTitle(t.notFoundTitle);
@@ -126,12 +133,20 @@ function Crashed() {
   );
 }
 
-/** React has error boundaries as classes only. */
+interface Tried {
+  path: string;
+  thrown: { error: unknown } | null;
+}
+
+/** React has error boundaries as classes only. Another path is tried anew. */
 class Boundary extends Component<
-  { fallback: (error: unknown) => ReactNode; children: ReactNode },
-  { thrown: { error: unknown } | null }
+  { path: string; fallback: (error: unknown) => ReactNode; children: ReactNode },
+  Tried
 > {
-  override state: { thrown: { error: unknown } | null } = { thrown: null };
+  override state: Tried = { path: this.props.path, thrown: null };
+  static getDerivedStateFromProps({ path }: { path: string }, tried: Tried): Tried | null {
+    return path === tried.path ? null : { path, thrown: null };
+  }
   static getDerivedStateFromError(error: unknown) {
     return { thrown: { error } };
   }
