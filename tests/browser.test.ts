@@ -96,7 +96,7 @@ describe.each(
     const left = await token;
     body(await server.api("GET", "/me", { token: left }));
     // The list above the button moves it when it comes.
-    await page.getByText(t.thisDevice).waitFor();
+    await page.getByText(t.thisDevice, { exact: true }).waitFor();
     await press(t.logOut);
     await page.getByRole("link", { name: t.logIn, exact: true }).waitFor();
     expectProblem(await server.api("GET", "/me", { token: left }), 401, "SESSION_ENDED");
