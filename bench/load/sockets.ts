@@ -98,7 +98,12 @@ async function open({ ports, hellos, connections, behind = 0, atOnce }: Open): P
         if (atOnce < connections) throw error;
         // As our own client does.
         again++;
-        await delay(Math.random() * Math.min(20_000, 500 * 2 ** failures));
+        const { retryAfterMs } = error as { retryAfterMs?: number };
+        await delay(
+          retryAfterMs === undefined
+            ? Math.random() * Math.min(20_000, 500 * 2 ** failures)
+            : retryAfterMs * (1 + Math.random() / 2),
+        );
       }
     }
   };
@@ -114,7 +119,8 @@ async function open({ ports, hellos, connections, behind = 0, atOnce }: Open): P
           if (!frame.recovered) unrecovered++;
           positions[i] = { epoch: frame.epoch, seq: frame.seq };
         } else if (frame.type === "entries") missing -= frame.entries.length;
-        else if (frame.type === "bye") reject(new Error(text));
+        else if (frame.type === "bye")
+          reject(Object.assign(new Error(text), { retryAfterMs: frame.retryAfterMs }));
         if (positions[i] && missing <= 0) resolve();
       };
       line.socket.once("close", () => reject(new Error("closed before it was welcomed")));
@@ -122,10 +128,11 @@ async function open({ ports, hellos, connections, behind = 0, atOnce }: Open): P
     });
     line.hear = () => {};
   };
+  let done = 0;
   const loop = async () => {
-    while (next < connections) await one(next++);
+    for (; next < connections; done++) await one(next++);
   };
-  await inTime(Promise.all(Array.from({ length: atOnce }, loop)));
+  await inTime(Promise.all(Array.from({ length: atOnce }, loop)), () => `${done} are, ${again} came again`);
   return { tookMs: performance.now() - startedMs, unrecovered, again, positions };
 }
 
@@ -279,10 +286,10 @@ function openLine(port: number): Promise<Line> {
   });
 }
 
-async function inTime<T>(it: Promise<T>): Promise<T> {
+async function inTime<T>(it: Promise<T>, state = () => ""): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done after ${answerMs} ms`)), answerMs);
+    timer = setTimeout(() => reject(new Error(`not done after ${answerMs} ms ${state()}`)), answerMs);
   });
   return await Promise.race([it, late]).finally(() => clearTimeout(timer));
 }

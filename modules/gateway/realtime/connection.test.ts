@@ -60,7 +60,7 @@ function connect() {
         if (full.has(name)) throw tooMany;
       },
     },
-    letIn: (_call: unknown, enter: () => Promise<void>) => enter(),
+    letIn: (enter: () => Promise<void>) => enter(),
     isWritingOff: () => false,
     ...{ admit: () => {}, forget: () => {}, unexpected: (error: unknown) => error },
   } as unknown as Realtime;

@@ -46,7 +46,7 @@ export interface Realtime {
   /** Whether operators have switched off writing. */
   isWritingOff(): boolean;
   /** Runs `enter` in its turn. Error: BUSY. */
-  letIn(call: Call, enter: () => Promise<void>): Promise<void>;
+  letIn(enter: () => Promise<void>): Promise<void>;
   /** Counts the connection for its person. */
   admit(connection: Connection, userId: string): void;
   forget(connection: Connection): void;
@@ -133,8 +133,7 @@ export function serveConnection(
   async function hello(frame: Extract<ClientFrame, { type: "hello" }>): Promise<void> {
     if (token !== undefined) throw refusal("FRAME_INVALID", "There is one hello, and it is the first frame.");
     token = frame.token;
-    const call = newCall();
-    await realtime.letIn(call, () => enter(frame, call));
+    await realtime.letIn(() => enter(frame, newCall()));
   }
 
   async function enter(frame: Extract<ClientFrame, { type: "hello" }>, call: Call): Promise<void> {
@@ -302,7 +301,8 @@ export function serveConnection(
       const now = performance.now();
       if (ended) return now - endedMs > closingMs ? socket.terminate() : undefined;
       if (fullSinceMs !== undefined && now - fullSinceMs > unreadMs) return end(refusal("REALTIME_SLOW"));
-      if (!identity && now - startedMs > helloMs) return end(refusal("HELLO_LATE"));
+      // One that has come waits for its turn.
+      if (token === undefined && now - startedMs > helloMs) return end(refusal("HELLO_LATE"));
       // A client that does not even close is not waited for.
       if (now - heardMs > missedHeartbeats * heartbeatMs) return socket.terminate();
       if (!identity || checking || realtime.auth.known(token!)) return;

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import websocket from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { refusal } from "#contracts/reasons.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import { keepUpgraded } from "#platform/http/connections.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { newTraceId } from "#platform/observe/trace-context.ts";
@@ -24,8 +25,13 @@ const maxPerPerson = 20;
 const turns = 20;
 const turnMs = 1_000 / turns;
 const callMs = 10_000;
-/** Hellos answered at once; after a failure everybody comes at the same time. */
-const entriesAtOnce = 64;
+/** Hellos answered at once; after a failure everybody comes at the same time, and other requests want their turn. */
+const entriesAtOnce = 16;
+/** A hello waits half as long at most: our client waits 30 s for its answer. */
+const helloWaitMs = 50_000;
+/** For each of those who are turned away, how much later they may come back than the one before, and the latest of them. */
+const eachMs = 3;
+const latestMs = 40_000;
 const maxWaiting = 20_000;
 /** A process that ends closes its connections in slices, so that not all of them are taken up by others at once. */
 const slices = 20;
@@ -52,12 +58,22 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
     typicalMs: 10,
     help: "Connections whose hello waits for its turn.",
   });
+  let taken = 0;
+  /** Those who are turned away come back one after the other. */
+  function comeBack({ message, retryAfterMs = 0 }: DomainError): DomainError {
+    const now = performance.now();
+    taken = Math.min(now + latestMs, Math.max(now + retryAfterMs, taken + eachMs));
+    return refusal("BUSY", message, Math.ceil(taken - now));
+  }
   const connections = createShifts<Connection>(turns);
   const ofPerson = new Map<string, Set<Connection>>();
   const realtime: Realtime = {
     ...services,
     isWritingOff: () => app.switchedOff?.().has("messages") ?? false,
-    letIn: (call, enter) => entrance.run(enter, call.deadlineMs),
+    letIn: (enter) =>
+      entrance.run(enter, Date.now() + helloWaitMs).catch((error) => {
+        throw error instanceof DomainError && error.reason === "BUSY" ? comeBack(error) : error;
+      }),
     admit(connection, userId) {
       const own = ofPerson.get(userId) ?? new Set();
       ofPerson.set(userId, own.add(connection));

@@ -59,8 +59,8 @@ type Frame = {
 
 const FIRST_MS = 500;
 const LONGEST_MS = 20_000;
-/** From connecting to `welcome`. */
-const WELCOME_MS = 15_000;
+/** From connecting to `welcome`: where everybody comes at once, that has its turn after a while. */
+const WELCOME_MS = 30_000;
 /** A line that is asked whether it is alive answers within this time. */
 const ALIVE_MS = 5_000;
 /** Lists that all are told to fetch again are fetched within this time, so that not all do in one moment. */
