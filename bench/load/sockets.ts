@@ -90,6 +90,7 @@ async function open({ ports, hellos, connections, behind = 0, atOnce }: Open): P
   let unrecovered = 0;
   let next = 0;
   let again = 0;
+  const why = new Map<string, number>();
   const one = async (i: number) => {
     for (let failures = 0; ; failures++) {
       try {
@@ -98,6 +99,8 @@ async function open({ ports, hellos, connections, behind = 0, atOnce }: Open): P
         if (atOnce < connections) throw error;
         // As our own client does.
         again++;
+        const { message } = error as Error;
+        why.set(message, (why.get(message) ?? 0) + 1);
         const { retryAfterMs } = error as { retryAfterMs?: number };
         await delay(
           retryAfterMs === undefined
@@ -120,7 +123,7 @@ async function open({ ports, hellos, connections, behind = 0, atOnce }: Open): P
           positions[i] = { epoch: frame.epoch, seq: frame.seq };
         } else if (frame.type === "entries") missing -= frame.entries.length;
         else if (frame.type === "bye")
-          reject(Object.assign(new Error(text), { retryAfterMs: frame.retryAfterMs }));
+          reject(Object.assign(new Error(frame.reason), { retryAfterMs: frame.retryAfterMs }));
         if (positions[i] && missing <= 0) resolve();
       };
       line.socket.once("close", () => reject(new Error("closed before it was welcomed")));
@@ -132,7 +135,7 @@ async function open({ ports, hellos, connections, behind = 0, atOnce }: Open): P
   const loop = async () => {
     for (; next < connections; done++) await one(next++);
   };
-  await inTime(Promise.all(Array.from({ length: atOnce }, loop)), () => `${done} are, ${again} came again`);
+  await inTime(Promise.all(Array.from({ length: atOnce }, loop)), () => `${done} are, ${again} came again ${JSON.stringify([...why])}`);
   return { tookMs: performance.now() - startedMs, unrecovered, again, positions };
 }
 

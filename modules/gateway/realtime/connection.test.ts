@@ -99,6 +99,26 @@ test("whose it is, is known once the token was good", async () => {
   expect([ada.types(), ada.known()]).toEqual([["welcome"], 1]);
 });
 
+test("who waits for an answer to the hello is told that somebody is there, and nobody else is", async () => {
+  const { hello, tell, types, identifying } = connect();
+  let answer = (_: { userId: string }) => {};
+  identifying(
+    () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+  );
+  await hello();
+  await tell({ type: "ping" });
+  expect(types()).toEqual(["pong"]);
+  answer({ userId: "1" });
+  await nextTurn();
+  expect(types()).toEqual(["pong", "welcome"]);
+  const stranger = connect();
+  await stranger.tell({ type: "ping" });
+  expect(stranger.types()).toEqual(["bye FRAME_INVALID"]);
+});
+
 test("a token that nobody can look at just now ends nothing, and one that is over does", async () => {
   const { hello, tell, types, identifying } = connect();
   await hello();

@@ -245,9 +245,10 @@ export function serveConnection(
   async function hear(frame: ClientFrame | undefined): Promise<void> {
     if (!frame) throw refusal("FRAME_INVALID");
     if (frame.type === "hello") return hello(frame);
+    // A hello may wait for its turn for a while: its client sees that somebody is there.
+    if (frame.type === "ping" && token !== undefined) return tell({ type: "pong" });
     if (!identity) throw refusal("FRAME_INVALID", "The first frame is a hello.");
     if (frame.type === "token") await renew(frame.token, identity);
-    if (frame.type === "ping") tell({ type: "pong" });
     if (frame.type === "subscribe" || frame.type === "unsubscribe") {
       const { userId } = identity;
       changing = changing.then(() => change(frame, userId));

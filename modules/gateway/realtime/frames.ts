@@ -156,7 +156,11 @@ export const serverFrames = {
     recovered: Type.Boolean({
       description: "Whether what follows `seq` is everything after the position of the hello.",
     }),
-    heartbeatMs: Type.Integer({ description: "How often to send a ping at least." }),
+    heartbeatMs: Type.Integer({
+      description:
+        "How often to send a ping at least. Where everybody comes at once, hellos wait in turn; a ping is answered " +
+        "meanwhile as well.",
+    }),
   }),
   entries: frame("entries", { entries: Type.Array(Entry) }),
   resync: frame("resync", { epoch: Epoch, seq: Seq }),

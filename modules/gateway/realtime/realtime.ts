@@ -27,8 +27,8 @@ const turnMs = 1_000 / turns;
 const callMs = 10_000;
 /** Hellos answered at once; after a failure everybody comes at the same time, and other requests want their turn. */
 const entriesAtOnce = 16;
-/** A hello waits half as long at most: our client waits 30 s for its answer. */
-const helloWaitMs = 50_000;
+/** A hello waits half as long at most. Who waits costs less than who is turned away and comes again. */
+const helloWaitMs = 180_000;
 /** For each of those who are turned away, how much later they may come back than the one before, and the latest of them. */
 const eachMs = 3;
 const latestMs = 40_000;

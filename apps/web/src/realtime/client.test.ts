@@ -186,6 +186,23 @@ it("notices that nobody answers any more, and comes back", async () => {
   expect(states).toEqual([true, false, true]);
 });
 
+it("waits for its turn as long as somebody is there", async () => {
+  const { next, lines, states } = scripted();
+  const first = await next(1);
+  first.open();
+  for (let i = 1; i <= 3; i++) {
+    await seconds(16);
+    expect(first.said.slice(1)).toEqual(Array.from({ length: i }, () => ({ type: "ping" })));
+    first.say({ type: "pong" });
+    await seconds(4);
+  }
+  expect([first.closed, lines.length, states]).toEqual([false, 1, []]);
+  await seconds(21);
+  expect(first.closed).toBe(true);
+  (await next(2)).welcome();
+  expect(states).toEqual([false, true]);
+});
+
 it("looks whether the line is alive when the page or the network wakes, and does not wait to come back", async () => {
   const { client, next, lines } = scripted();
   const first = await next(1);

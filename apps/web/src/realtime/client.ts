@@ -59,8 +59,8 @@ type Frame = {
 
 const FIRST_MS = 500;
 const LONGEST_MS = 20_000;
-/** From connecting to `welcome`: where everybody comes at once, that has its turn after a while. */
-const WELCOME_MS = 30_000;
+/** From connecting to `welcome`. Where everybody comes at once it is waited for as long as somebody is there. */
+const WELCOME_MS = 15_000;
 /** A line that is asked whether it is alive answers within this time. */
 const ALIVE_MS = 5_000;
 /** Lists that all are told to fetch again are fetched within this time, so that not all do in one moment. */
@@ -199,8 +199,24 @@ export function createRealtimeClient(options: Options): RealtimeClient {
         }
       }
 
-      socket.onopen = () =>
+      /** Whether anybody is there: a line that is dead ends. */
+      function ask(then = () => {}) {
+        const askedMs = now();
+        say({ type: "ping" });
+        after(ALIVE_MS, () => (heardMs < askedMs ? finish() : then()));
+      }
+      let isOpen = false;
+      function awaitWelcome() {
+        after(WELCOME_MS, () => {
+          if (!isOpen) finish();
+          else if (welcomedMs === undefined) ask(awaitWelcome);
+        });
+      }
+
+      socket.onopen = () => {
+        isOpen = true;
         say({ type: "hello", token: access, device: "web", urls: "paths", ...timeline.position() });
+      };
       socket.onmessage = ({ data }: { data: unknown }) => {
         heardMs = now();
         const frame = readFrame(data);
@@ -211,12 +227,9 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       socket.onclose = () => finish();
       stopped.signal.addEventListener("abort", leave);
       if (stopped.signal.aborted) leave();
-      after(WELCOME_MS, () => welcomedMs === undefined && finish());
+      awaitWelcome();
       probe = () => {
-        if (welcomedMs === undefined) return;
-        const askedMs = now();
-        say({ type: "ping" });
-        after(ALIVE_MS, () => heardMs < askedMs && finish());
+        if (welcomedMs !== undefined) ask();
       };
     });
   }
