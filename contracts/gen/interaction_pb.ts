@@ -1001,7 +1001,7 @@ export type ListCommentsResponse = Message<"douya.interaction.v1.ListCommentsRes
   closed: boolean;
 
   /**
-   * The last sequence that all of it reflects.
+   * The last sequence that all of it reflects; a count of replies may be newer.
    *
    * @generated from field: double up_to = 5;
    */

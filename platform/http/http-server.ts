@@ -61,17 +61,18 @@ const lazySerializers: ReturnType<typeof SerializerSelector> = (schemas, options
   };
 };
 
-const lazyValidators: ReturnType<typeof AjvCompiler> = (schemas, options) => {
-  const compile = AjvCompiler()(schemas, options);
-  return (route) => {
-    let validate: ReturnType<typeof compile> | undefined;
+function lazyValidators(): ReturnType<typeof AjvCompiler> {
+  // One for all plugins with the same schemas.
+  const compilers = AjvCompiler();
+  return (schemas, options) => (route) => {
+    let validate: ReturnType<ReturnType<typeof compilers>> | undefined;
     const check = (input: unknown) => {
-      validate ??= compile(route);
+      validate ??= compilers(schemas, options)(route);
       return validate(input);
     };
     return Object.defineProperty(check, "errors", { get: () => validate?.errors }) as typeof validate & {};
   };
-};
+}
 
 /** The HTTP side of a process: health, metrics, traces and limits. Modules add their routes. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
@@ -94,7 +95,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     // In strict number mode, Ajv checks whether "Infinity" is an integer, but not whether it is within bounds.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: "array", strictNumbers: false } },
     schemaController: {
-      compilersFactory: { buildValidator: lazyValidators, buildSerializer: lazySerializers },
+      compilersFactory: { buildValidator: lazyValidators(), buildSerializer: lazySerializers },
     },
   });
 

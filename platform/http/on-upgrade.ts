@@ -20,6 +20,7 @@ export function onUpgrade(
 ): void {
   const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean;
   const waiting: (() => void)[] = [];
+  /** A server that ends has nobody for it any more: `upgrade` closes it then. */
   function inTurn(socket: Socket, upgrade: () => void) {
     // Node.js has taken its own listener away.
     socket.on("error", destroyed);
@@ -38,7 +39,7 @@ export function onUpgrade(
     const [request, socket, head] = args as [IncomingMessage, Socket, Buffer];
     if (request.headers.upgrade?.toLowerCase() === "websocket" && request.method === "GET") {
       if (!come(socket)) socket.destroy();
-      else inTurn(socket, () => emit(event, ...args));
+      else inTurn(socket, () => emit(event, ...args) || socket.destroy());
       return true;
     }
     leave(socket);

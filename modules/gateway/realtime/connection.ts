@@ -54,6 +54,8 @@ export interface Realtime {
   unexpected(error: unknown): DomainError;
 }
 
+type Hello = Extract<ClientFrame, { type: "hello" }>;
+
 /** A connection as the rest sees it. */
 export interface Connection {
   readonly identity: Identity | undefined;
@@ -130,15 +132,17 @@ export function serveConnection(
   /** Whatever fails is the client's to know; what is no refusal is logged, without the frame. */
   const refused = (error: unknown) => (error instanceof DomainError ? error : realtime.unexpected(error));
 
-  async function hello(frame: Extract<ClientFrame, { type: "hello" }>): Promise<void> {
+  async function hello({ type, token: given, ...frame }: Hello): Promise<void> {
     if (token !== undefined) throw refusal("FRAME_INVALID", "There is one hello, and it is the first frame.");
-    token = frame.token;
-    await realtime.letIn(() => enter(frame, newCall()));
+    token = given;
+    // While it waits, nothing is kept of what is not known here.
+    const { device, epoch, seq, urls } = frame;
+    await realtime.letIn(() => enter({ type, token: given, device, epoch, seq, urls }, newCall()));
   }
 
-  async function enter(frame: Extract<ClientFrame, { type: "hello" }>, call: Call): Promise<void> {
-    // Nobody waits any more.
-    if (ended) return;
+  async function enter(frame: Hello, call: Call): Promise<void> {
+    // Nobody waits any more. As a failure, so that it does not count as one that took no time.
+    if (ended) throw refusal("HELLO_LATE");
     const who = await realtime.auth.identify(frame.token, call).catch(async (error) => {
       if (error instanceof DomainError && error.kind === "unauthenticated") await unidentified(error.reason);
       throw error;

@@ -86,6 +86,14 @@ it("shows what came by itself once, whether it comes before or after the answer 
   expect(count()).toBe(5);
 });
 
+it("shows a reply that is counted already in a thread that was loaded before it", () => {
+  const { cache, ids, comments } = filled();
+  const reply = { ...comment("7", 0, "3"), sequence: 5 };
+  comments.arrived([reply]);
+  expect(ids("time")).toEqual([["3+2"], ["1+0"]]);
+  expect(cache.getQueryData(sentKey("11"))).toEqual([reply]);
+});
+
 it("does not show as new what is on a later page, or counted with its comment", () => {
   const { cache, ids, comments } = filled();
   comments.arrived([comment("6"), comment("5", 0, "1"), comment("2")]);

@@ -50,7 +50,9 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
       isNew = true;
       return eachOf(page, (one) => (one.id === rootId ? { ...one, replies: one.replies + 1 } : one));
     });
-    if (isNew) cache.setQueryData<Comment[]>(sentKey(videoId), (sent = []) => [...sent, comment]);
+    // A thread that was loaded before its comment was does not have it.
+    const isOpen = cache.getQueryData(["comments", videoId, "replies", rootId]) !== undefined;
+    if (isNew || isOpen) cache.setQueryData<Comment[]>(sentKey(videoId), (sent = []) => [...sent, comment]);
   }
 
   return {

@@ -16,7 +16,7 @@ export default function MessagesPage({ peerId, groupId }: { peerId?: string; gro
   const me = useUser();
   const wide = useMedia("(min-width: 900px)");
   const openId = groupId ?? peerId;
-  usePageTitle(t.messages);
+  usePageTitle(openId ? undefined : t.messages);
   const around = /^[1-9]\d{0,18}$/.exec(new URLSearchParams(useSearch()).get("message") ?? "")?.[0];
   if (!me) return null;
   return (

@@ -229,7 +229,7 @@ export function createRealtimeClient(options: Options): RealtimeClient {
       if (stopped.signal.aborted) leave();
       awaitWelcome();
       probe = () => {
-        if (welcomedMs !== undefined) ask();
+        if (isOpen) ask();
       };
     });
   }
