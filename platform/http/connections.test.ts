@@ -21,7 +21,6 @@ function house(trust = trustNobody) {
   const server = createServer();
   // The server's own handling of a connection is not tested here.
   server.removeAllListeners("connection");
-  server.on("upgrade", () => {});
   const overload = shareConnections(server, trust);
   return (remoteAddress: string) => {
     const events = new EventEmitter();
@@ -193,32 +192,6 @@ test("real connections rest between their requests", async () => {
     await once(socket, "data");
   }
   expect(refused).toEqual([undefined, undefined, undefined]);
-  socket.destroy();
-  await new Promise((resolve) => server.close(resolve));
-});
-
-test("upgrades that wait when nobody takes them any more are closed", async () => {
-  const server = createServer();
-  shareConnections(server, trustNobody);
-  const taken = once(server, "upgrade");
-  server.on("upgrade", () => server.removeAllListeners("upgrade"));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  let [come, open] = [0, 40];
-  server.on("connection", () => come++);
-  const lines = times(open, () =>
-    connect(port, "127.0.0.1")
-      .resume()
-      .on("error", () => {})
-      .on("close", () => open--),
-  );
-  while (come < open) await nextTurn();
-  for (const line of lines)
-    line.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
-  const [, socket] = await taken;
-  // All but the one that was taken.
-  while (open > 1) await nextTurn();
   socket.destroy();
   await new Promise((resolve) => server.close(resolve));
 });

@@ -4,9 +4,6 @@ import type { Socket } from "node:net";
 /** Headers of the connection, which begins anew. */
 const own = new Set(["connection", "upgrade", "http2-settings", "keep-alive"]);
 
-/** In each turn of the event loop: after a failure everybody connects at once, and other requests are answered meanwhile. */
-const upgradesInTurn = 8;
-
 /**
  * Calls `come` with each connection that becomes a WebSocket, before anybody else; where it returns false, the connection
  * is closed. A request to become something else (`h2c`, as some clients ask with every first request over plain http) is
@@ -19,37 +16,18 @@ export function onUpgrade(
   leave: (socket: Socket) => void,
 ): void {
   const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean;
-  const waiting: (() => void)[] = [];
-  /** A server that ends has nobody for it any more: `upgrade` closes it then. */
-  function inTurn(socket: Socket, upgrade: () => void) {
-    // Node.js has taken its own listener away.
-    socket.on("error", destroyed);
-    waiting.push(() => {
-      socket.off("error", destroyed);
-      if (!socket.destroyed) upgrade();
-    });
-    if (waiting.length === 1) setImmediate(turn);
-  }
-  function turn() {
-    for (const next of waiting.splice(0, upgradesInTurn)) next();
-    if (waiting.length > 0) setImmediate(turn);
-  }
   server.emit = (event: string, ...args: unknown[]) => {
     if (event !== "upgrade") return emit(event, ...args);
     const [request, socket, head] = args as [IncomingMessage, Socket, Buffer];
     if (request.headers.upgrade?.toLowerCase() === "websocket" && request.method === "GET") {
-      if (!come(socket)) socket.destroy();
-      else inTurn(socket, () => emit(event, ...args) || socket.destroy());
+      if (come(socket)) return emit(event, ...args);
+      socket.destroy();
       return true;
     }
     leave(socket);
     socket.unshift(Buffer.concat([withoutUpgrade(request), head]));
     return emit("connection", socket);
   };
-}
-
-function destroyed(this: Socket): void {
-  this.destroy();
 }
 
 /** The head of the request as it came. The connection ends after the answer, so that it does not begin anew again and again. */
