@@ -135,7 +135,10 @@ async function open({ ports, hellos, connections, behind = 0, atOnce }: Open): P
   const loop = async () => {
     for (; next < connections; done++) await one(next++);
   };
-  await inTime(Promise.all(Array.from({ length: atOnce }, loop)), () => `${done} are, ${again} came again ${JSON.stringify([...why])}`);
+  await inTime(
+    Promise.all(Array.from({ length: atOnce }, loop)),
+    () => `${done} are, ${again} came again ${JSON.stringify([...why])}`,
+  );
   return { tookMs: performance.now() - startedMs, unrecovered, again, positions };
 }
 
