@@ -132,12 +132,13 @@ export function serveConnection(
   /** Whatever fails is the client's to know; what is no refusal is logged, without the frame. */
   const refused = (error: unknown) => (error instanceof DomainError ? error : realtime.unexpected(error));
 
-  async function hello({ type, token: given, ...frame }: Hello): Promise<void> {
+  async function hello(frame: Hello): Promise<void> {
     if (token !== undefined) throw refusal("FRAME_INVALID", "There is one hello, and it is the first frame.");
-    token = given;
+    token = frame.token;
     // While it waits, nothing is kept of what is not known here.
-    const { device, epoch, seq, urls } = frame;
-    await realtime.letIn(() => enter({ type, token: given, device, epoch, seq, urls }, newCall()));
+    const { type, token: given, device, epoch, seq, urls } = frame;
+    const kept = { type, token: given, device, epoch, seq, urls };
+    await realtime.letIn(() => enter(kept, newCall()));
   }
 
   async function enter(frame: Hello, call: Call): Promise<void> {

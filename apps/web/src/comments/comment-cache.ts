@@ -14,7 +14,7 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
       (lists) => lists && { ...lists, pages: lists.pages.map(change) },
     );
   const eachComment = (change: (comment: Comment) => Comment | null) =>
-    eachPage((page) => eachOf(page, change));
+    eachPage((page) => changeIn(page, change));
   const count = (by: number) =>
     known.changeVideo(videoId, (video) => ({
       ...video,
@@ -48,11 +48,11 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
     eachPage((page) => {
       if (has(page)) return page;
       isNew = true;
-      return eachOf(page, (one) => (one.id === rootId ? { ...one, replies: one.replies + 1 } : one));
+      return changeIn(page, (one) => (one.id === rootId ? { ...one, replies: one.replies + 1 } : one));
     });
     // A thread that was loaded before its comment was does not have it.
-    const isOpen = cache.getQueryData(["comments", videoId, "replies", rootId]) !== undefined;
-    if (isNew || isOpen) cache.setQueryData<Comment[]>(sentKey(videoId), (sent = []) => [...sent, comment]);
+    const isLoaded = cache.getQueryData(["comments", videoId, "replies", rootId]) !== undefined;
+    if (isNew || isLoaded) cache.setQueryData<Comment[]>(sentKey(videoId), (sent = []) => [...sent, comment]);
   }
 
   return {
@@ -90,7 +90,7 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
   };
 }
 
-function eachOf(page: CommentPage, change: (comment: Comment) => Comment | null): CommentPage {
+function changeIn(page: CommentPage, change: (comment: Comment) => Comment | null): CommentPage {
   const items = page.items.flatMap((comment) => change(comment) ?? []);
   return { ...page, items, pinned: page.pinned && change(page.pinned) };
 }
