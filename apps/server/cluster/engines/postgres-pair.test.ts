@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -55,14 +56,16 @@ test("a promotion that fails is tried again until the replica is the primary", a
 
 test("what keeps a server from starting is said, once, until it is mended", async () => {
   const [primary, replica] = [find("postgres-primary"), find("postgres-replica")];
-  const file = join(dir, "postgres-1", "postgres", "PG_VERSION");
-  const right = await readFile(file);
-  await writeFile(file, "9.6\n");
+  // Both, since a replica that takes a while to die is chosen before it is seen to be dead.
+  const files = [1, 2].map((n) => join(dir, `postgres-${n}`, "postgres", "PG_VERSION"));
+  const right = await readFile(files[0]!);
+  for (const file of files) writeFileSync(file, "9.6\n");
   for (const { pid } of [replica, primary]) process.kill(pid, "SIGKILL");
   const causes = () => said.filter((sentence) => sentence.includes("tried again: "));
-  await expect.poll(causes).toHaveLength(1);
-  expect(causes()[0]).toContain("9.6");
-  await writeFile(file, right);
-  await expect.poll(() => isWritable(0)).toBe(true);
-  expect(causes()).toHaveLength(1);
+  const ofVersion = () => causes().filter((sentence) => sentence.includes("9.6"));
+  await expect.poll(ofVersion).toHaveLength(1);
+  for (const file of files) writeFileSync(file, right);
+  await expect.poll(async () => (await isWritable(0)) || (await isWritable(1))).toBe(true);
+  expect(new Set(causes()).size).toBe(causes().length);
+  expect(ofVersion()).toHaveLength(1);
 });
