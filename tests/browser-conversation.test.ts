@@ -74,6 +74,24 @@ describe("a conversation in the browser", () => {
     await page.getByRole("link", { name: "and 59" }).waitFor();
   });
 
+  test("newer messages around one that was searched for come below what is read, and none is skipped", async () => {
+    const [ada, ben] = await friends();
+    await write(ben, ada.id, "the boat is blue");
+    for (let i = 0; i < 80; i++) await write(ben, ada.id, `and ${i}\nof them`);
+    const page = await sit(ada, "/messages");
+    await page.getByLabel(en.searchMessages).fill("boat");
+    await page.getByRole("link", { name: "the boat is blue" }).click();
+    await until("it is in view", () => isInView(page, "the boat is blue"));
+    expect(await isInView(page, "and 29")).toBe(false);
+    const newer = page.getByRole("button", { name: en.newerMessages });
+    await newer.focus();
+    await newer.press("Enter");
+    await bubble(page, "and 59").waitFor();
+    await until("what follows is in view", () => isInView(page, "and 30"));
+    expect(await isInView(page, "and 29")).toBe(true);
+    expect(await newer.evaluate((one) => one.matches(":focus"))).toBe(true);
+  });
+
   test("much that comes costs few requests: nothing is asked, and reading is told once a second", async () => {
     const [ada, ben] = await friends();
     await write(ada, ben.id, "hello");

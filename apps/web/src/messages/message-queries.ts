@@ -38,6 +38,7 @@ export const conversationsQuery = (api: Api) =>
 
 /** The place of a page. */
 type Edge = { before?: string | undefined; after?: string | undefined };
+const upTo = (messageId: string): Edge => ({ before: String(BigInt(messageId) + 1n) });
 
 /** The messages after one message, oldest first; without one, the latest messages. */
 const fetchMessages = (api: Api, userId: string, edge: Edge, signal?: AbortSignal) =>
@@ -60,13 +61,16 @@ const fetchMessages = (api: Api, userId: string, edge: Edge, signal?: AbortSigna
  * the oldest message comes first.
  */
 export function messagesQuery(api: Api, userId: string, around?: string) {
-  const first: Edge = around ? { before: String(BigInt(around) + 1n) } : {};
+  const first: Edge = around ? upTo(around) : {};
   return infiniteQueryOptions({
     queryKey: around ? ["messages", userId, around] : ["messages", userId],
     queryFn: ({ pageParam, signal }) => fetchMessages(api, userId, pageParam, signal),
     initialPageParam: first,
-    getNextPageParam: (page: MessagePage): Edge | undefined =>
-      page.nextCursor ? { before: page.nextCursor } : undefined,
+    getNextPageParam: (page: MessagePage, _, { after }: Edge): Edge | undefined => {
+      // When all are asked for again, the first may be one after another, whose cursor leads to the newer ones.
+      if (after) return upTo(after);
+      return page.nextCursor ? { before: page.nextCursor } : undefined;
+    },
     getPreviousPageParam: (page: MessagePage, _, { after }: Edge): Edge | undefined => {
       if (!around) return undefined;
       if (after) return page.nextCursor ? { after: page.nextCursor } : undefined;

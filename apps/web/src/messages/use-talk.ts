@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import { useLocation } from "wouter";
 import { useServices, useUser } from "../api/services.tsx";
 import type { Message } from "../api/types.ts";
@@ -54,6 +54,16 @@ export function useTalk({ conversationId, path, around }: Options) {
     // What was said next belongs to it.
     if (pages.hasPreviousPage) void pages.fetchPreviousPage();
   }, [around, isLoaded]);
+  const newestId = messages.at(-1)?.id;
+  const lastRef = useRef(newestId);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for what has come.
+  useLayoutEffect(() => {
+    const { current: last } = lastRef;
+    lastRef.current = newestId;
+    // A list whose end is in view shows its new end, and what lies between would be skipped.
+    if (around && last && last !== newestId && leftAt === undefined)
+      document.getElementById(rowId(last))?.scrollIntoView({ block: "start" });
+  }, [newestId]);
   const [, navigate] = useLocation();
   const toNewest = () => navigate(path, { replace: true });
   const fieldRef = useRef<HTMLTextAreaElement>(null);
@@ -85,8 +95,9 @@ export function useTalk({ conversationId, path, around }: Options) {
       },
       onGoTo: goTo,
       newer: around && {
-        hasMore: pages.hasPreviousPage && !pages.isFetching,
-        onMore: pages.fetchPreviousPage,
+        // Also while they are on their way, so that the button keeps the focus.
+        hasMore: pages.hasPreviousPage,
+        onMore: () => pages.fetchPreviousPage({ cancelRefetch: false }),
         onNewest: toNewest,
       },
     },
