@@ -11,6 +11,7 @@ import type { Call } from "#platform/rpc/call.ts";
 import type { Limits } from "../edge/limits.ts";
 import { unexpected } from "../edge/problem.ts";
 import { type MediaUrls, originOf } from "../media/media-urls.ts";
+import { createComeBack } from "./come-back.ts";
 import { type Connection, type Realtime, serveConnection } from "./connection.ts";
 import { subprotocol } from "./frames.ts";
 import { createShifts } from "./shifts.ts";
@@ -29,9 +30,6 @@ const callMs = 10_000;
 const entriesAtOnce = 16;
 /** A hello waits half as long at most. Who waits costs less than who is turned away and comes again. */
 const helloWaitMs = 180_000;
-/** For each of those who are turned away, how much later they may come back than the one before, and the latest of them. */
-const eachMs = 3;
-const latestMs = 40_000;
 const maxWaiting = 20_000;
 /** A process that ends closes its connections in slices, so that not all of them are taken up by others at once. */
 const slices = 20;
@@ -58,13 +56,7 @@ export async function realtimeRoutes(app: FastifyInstance, services: RealtimeSer
     typicalMs: 10,
     help: "Connections whose hello waits for its turn.",
   });
-  let taken = 0;
-  /** Those who are turned away come back one after the other. */
-  function comeBack({ message, retryAfterMs = 0 }: DomainError): DomainError {
-    const now = performance.now();
-    taken = Math.min(now + latestMs, Math.max(now + retryAfterMs, taken + eachMs));
-    return refusal("BUSY", message, Math.ceil(taken - now));
-  }
+  const comeBack = createComeBack();
   const connections = createShifts<Connection>(turns);
   const ofPerson = new Map<string, Set<Connection>>();
   const realtime: Realtime = {
