@@ -14,18 +14,17 @@ interface Props {
 export function Arrivals({ messages, lineOf }: Props) {
   const me = useUser();
   const last = useRef(messages.at(-1)?.id ?? "0");
-  const [fresh, setFresh] = useState<readonly Message[]>([]);
+  const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
   useEffect(() => {
     const { current: before } = last;
     last.current = messages.at(-1)?.id ?? before;
     const heard = messages.filter(({ id, senderId }) => BigInt(id) > BigInt(before) && senderId !== me?.id);
-    if (heard.length > 0) setFresh(heard.slice(-MOST_SAID));
+    if (heard.length > 0) setFresh(new Set(heard.slice(-MOST_SAID).map(({ id }) => id)));
   }, [messages, me]);
   return (
-    <div role="status" className="unseen">
-      {fresh.map((message) => (
-        <p key={message.id}>{lineOf(message)}</p>
-      ))}
+    // One that changes, because it is recalled, is said without the others.
+    <div role="status" aria-atomic="false" className="unseen">
+      {messages.map((message) => fresh.has(message.id) && <p key={message.id}>{lineOf(message)}</p>)}
     </div>
   );
 }
