@@ -60,6 +60,7 @@ describe("what one can do with messages in the browser", () => {
     await hers.getByText(en.recalledBy(ben.username)).waitFor();
     await his.getByText(en.youRecalled).waitFor();
     expect(await row(hers, "we shall").count()).toBe(0);
+    expect(await hers.getByText("we shall").count()).toBe(0);
   });
 
   test("one answers with pictures; the first of them is the answer", async () => {
@@ -83,6 +84,28 @@ describe("what one can do with messages in the browser", () => {
     await hers.locator("button.bubble-picture").last().click();
     await hers.getByRole("dialog").getByRole("button", { name: en.close }).click();
     await hers.getByRole("dialog").waitFor({ state: "detached" });
+  });
+
+  test("of several pictures the first one that is taken is the answer", async () => {
+    const [ada, ben] = await friends();
+    await sent(ada, ben, "what do you see?");
+    const options = { ...loggedIn(server.origin, ben.session), locale: "en-US" };
+    const { page, expectStatus } = await browser.visit(server.origin, "phone", options);
+    expectStatus(415, 422);
+    await page.goto(`/messages/${ada.id}`);
+    await row(page, "what do you see?").locator(".bubble").click({ button: "right" });
+    await choose(page, en.reply);
+    await page.getByRole("button", { name: en.cancelReply }).waitFor();
+    await page.locator("input[type=file]").setInputFiles(
+      [Buffer.from("no picture"), png(300, 200), png(200, 300)].map((buffer, i) => ({
+        ...{ name: `${i}.png`, mimeType: "image/png", buffer },
+      })),
+    );
+    await until("two are there", async () => (await page.locator("button.bubble-picture").count()) === 2);
+    const answers = page.locator(".bubble-row", { has: page.locator(".quote") });
+    await until("one is the answer", async () => (await answers.count()) === 1);
+    expect(await answers.locator("button.bubble-picture").count()).toBe(1);
+    expect(await page.locator(".bubble-failed").count()).toBe(1);
   });
 
   test("a tap on what was answered goes to it, however far back it is", async () => {

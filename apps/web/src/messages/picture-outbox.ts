@@ -10,6 +10,7 @@ export interface OutgoingPicture {
   key: string;
   peerId: string;
   file: Blob;
+  /** What the first of those that were added together answers: they share it until one of them has got there. */
   replyTo?: Message["replyTo"];
   problem?: Problem;
 }
@@ -18,7 +19,7 @@ export interface PictureOutbox {
   /** What waits for one person. The same array until it changes. */
   waiting(peerId: string): readonly OutgoingPicture[];
   subscribe(listener: () => void): () => void;
-  /** Each is a message; the first of them answers `replyTo`. */
+  /** Each is a message; the first of them that gets there answers `replyTo`. */
   add(peerId: string, files: readonly Blob[], replyTo?: Message["replyTo"]): void;
   /** Sends what did not get there once more. */
   again(peerId: string): void;
@@ -63,12 +64,14 @@ export function createPictureOutbox({ session, send, onSent }: Options): Picture
     busy.add(peerId);
     const senderId = ownerId;
     for (let next = nextOf(peerId); next; next = nextOf(peerId)) {
-      const { key } = next;
+      const { key, replyTo } = next;
       try {
         const message = await send(next);
         if (ownerId !== senderId) return;
         onSent(peerId, message);
-        drop(key);
+        const answered = (one: OutgoingPicture) =>
+          one.replyTo === replyTo ? { ...one, replyTo: undefined } : one;
+        show(peerId, (now) => now.filter((one) => one.key !== key).map(answered));
       } catch (error) {
         if (ownerId !== senderId) return;
         const problem = asProblem(error);
@@ -85,10 +88,9 @@ export function createPictureOutbox({ session, send, onSent }: Options): Picture
     waiting: (peerId) => byPeer.get(peerId) ?? none,
     subscribe: changes.add,
     add(peerId, files, replyTo) {
-      const added = files.map((file, i) => ({
-        ...{ key: newKey(), peerId, file },
-        ...(i === 0 && replyTo && { replyTo }),
-      }));
+      // Of their own: the next ones may answer the same message.
+      const own = replyTo && { ...replyTo };
+      const added = files.map((file) => ({ key: newKey(), peerId, file, ...(own && { replyTo: own }) }));
       show(peerId, (now) => [...now, ...added]);
       void run(peerId);
     },

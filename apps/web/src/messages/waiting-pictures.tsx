@@ -16,10 +16,10 @@ export function WaitingPictures({ peerId, nameOf }: Props) {
   const { t } = useI18n();
   const { pictureOutbox } = useServices();
   const waiting = useSyncExternalStore(pictureOutbox.subscribe, () => pictureOutbox.waiting(peerId));
-  return waiting.map(({ key, file, replyTo, problem }) => (
+  return waiting.map(({ key, file, replyTo, problem }, i) => (
     <li key={key} className="bubble-row" data-failed={problem !== undefined}>
       <div className="bubble-stack">
-        {replyTo && (
+        {replyTo && replyTo !== waiting[i - 1]?.replyTo && (
           <div className="bubble bubble-waiting">
             <Quote quote={replyTo} nameOf={nameOf} />
           </div>
