@@ -92,6 +92,19 @@ describe("a conversation in the browser", () => {
     expect(await newer.evaluate((one) => one.matches(":focus"))).toBe(true);
   });
 
+  test("on a phone what was found is still there when one comes back from it", async () => {
+    const [ada, ben] = await friends();
+    await write(ben, ada.id, "the boat is blue");
+    const page = await sit(ada, "/messages", "phone");
+    await page.getByLabel(en.searchMessages).fill("boat");
+    const found = page.getByRole("link", { name: "the boat is blue" });
+    await found.click();
+    await bubble(page, "the boat is blue").waitFor();
+    await page.goBack();
+    await found.waitFor();
+    expect(await page.getByLabel(en.searchMessages).inputValue()).toBe("boat");
+  });
+
   test("much that comes costs few requests: nothing is asked, and reading is told once a second", async () => {
     const [ada, ben] = await friends();
     await write(ada, ben.id, "hello");

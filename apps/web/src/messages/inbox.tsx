@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useMemo, useState } from "react";
+import { useMemo } from "react";
 import { Link } from "wouter";
 import { once } from "../api/once.ts";
 import { peopleQuery } from "../api/queries.ts";
@@ -25,10 +25,17 @@ import { MutedMark } from "./muted-mark.tsx";
 import { UnreadMark } from "./unread-mark.tsx";
 import { useSummary } from "./use-summary.ts";
 
+interface Props {
+  me: User;
+  openId: string | undefined;
+  /** What is searched for; empty: nothing. */
+  text: string;
+  onText: (text: string) => void;
+}
+
 /** A search in one's messages, and one's conversations. */
-export function Inbox({ me, openId }: { me: User; openId: string | undefined }) {
+export function Inbox({ me, openId, text, onText }: Props) {
   const { t } = useI18n();
-  const [text, setText] = useState("");
   return (
     <section className="inbox" aria-label={t.messages}>
       <header className="inbox-head">
@@ -44,7 +51,7 @@ export function Inbox({ me, openId }: { me: User; openId: string | undefined }) 
           maxLength={64}
           placeholder={t.searchMessages}
           aria-label={t.searchMessages}
-          onChange={(event) => setText(event.target.value)}
+          onChange={(event) => onText(event.target.value)}
         />
       </label>
       {text.trim() ? <FoundMessages text={text} /> : <Conversations me={me} openId={openId} />}

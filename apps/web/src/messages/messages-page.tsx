@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { useSearch } from "wouter";
 import { useUser } from "../api/services.tsx";
 import { GroupConversation } from "../groups/group-conversation.tsx";
@@ -18,10 +19,12 @@ export default function MessagesPage({ peerId, groupId }: { peerId?: string; gro
   const openId = groupId ?? peerId;
   usePageTitle(openId ? undefined : t.messages);
   const around = /^[1-9]\d{0,18}$/.exec(new URLSearchParams(useSearch()).get("message") ?? "")?.[0];
+  // Here, since on a phone the list is away while one reads what was found.
+  const [text, setText] = useState("");
   if (!me) return null;
   return (
     <div className="messages">
-      {(wide || !openId) && <Inbox me={me} openId={openId} />}
+      {(wide || !openId) && <Inbox me={me} openId={openId} text={text} onText={setText} />}
       {groupId ? (
         <GroupConversation key={groupId} groupId={groupId} around={around} alone={!wide} />
       ) : peerId ? (
