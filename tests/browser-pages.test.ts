@@ -23,8 +23,8 @@ describe("the pages of the web client", () => {
   const asAda = async () => loggedIn(server.origin, (await server.logIn(ada.username, ada.password)).session);
 
   test.each([
-    ["phone", "这个文件不是视频，请选择 MP4、MOV、WebM 等视频文件。"],
-    ["desk", "This file is not a video. Choose a video such as MP4, MOV or WebM."],
+    ["phone", "这个文件不是视频，请选择 MP4、MOV、WebM 等视频，或图片。"],
+    ["desk", "This file is not a video. Choose a video such as MP4, MOV or WebM, or pictures."],
   ] as const)("a file that is no video is refused in plain words, on a %s", async (device, words) => {
     const visitor = await browser.visit(server.origin, device, await asAda());
     const { page } = visitor;

@@ -86,7 +86,7 @@ export const reasons = {
   ALT_INVALID: "What a picture shows is said in at most 300 characters, without line breaks.",
   PICTURE_DAMAGED: "The picture is damaged or of an unusual kind. Save it as JPEG and try again.",
   PICTURE_TOO_LARGE: "The picture has more than {limit} million pixels. Make it smaller.",
-  NOT_A_VIDEO: "This file is not a video. Choose a video such as MP4, MOV or WebM.",
+  NOT_A_VIDEO: "This file is not a video. Choose a video such as MP4, MOV or WebM, or pictures.",
   EMPTY_FILE: "The file is empty. Choose another one.",
   BODY_TOO_LARGE: "The file is larger than the {limit} MB this server takes. Make it smaller and try again.",
   BODY_TOO_SLOW: "The upload came too slowly. Try again over a better connection.",

@@ -77,7 +77,7 @@ export const groups: Dictionary["groups"] = {
   },
   you: "你",
   somebody: "某人",
-  list: (names, more) => (more ? `${names.join("、")}等，另有 ${more} 人` : names.join("、")),
+  list: (names, more) => (more ? `${names.join("、")} 和另外 ${more} 人` : names.join("、")),
   said: (name, text) => `${name}：${text}`,
   notices: {
     created: (who) => `${by(who)}创建了群聊`,

@@ -80,7 +80,7 @@ export const reasons: Record<keyof typeof english, string> = {
   ALT_INVALID: "图片描述最多 300 个字符，不能换行。",
   PICTURE_DAMAGED: "图片已损坏或格式特殊，请另存为 JPEG 后再试。",
   PICTURE_TOO_LARGE: "图片超过 {limit} 百万像素，请缩小后再试。",
-  NOT_A_VIDEO: "这个文件不是视频，请选择 MP4、MOV、WebM 等视频文件。",
+  NOT_A_VIDEO: "这个文件不是视频，请选择 MP4、MOV、WebM 等视频，或图片。",
   EMPTY_FILE: "文件是空的，请换一个。",
   BODY_TOO_LARGE: "文件超过本站允许的 {limit} MB，请压缩后再试。",
   BODY_TOO_SLOW: "上传速度过慢，请换个更好的网络后再试。",
