@@ -92,6 +92,23 @@ describe("a conversation in the browser", () => {
     expect(await newer.evaluate((one) => one.matches(":focus"))).toBe(true);
   });
 
+  test("what was found is in view, however long the name before it is", async () => {
+    const [ada, ben] = await friends();
+    body(await ben.patch("/me", { json: { name: "林".repeat(32) } }), 200);
+    const json = { name: "Everybody", userIds: [ben.id] };
+    const { group } = body(await ada.post<{ group: Schemas["Group"] }>("/groups", { json }), 201);
+    await write(ben, group.id, `${"很".repeat(30)} boat ${"长".repeat(60)}`);
+    const page = await sit(ada, "/messages");
+    await page.getByLabel(en.searchMessages).fill("boat");
+    const mark = page.locator("mark", { hasText: "boat" });
+    await mark.waitFor();
+    const isInLine = mark.evaluate((one) => {
+      const [own, line] = [one, one.parentElement!].map((element) => element.getBoundingClientRect());
+      return own!.bottom <= line!.bottom + 1 && own!.right <= line!.right + 1;
+    });
+    expect(await isInLine).toBe(true);
+  });
+
   test("on a phone what was found is still there when one comes back from it", async () => {
     const [ada, ben] = await friends();
     await write(ben, ada.id, "the boat is blue");

@@ -11,7 +11,7 @@ import { Failure } from "../ui/failure.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import { foundQuery } from "./message-queries.ts";
-import { partsAround } from "./parts-around.ts";
+import { partsAround, shortName } from "./parts-around.ts";
 
 /** So long nothing is typed before it is asked for. */
 const PAUSE_MS = 300;
@@ -50,8 +50,8 @@ function Found({ text }: { text: string }) {
                 {group ? <GroupAvatar group={group} size={52} /> : peer && <Avatar user={peer} size={52} />}
                 <span className="person-text">
                   <strong dir="auto">{group?.name ?? peer?.name}</strong>
-                  <span dir="auto">
-                    {group ? t.groups.said(sender.name, before) : before}
+                  <span dir="auto" className="found-line">
+                    {group ? t.groups.said(shortName(sender.name), before) : before}
                     <mark>{match}</mark>
                     {after}
                   </span>
