@@ -1,3 +1,4 @@
+import { getPriority } from "node:os";
 import { expect, test, vi } from "vitest";
 import { ChildFailed, runChild } from "./child-run.ts";
 
@@ -14,6 +15,13 @@ test("a program's output, whole or by line; its arguments never reach a shell", 
   const lines: string[] = [];
   await node("console.log('a\\nb')", {}, (line) => lines.push(line));
   expect(lines).toEqual(["a", "b"]);
+});
+
+test("what somebody waits for comes before what nobody waits for, and after everything else", async () => {
+  const nice = async (more: object) => Number(await node("console.log(os.getPriority())", more));
+  const [own, awaited, other] = [getPriority(), await nice({ awaited: true }), await nice({})];
+  expect(awaited).toBeGreaterThan(own);
+  expect(other).toBeGreaterThan(awaited);
 });
 
 test("a program that never ends is ended when it is told to, or at the deadline", async () => {

@@ -10,6 +10,8 @@ export interface ChildBounds {
   signal: AbortSignal;
   timeoutMs: number;
   maxMemoryBytes: number;
+  /** Somebody waits for it: it gets a share of a busy processor, where others get what is left. */
+  awaited?: boolean | undefined;
   /** Arguments before the program that confine it. */
   prefix?: readonly string[] | undefined;
   /** Open files of ours, which the child has as descriptors from 3 on. */
@@ -34,7 +36,7 @@ const OUT_OF_MEMORY = /cannot allocate memory|allocation failed|out of memory/i;
 const ENVIRONMENT = { PATH: "/usr/local/bin:/usr/bin:/bin", LANG: "C" };
 
 /**
- * Runs a program without a shell at the lowest priority and resolves with its output, or passes it on line by line.
+ * Runs a program without a shell at a low priority and resolves with its output, or passes it on line by line.
  * The child has ended whenever this settles. Rejects with the signal's reason, MEDIA_TIMEOUT, MEDIA_TOO_HEAVY,
  * DISK_FULL, or ChildFailed.
  */
@@ -51,7 +53,7 @@ export async function runChild(
     env: ENVIRONMENT,
   }) as ChildProcessByStdio<null, Readable, Readable>;
   const { pid } = child;
-  if (pid !== undefined) yieldToOthers(pid);
+  if (pid !== undefined) yieldToOthers(pid, bounds.awaited);
 
   let cause: unknown;
   const end = (reason: unknown) => {
@@ -97,9 +99,10 @@ export async function runChild(
 }
 
 /** Set before the child starts threads, which inherit it. */
-function yieldToOthers(pid: number): void {
+function yieldToOthers(pid: number, awaited = false): void {
+  const { PRIORITY_BELOW_NORMAL, PRIORITY_LOW } = constants.priority;
   try {
-    setPriority(pid, constants.priority.PRIORITY_LOW);
+    setPriority(pid, awaited ? PRIORITY_BELOW_NORMAL : PRIORITY_LOW);
   } catch {
     // It has ended already.
   }

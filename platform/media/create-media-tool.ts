@@ -151,7 +151,7 @@ export function createMediaTool(
         if (!container) throw refusals.notAVideo();
         const layout = await readLayout(container, file, { signal, timeoutMs: limits.probeTimeoutMs });
         const source: SourceFile = { path, demuxer: VIDEO_DEMUXERS[container] };
-        const run = videoRun(limits.probeTimeoutMs, signal);
+        const run = { ...videoRun(limits.probeTimeoutMs, signal), awaited: true };
         const found = { container, sizeBytes: file.sizeBytes, ...layout };
         return await blaming(refusals.videoDamaged, () => examine(source, found, run));
       } finally {
@@ -333,7 +333,8 @@ export function createMediaTool(
       const accept = ({ width, height }: PictureSize) => {
         if (width * height > limits.maxPicturePixels) throw refusals.pictureTooLarge(limits);
       };
-      const run = { signal, timeoutMs: limits.stillTimeoutMs, maxPixels: limits.maxPicturePixels };
+      const bounds = { timeoutMs: limits.stillTimeoutMs, maxPixels: limits.maxPicturePixels };
+      const run = { signal, awaited: true, ...bounds };
       await withPicture(input, output, format, accept, (picture) =>
         replacing(output, refusals.pictureDamaged, async () => {
           for (const tiles of [picture.tiles, picture.tiles?.alpha]) {

@@ -154,6 +154,8 @@ export interface LightFacts {
 export interface Run {
   signal: AbortSignal;
   timeoutMs: number;
+  /** Somebody waits for it. */
+  awaited?: boolean;
   /** Decoders refuse larger frames before they allocate them. */
   maxPixels: number;
   /**

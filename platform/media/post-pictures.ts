@@ -36,6 +36,7 @@ export function postPictures(
   const run = (signal: AbortSignal, timeoutMs: number): Run => ({
     signal,
     timeoutMs,
+    awaited: true,
     maxPixels: limits.maxPicturePixels,
   });
 

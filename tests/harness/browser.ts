@@ -11,7 +11,7 @@ import {
 } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { patienceMs } from "#platform/testing/patience.ts";
-import { browserFlags, findChromium } from "./chromium.ts";
+import { browserFlags, findHeadlessChromium } from "./chromium.ts";
 import type { Schemas } from "./http-client.ts";
 
 declare module "vitest" {
@@ -85,7 +85,7 @@ const noHandlers = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: fa
 
 /** Has Chromium there before the tests of this `describe`; skips them if there is none. */
 export function browsing(): Browsing {
-  const executablePath = findChromium();
+  const executablePath = findHeadlessChromium();
   let browser: Browser | undefined;
   const open: { visitor: Visitor; troubles: string[] }[] = [];
   const profiles: string[] = [];

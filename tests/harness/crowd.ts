@@ -69,14 +69,19 @@ export function crowd(
     unanswered: 0,
   };
 
+  let lastTrouble: unknown;
   /** One request; undefined if its outcome is unknown. */
   async function ask<T>(send: () => Promise<Answer<T>>): Promise<Answer<T> | undefined> {
-    const answer = await send().catch(() => undefined);
+    const answer = await send().catch((error: unknown) => {
+      lastTrouble = error;
+      return undefined;
+    });
     // BUSY is no answer either: one retries.
     if (answer && answer.status < 500 && answer.status !== 429) {
       if (answer.status < 300) memory.acknowledged++;
       return answer;
     }
+    if (answer) lastTrouble = `${answer.status} ${answer.text}`;
     memory.unanswered++;
     await delay(pauseMs);
     return undefined;
@@ -87,7 +92,7 @@ export function crowd(
       const answer = await ask(send);
       if (answer) return answer;
     }
-    throw new Error(`no answer in ${patienceMs} ms`);
+    throw new Error(`no answer in ${patienceMs} ms, at last: ${lastTrouble}`);
   }
   /** Records the outcome of a request for `value`, and returns whether it is certain. */
   async function attempt<T>(
