@@ -67,7 +67,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
   name: "message",
   service: MessageService,
   calls: {
-    user: only(UserService, "getUsers", "findUsers"),
+    user: only(UserService, "getUsers", "findUsers", "checkSessions"),
     relation: only(RelationService, "getRelations", "getStandings"),
     video: only(VideoService, "getVideos"),
   },
