@@ -3525,8 +3525,8 @@ export const MessageService: GenService<{
   },
   /**
    * The caller reports what somebody else has written in a conversation of theirs; it and the 5 messages before it, as the
-   * caller sees them, are kept for moderators until one of them has judged it. Idempotent: the first report of a person
-   * stands. Errors: REPORT_INVALID, MESSAGE_NOT_FOUND, MESSAGE_RECALLED, REPORTS_OWN, TOO_MANY_REQUESTS.
+   * caller sees them, are kept for moderators until one of them has judged it, for 90 days at most. Idempotent: the first
+   * report of a person stands. Errors: REPORT_INVALID, MESSAGE_NOT_FOUND, MESSAGE_RECALLED, REPORTS_OWN, TOO_MANY_REQUESTS.
    *
    * @generated from rpc douya.message.v1.MessageService.ReportMessage
    */

@@ -102,6 +102,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
     const groups = perCall(db, (until) => groupStore(writerOf(until), jobs));
     const lists = perCall(db, groupLists);
     const invitations = perCall(db, invitationLists);
+    const reports = perCall(db, messageReportStore);
     const notifications = startNotifications({
       ...{ db, events, jobs, clients, reached, log },
       seal: sealedBy(config.secret, "push"),
@@ -121,9 +122,10 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
       await invitations.lasting.expire();
       await timelines.lasting.expire(stopping);
       await readers.expire();
+      await reports.lasting.expire(stopping);
     };
     const stopExpiry = repeatEvery(expireEveryMs, expire, (error) =>
-      log.warn({ err: error }, "could not remove old invitations and entries of timelines"),
+      log.warn({ err: error }, "could not remove old invitations, reports and entries of timelines"),
     );
     const erasures = consumeErasures(
       events,
@@ -164,7 +166,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
           clients.relation,
           reached,
         ),
-        ...reportHandlers(store, perCall(db, messageReportStore), { ids, security }),
+        ...reportHandlers(store, reports, { ids, security }),
         readTimelines: readTimelines(timelines),
         muteConversation: muteConversation(store, reached),
         ...readHandlers(store.reading, lists.reading, notifications.store.reading, clients.relation),

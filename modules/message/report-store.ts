@@ -2,8 +2,9 @@ import { sql } from "kysely";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import { idAtTime } from "#platform/ids/snowflake.ts";
 import type { MessageRow } from "./message-row.ts";
-import { maxWaitingReports } from "./rules.ts";
+import { maxWaitingReports, reportKeptMs } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** A report of a message to the moderators. */
@@ -34,6 +35,9 @@ interface ReportRow {
     reported: boolean;
   }[];
 }
+
+/** Reports removed at a time. */
+const chunk = 500;
 
 /** The SQL of reports of messages. */
 export function messageReportStore(db: Kysely<Tables>) {
@@ -115,6 +119,18 @@ export function messageReportStore(db: Kysely<Tables>) {
           .execute();
         return true;
       }),
+    /** Removes what has waited for too long, with what was kept for it. */
+    async expire(stopping: AbortSignal): Promise<void> {
+      const before = idAtTime(Date.now() - reportKeptMs).toString();
+      for (let removed = chunk; removed === chunk && !stopping.aborted; ) {
+        const { numAffectedRows } = await sql`
+          delete from message.report where (reporter_id, id) in (
+            select reporter_id, id from message.report
+            where not judged and id < ${before}::int8 order by id limit ${chunk} for update
+          )`.execute(db);
+        removed = Number(numAffectedRows);
+      }
+    },
   };
 }
 

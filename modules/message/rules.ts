@@ -116,6 +116,8 @@ export const shownAroundReported = 5;
 /** Of one person, that nobody has judged. */
 export const maxWaitingReports = 50;
 export const maxReportsListed = 100;
+/** What nobody has judged in this time is not kept any longer. */
+export const reportKeptMs = 90 * 24 * 3_600_000;
 
 /** What somebody says of a message that they report. */
 export const checkReport = (text: string): string =>

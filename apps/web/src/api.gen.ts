@@ -432,7 +432,7 @@ export interface paths {
         put?: never;
         /**
          * Report a message of somebody else to the moderators; the first report of a person stands
-         * @description Moderators see it with up to 5 messages before and after it, as the caller sees them now, until one of them has judged it.
+         * @description Moderators see it with up to 5 messages before and after it, as the caller sees them now, until one of them has judged it, for 90 days at most.
          */
         post: {
             parameters: {

@@ -33,7 +33,7 @@ export function messageReportRoutes({
         schema: {
           summary: "Report a message of somebody else to the moderators; the first report of a person stands",
           description:
-            "Moderators see it with up to 5 messages before and after it, as the caller sees them now, until one of them has judged it.",
+            "Moderators see it with up to 5 messages before and after it, as the caller sees them now, until one of them has judged it, for 90 days at most.",
           tags: ["moderation"],
           params: Type.Object({
             userId: Type.String({ ...Id, description: "The other person, or the group." }),
