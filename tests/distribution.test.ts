@@ -51,6 +51,7 @@ const distributedBy: Record<string, string> = {
   "message.reaction_count": "high_id",
   "message.report": "reporter_id",
   "message.report_line": "reporter_id",
+  "message.report_picture": "reporter_id",
   "message.timeline": "user_id",
   "message.told_readers": "user_id",
   "relation.block": "blocker_id",

@@ -8,7 +8,7 @@ import { lockGroup } from "./group-transaction.ts";
 import { isShown } from "./message-row.ts";
 import { lockPeople } from "./notifications/notification-store.ts";
 import { lock } from "./pairs.ts";
-import { dropPictures } from "./picture-store.ts";
+import { dropPictures, dropReportPictures } from "./picture-store.ts";
 import type { Tables } from "./tables.ts";
 import { entryKinds } from "./timeline-store.ts";
 
@@ -126,11 +126,19 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
         .where("creator_id", "=", userId)
         .where("idempotency_key", "is not", null)
         .execute();
-      await db
-        .deleteFrom("report")
-        .where((one) => one.or([one("reporter_id", "=", userId), one("sender_id", "=", userId)]))
-        .execute();
-      await db.deleteFrom("report_line").where("sender_id", "=", userId).execute();
+      await inTransaction(db, async (on) => {
+        const theirs = sql`
+          select reporter_id, id from message.report where reporter_id = ${userId}::int8 or sender_id = ${userId}::int8`;
+        const lines = sql`
+          select reporter_id, report_id, message_id from message.report_line where sender_id = ${userId}::int8`;
+        await dropReportPictures(
+          on,
+          jobs,
+          sql`(reporter_id, report_id) in (${theirs}) or (reporter_id, report_id, message_id) in (${lines})`,
+        );
+        await sql`delete from message.report where (reporter_id, id) in (${theirs})`.execute(on);
+        await sql`delete from message.report_line where sender_id = ${userId}::int8`.execute(on);
+      });
       await db.deleteFrom("timeline").where("user_id", "=", userId).execute();
       await db.updateTable("person").set({ unread: "0" }).where("user_id", "=", userId).execute();
     },

@@ -102,7 +102,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
     const groups = perCall(db, (until) => groupStore(writerOf(until), jobs));
     const lists = perCall(db, groupLists);
     const invitations = perCall(db, invitationLists);
-    const reports = perCall(db, messageReportStore);
+    const reports = perCall(db, (until) => messageReportStore(until, jobs));
     const notifications = startNotifications({
       ...{ db, events, jobs, clients, reached, log },
       seal: sealedBy(config.secret, "push"),
@@ -159,7 +159,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
           },
         ),
         searchMessages: searchMessages(perCall(db, searchStore).reading),
-        findMessageBlobs: findMessageBlobs(store),
+        findMessageBlobs: findMessageBlobs(store, reports, clients.user),
         markRead: markRead(store, clients.relation, reached),
         ...actHandlers(
           perCall(db, (until) => actStore(until, events, jobs)),

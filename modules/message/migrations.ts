@@ -386,4 +386,21 @@ export const migrations: Migrations = {
     );
     create index report_line_sender on message.report_line (sender_id);
   `,
+  "0009-pictures-of-reports+": `
+    -- The pictures of what was reported, whose blobs stay as long as this does. Not below report_line: what ends a report
+    -- adds the jobs that remove them.
+    create table message.report_picture (
+      reporter_id int8 not null,
+      report_id int8 not null,
+      message_id int8 not null,
+      key text not null,
+      small_key text not null,
+      width int4 not null,
+      height int4 not null,
+      primary key (reporter_id, report_id, message_id)
+    );
+    create index report_picture_report on message.report_picture (report_id);
+    create index report_picture_key on message.report_picture (key);
+    create index report_picture_small_key on message.report_picture (small_key);
+  `,
 };

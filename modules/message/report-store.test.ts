@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 
 const [ada, ben] = ["1", "2"] as const;
-const store = () => messageReportStore(own.db);
+const store = () => messageReportStore(own.db, own.jobs);
 async function say(senderId: string, receiverId: string) {
   await sendStore(own.db, ids, own.events, () => {})([
     { senderId, receiverId, content: "hi", key: undefined, friends: true, traceId: "" },

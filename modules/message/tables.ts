@@ -177,5 +177,14 @@ export interface Tables extends JobTables {
     video_id: string | null;
     profile_id: string | null;
   };
+  report_picture: {
+    reporter_id: string;
+    report_id: string;
+    message_id: string;
+    key: string;
+    small_key: string;
+    width: number;
+    height: number;
+  };
   epoch: { is_only: Generated<boolean>; epoch: string };
 }

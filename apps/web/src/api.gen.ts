@@ -6314,7 +6314,7 @@ export interface components {
             inGroup: boolean;
             /** @description In the order in which they were said: up to five before and after the one reported. */
             messages: {
-                /** @description It shows one, which is not told. */
+                /** @description Whether it shows one. */
                 picture?: boolean;
                 /** @description A 64-bit id as a decimal string. */
                 profileId?: string;
@@ -6323,6 +6323,13 @@ export interface components {
                 sender: components["schemas"]["User"] | null;
                 /** Format: date-time */
                 sentAt: string;
+                /** @description JPEGs, at addresses for the caller alone that expire; the size is that of the large one. */
+                shown?: {
+                    height: number;
+                    smallUrl: string;
+                    url: string;
+                    width: number;
+                };
                 text: string;
                 /** @description A 64-bit id as a decimal string. */
                 videoId?: string;
