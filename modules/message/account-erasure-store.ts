@@ -120,6 +120,7 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
           update message.notification n set people = n.people - 1 from gone g
           where n.user_id = g.user_id and n.kind = g.kind and n.subject_id = g.subject_id`.execute(on);
       });
+      await db.updateTable("group_link").set({ maker_id: null }).where("maker_id", "=", userId).execute();
       await db
         .updateTable("group_chat")
         .set({ creator_id: null, idempotency_key: null })

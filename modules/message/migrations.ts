@@ -403,4 +403,10 @@ export const migrations: Migrations = {
     create index report_picture_key on message.report_picture (key);
     create index report_picture_small_key on message.report_picture (small_key);
   `,
+  "0010-makers-of-links+": `
+    -- Null: made by a process of an earlier version, or the account is deleted.
+    alter table message.group_link add column maker_id int8;
+  `,
+  "0011-links-by-maker+":
+    "create index concurrently if not exists group_link_maker on message.group_link (maker_id) where maker_id is not null",
 };

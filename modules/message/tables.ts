@@ -109,6 +109,7 @@ export interface Tables extends JobTables {
     uses: Generated<number>;
     max_uses: number;
     expires_at_ms: string;
+    maker_id: string | null;
   };
   told_readers: { user_id: string; group_id: string; told_ms: string; read_id: string; waits: boolean };
   notified: {

@@ -1030,6 +1030,61 @@ export interface paths {
         };
         trace?: never;
     };
+    "/api/v1/groups/{id}/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is invited and has not answered, for the owner and admins; the newest invitation first */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["GivenInvitation"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/groups/{id}/invitations/{userId}": {
         parameters: {
             query?: never;
@@ -6151,6 +6206,12 @@ export interface components {
             peer: components["schemas"]["User"] | null;
             sender: components["schemas"]["User"];
         };
+        GivenInvitation: {
+            /** Format: date-time */
+            expiresAt: string;
+            inviter: components["schemas"]["User"] | null;
+            user: components["schemas"]["User"];
+        };
         Group: {
             /** @description May be empty. */
             announcement: string;
@@ -6186,6 +6247,8 @@ export interface components {
             code: string;
             /** Format: date-time */
             expiresAt: string;
+            /** @description Who has made it. Null: it is not known any more. */
+            maker: components["schemas"]["User"] | null;
             maxUses: number;
             /** @description What to pass on. */
             url: string;

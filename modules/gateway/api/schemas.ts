@@ -493,8 +493,19 @@ const GroupLink = Type.Object(
     uses: Type.Integer(),
     maxUses: Type.Integer(),
     expiresAt: Time,
+    maker: Type.Union([Type.Ref("User"), Type.Null()], {
+      description: "Who has made it. Null: it is not known any more.",
+    }),
   },
   { $id: "GroupLink" },
+);
+const GivenInvitation = Type.Object(
+  {
+    user: Type.Ref("User"),
+    inviter: Type.Union([Type.Ref("User"), Type.Null()]),
+    expiresAt: Time,
+  },
+  { $id: "GivenInvitation" },
 );
 const GroupInvitation = Type.Object(
   {
@@ -600,6 +611,7 @@ export const sharedSchemas = [
   GroupMember,
   GroupLink,
   GroupInvitation,
+  GivenInvitation,
   MessageReaction,
   FoundMessage,
   Conversation,
