@@ -46,6 +46,7 @@ const distributedBy: Record<string, string> = {
   "message.notified": "user_id",
   "message.person": "user_id",
   "message.picture": "high_id",
+  "message.pictures_sent": "user_id",
   "message.push_subscription": "user_id",
   "message.reaction": "high_id",
   "message.reaction_count": "high_id",

@@ -3601,7 +3601,7 @@ export const MessageService: GenService<{
   },
   /**
    * Send with a picture: a staged file, which is gone afterwards. Errors besides: NOT_A_PICTURE, PICTURE_DAMAGED,
-   * PICTURE_TOO_LARGE.
+   * PICTURE_TOO_LARGE, PICTURES_SENT_TOO_MANY.
    *
    * @generated from rpc douya.message.v1.MessageService.SendPicture
    */

@@ -102,6 +102,7 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
         "invitation",
         "mention",
         "told_readers",
+        "pictures_sent",
       ] as const)
         await db.deleteFrom(table).where("user_id", "=", userId).execute();
       await db.deleteFrom("invitation").where("inviter_id", "=", userId).execute();

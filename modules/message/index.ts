@@ -36,6 +36,7 @@ import { migrations } from "./migrations.ts";
 import type { PushConfig } from "./notifications/push.ts";
 import { startNotifications } from "./notifications/start.ts";
 import {
+  countPicture,
   endHold,
   holdPicture,
   holdShown,
@@ -144,6 +145,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
           },
           clients,
           {
+            count: (person, { signal }) => countPicture(withSignal(signal, db), person),
             draw: (staged, hold, { signal }, person) =>
               drawPicture(
                 blobs,

@@ -409,4 +409,12 @@ export const migrations: Migrations = {
   `,
   "0011-links-by-maker+":
     "create index concurrently if not exists group_link_maker on message.group_link (maker_id) where maker_id is not null",
+  "0012-pictures-of-a-day+": `
+    -- How many pictures somebody has begun to send on a day, counted from 1970 in UTC.
+    create table message.pictures_sent (
+      user_id int8 primary key,
+      day int4 not null,
+      count int4 not null
+    ) with (fillfactor = 70);
+  `,
 };

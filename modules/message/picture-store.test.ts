@@ -14,6 +14,7 @@ import { drawPicture } from "./draw-picture.ts";
 import type { MessageRow, Picture } from "./message-row.ts";
 import { migrations } from "./migrations.ts";
 import {
+  countPicture,
   endHold,
   holdPicture,
   holdShown,
@@ -23,6 +24,7 @@ import {
   removeUnsentKind,
 } from "./picture-store.ts";
 import { messageReportStore } from "./report-store.ts";
+import { maxPicturesADay } from "./rules.ts";
 import { sendStore } from "./send-store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -37,7 +39,7 @@ afterAll(() => own.drop());
 beforeEach(async () => {
   await own.database.pool.query(
     `truncate message.conversation, message.message, message.person, message.timeline, message.picture,
-      message.report, message.report_line, message.report_picture, message.job`,
+      message.report, message.report_line, message.report_picture, message.pictures_sent, message.job`,
   );
   dir = await mkdtemp(join(tmpdir(), "pictures-"));
   blobs = await diskBlobStore(dir);
@@ -146,6 +148,25 @@ test("what is sent on stays also when the first message goes meanwhile; what no 
   await expect(sendOn(picture, "late")).rejects.toMatchObject({ reason: "BUSY" });
   await end(picture, "second");
   expect(await areThere(picture)).toEqual(gone);
+});
+
+test("a person sends so many pictures a day, however many at once, and as many on the next one", async () => {
+  const nowMs = Date.now();
+  const count = (userId: string, atMs = nowMs) => countPicture(own.db, userId, atMs);
+  await count("1");
+  await own.db
+    .updateTable("pictures_sent")
+    .set({ count: maxPicturesADay - 2 })
+    .execute();
+  const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => count("1")));
+  const refused = outcomes.flatMap((one) => (one.status === "rejected" ? one.reason.reason : []));
+  expect(refused).toEqual(["PICTURES_SENT_TOO_MANY", "PICTURES_SENT_TOO_MANY"]);
+  await count("2");
+  await count("1", nowMs + 24 * 3_600_000);
+  expect(await own.db.selectFrom("pictures_sent").select("count").orderBy("user_id").execute()).toEqual([
+    { count: 1 },
+    { count: 1 },
+  ]);
 });
 
 const reports = () => messageReportStore(own.db, own.jobs);

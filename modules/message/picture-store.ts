@@ -7,6 +7,7 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { JobKind } from "#platform/jobs/workers.ts";
 import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
 import { type Picture, sees } from "./message-row.ts";
+import { maxPicturesADay } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** The job that removes the blobs of a picture unless another message or a report has them. */
@@ -83,6 +84,24 @@ export function removePicture(db: Kysely<Tables>, blobs: Pick<BlobStore, "remove
         await job.finish(transaction);
       }),
   };
+}
+
+const dayMs = 24 * 3_600_000;
+
+/** Counts a picture that somebody begins to send. Error: PICTURES_SENT_TOO_MANY. */
+export async function countPicture(
+  db: Kysely<Tables>,
+  userId: string,
+  atMs: number = Date.now(),
+): Promise<void> {
+  const day = Math.floor(atMs / dayMs);
+  const { rows } = await sql`
+    insert into message.pictures_sent as p (user_id, day, count) values (${userId}, ${day}, 1)
+    on conflict (user_id) do update set day = excluded.day,
+      count = case when p.day = excluded.day then p.count + 1 else 1 end
+    where p.day <> excluded.day or p.count < ${maxPicturesADay}
+    returning count`.execute(db);
+  if (rows.length === 0) throw refusal("PICTURES_SENT_TOO_MANY", { max: maxPicturesADay });
 }
 
 /**

@@ -13,6 +13,8 @@ export const maxReactions = 20;
 export const maxOwnReactions = 3;
 /** People whom a message mentions; further names are text. */
 export const maxMentions = 20;
+/** Of one person, in a day (UTC); what is sent on does not count. */
+export const maxPicturesADay = 500;
 export const maxReactionsListed = 100;
 export const maxFound = 50;
 /** The groups in which a search looks. */

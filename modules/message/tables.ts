@@ -178,6 +178,7 @@ export interface Tables extends JobTables {
     video_id: string | null;
     profile_id: string | null;
   };
+  pictures_sent: { user_id: string; day: number; count: number };
   report_picture: {
     reporter_id: string;
     report_id: string;
