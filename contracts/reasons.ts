@@ -322,6 +322,10 @@ export const reasons = {
     code: 10901,
   },
   WRITES_TO_SELF: { kind: "invalid", says: "You cannot write to yourself.", code: 10902 },
+  PICTURES_SENT_TOO_MANY: {
+    kind: "exhausted",
+    says: "You can send {max} pictures in messages a day. Send more tomorrow.",
+  },
   STRANGER_LIMIT: {
     kind: "forbidden",
     says: "You can send {max} messages to somebody who is not your friend. Wait until they answer, or follow each other.",

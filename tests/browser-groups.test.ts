@@ -135,6 +135,20 @@ describe("groups in browsers", () => {
     await hears(page, "here I am");
   });
 
+  test("who leads a group sees who is invited, and takes an invitation back", async () => {
+    const [ada, ben] = await Promise.all([server.register(), server.register()]);
+    const json = { name: "Not yet", userIds: [ben.id] };
+    const { group } = body(await ada.post<{ group: Schemas["Group"] }>("/groups", { json }), 201);
+    const { page } = await sit(ada, "desk");
+    await page.goto(`/messages/group/${group.id}`);
+    await page.getByRole("button", { name: words.open }).click();
+    const waiting = page.getByRole("list", { name: words.waiting });
+    await waiting.getByText(nameOf(ben), { exact: true }).waitFor();
+    await waiting.getByRole("button", { name: en.actOn(words.takeBack, nameOf(ben)) }).click();
+    await waiting.waitFor({ state: "detached" });
+    expect(body(await ben.get<{ items: unknown[] }>("/me/group-invitations")).items).toEqual([]);
+  });
+
   test("who writes in a group is named to the others until their words have come", async () => {
     const [ada, ben] = await Promise.all([server.register(), server.register()]);
     await befriend(ada, ben);

@@ -188,8 +188,16 @@ describe.each(shapes)("groups, %s", (shape) => {
     // Taken back, it is gone, and given again once more it would be one too many.
     const invitation = `/groups/${later.group.id}/invitations/${stranger!.id}`;
     expectProblem(await stranger!.delete(invitation), 403, "NOT_IN_GROUP");
+    // Who leads the group sees who is asked, by whom and until when.
+    const given = (person: Person) =>
+      person.get<Page<Schemas["GivenInvitation"]>>(`/groups/${later.group.id}/invitations`);
+    expectProblem(await given(stranger!), 403, "NOT_IN_GROUP");
+    const [open, ...more] = body(await given(ada!)).items;
+    expect([open, more]).toMatchObject([{ user: { id: stranger!.id }, inviter: { id: ada!.id } }, []]);
+    expect((Date.parse(open!.expiresAt) - Date.now()) / (24 * 3_600_000)).toBeCloseTo(30, 1);
     expect(await invited()).toHaveLength(1);
     for (const _ of [1, 2]) body(await ada!.delete(invitation), 204);
+    expect(body(await given(ada!)).items).toEqual([]);
     expect(await invited()).toEqual([]);
     const reason = "INVITATIONS_TOO_MANY";
     expect(body(await add(ada!, later.group.id, stranger!)).notAdded).toEqual([
@@ -249,6 +257,7 @@ describe.each(shapes)("groups, %s", (shape) => {
     expectProblem(await add(ben, id, dora), 403, only);
     expectProblem(await ben.put(`/groups/${id}/link`, { json: {} }), 403, only);
     expectProblem(await ben.get(`/groups/${id}/link`), 403, only);
+    expectProblem(await ben.get(`/groups/${id}/invitations`), 403, only);
     expectProblem(await remove(ben, id, cleo.id), 403, only);
     expectProblem(await setRole(ben, id, cleo.id, "admin"), 403, "GROUP_OWNER_ONLY");
     body(await setRole(ada, id, ben.id, "admin"), 204);
@@ -307,6 +316,8 @@ describe.each(shapes)("groups, %s", (shape) => {
     await befriend(ada, last);
     body(await add(ada, id, last));
     await wrote(last, id, "back");
+    const current = body(await ada.get<{ link: Link | null }>(`/groups/${id}/link`)).link;
+    expect(current).toMatchObject({ code: next.code, maker: { id: ada.id } });
     body(await ada.delete(`/groups/${id}/link`), 204);
     expect(body(await ada.get<{ link: Link | null }>(`/groups/${id}/link`)).link).toBeNull();
     expectProblem(await join(await server.register(), next), 404, "LINK_NOT_FOUND");

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { classicClient, ok } from "./harness/classic-client.ts";
 import { clip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
@@ -91,6 +92,19 @@ describe.each(shapes)("pictures, cards and search in messages, %s", (shape) => {
     expect([two.id, other.id]).toEqual([one.id, one.id]);
     expect(await list(ada, ben)).toHaveLength(1);
     expect(await status(one.picture!.url)).toBe(200);
+  });
+
+  test("of pictures a person sends so many a day, and of words more", async () => {
+    const [ada, ben] = await friends();
+    await picture(ada, ben, phoneJpeg(1));
+    await queryOnce(
+      server.deployment.databaseUrlOf("message"),
+      "update message.pictures_sent set count = 500 where user_id = $1",
+      [ada.id],
+    );
+    expectProblem(await sendPicture(ada, ben, phoneJpeg(1)), 429, "PICTURES_SENT_TOO_MANY");
+    await wrote(ada, ben, { content: "words" });
+    await picture(ben, ada, phoneJpeg(1));
   });
 
   test("what is sent on shows the same, also when the first one is taken back", async () => {

@@ -1,8 +1,9 @@
-import pg from "pg";
 import { beforeAll, describe, expect, test } from "vitest";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { shapes } from "./harness/deployment.ts";
 import { friendsAt } from "./harness/friends.ts";
-import { body, expectProblem, type Page, type Schemas } from "./harness/http-client.ts";
+import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
+import { phoneJpeg } from "./harness/pictures.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -14,12 +15,18 @@ describe.each(shapes)("reported messages, %s", (shape) => {
   let mo: Person;
 
   beforeAll(async () => {
-    mo = await server.register();
-    const client = new pg.Client({ connectionString: server.deployment.databaseUrl });
-    await client.connect();
-    await client.query(`update "user".account set role = 'moderator' where id = $1`, [mo.id]);
-    await client.end();
+    mo = await moderator();
   });
+  const setRole = (person: Person, role: string) =>
+    queryOnce(server.deployment.databaseUrlOf("user"), `update "user".account set role = $2 where id = $1`, [
+      person.id,
+      role,
+    ]);
+  async function moderator(): Promise<Person> {
+    const person = await server.register();
+    await setRole(person, "moderator");
+    return server.logIn(person.username, person.password);
+  }
 
   const friends = () => friendsAt(server);
   const write = async (from: Person, to: string, content: string) =>
@@ -66,6 +73,31 @@ describe.each(shapes)("reported messages, %s", (shape) => {
     expect(await reportsOf(ada)).toEqual([]);
     expectProblem(await report(ada, ben.id, rude.id), 409, "MESSAGE_RECALLED");
     expectProblem(await mo.delete("/moderation/messages/1"), 404, "NOT_FOUND");
+  });
+
+  test("only a moderator sees the picture of a reported message, also when it was taken back, until it is judged", async () => {
+    const [ada, ben] = await friends();
+    const sent = body(
+      await ben.post<Message>(`/conversations/${ada.id}/pictures`, { bytes: phoneJpeg(1) }),
+      201,
+    );
+    const seen = body(await ada.get<Page<Message>>(`/conversations/${ben.id}/messages`)).items[0]!;
+    body(await report(ada, ben.id, sent.id), 204);
+    body(await ben.put(`/conversations/${ada.id}/messages/${sent.id}/recalled`), 204);
+    const [one] = await reportsOf(ada);
+    const { shown } = one!.messages[0]!;
+    expect(shown).toMatchObject({ width: 96, height: 64 });
+    const status = async (url: string) => (await send("GET", url)).status;
+    expect(await Promise.all([shown!.url, shown!.smallUrl].map(status))).toEqual([200, 200]);
+    expect(await Promise.all([sent.picture!.url, seen.picture!.url].map(status))).toEqual([404, 404]);
+    const former = await moderator();
+    const theirs = body(await former.get<Page<Report>>("/moderation/messages?limit=50")).items.at(-1)!;
+    const { url } = theirs.messages[0]!.shown!;
+    expect(await status(url)).toBe(200);
+    await setRole(former, "member");
+    expect(await status(url)).toBe(404);
+    body(await mo.delete(`/moderation/messages/${one!.id}?reason=seen`), 204);
+    expect(await status(shown!.url)).toBe(404);
   });
 
   test("one reports what others have written, where one is", async () => {

@@ -161,6 +161,19 @@ describe.each(shapes)("web push, %s", (shape) => {
     expect(service.to(endpoint)).toEqual([]);
   });
 
+  test("a browser whose session ran out is told nothing, and forgotten", async () => {
+    const [ben, dora] = await Promise.all([server.register(), server.register()]);
+    const endpoint = await subscribe(dora);
+    await queryOnce(
+      server.deployment.databaseUrlOf("user"),
+      `update "user".session set expires_at = now() - interval '1 s' where user_id = $1`,
+      [dora.id],
+    );
+    await done(ben.put(`/users/${dora.id}/follow`));
+    await until("it is forgotten", async () => (await subscriptions(dora)) === 0, nowAndThenMs);
+    expect(service.to(endpoint)).toEqual([]);
+  });
+
   test("a person has twenty browsers at most, and an endpoint one person", async () => {
     const [ben, dora] = await Promise.all([server.register(), server.register()]);
     for (let i = 0; i < 22; i++) await subscribe(dora);

@@ -8,7 +8,7 @@ import { lockGroup } from "./group-transaction.ts";
 import { isShown } from "./message-row.ts";
 import { lockPeople } from "./notifications/notification-store.ts";
 import { lock } from "./pairs.ts";
-import { dropPictures } from "./picture-store.ts";
+import { dropPictures, dropReportPictures } from "./picture-store.ts";
 import type { Tables } from "./tables.ts";
 import { entryKinds } from "./timeline-store.ts";
 
@@ -102,6 +102,7 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
         "invitation",
         "mention",
         "told_readers",
+        "pictures_sent",
       ] as const)
         await db.deleteFrom(table).where("user_id", "=", userId).execute();
       await db.deleteFrom("invitation").where("inviter_id", "=", userId).execute();
@@ -120,17 +121,26 @@ export function accountErasureStore(db: Kysely<Tables>, jobs: Jobs) {
           update message.notification n set people = n.people - 1 from gone g
           where n.user_id = g.user_id and n.kind = g.kind and n.subject_id = g.subject_id`.execute(on);
       });
+      await db.updateTable("group_link").set({ maker_id: null }).where("maker_id", "=", userId).execute();
       await db
         .updateTable("group_chat")
         .set({ creator_id: null, idempotency_key: null })
         .where("creator_id", "=", userId)
         .where("idempotency_key", "is not", null)
         .execute();
-      await db
-        .deleteFrom("report")
-        .where((one) => one.or([one("reporter_id", "=", userId), one("sender_id", "=", userId)]))
-        .execute();
-      await db.deleteFrom("report_line").where("sender_id", "=", userId).execute();
+      await inTransaction(db, async (on) => {
+        const theirs = sql`
+          select reporter_id, id from message.report where reporter_id = ${userId}::int8 or sender_id = ${userId}::int8`;
+        const lines = sql`
+          select reporter_id, report_id, message_id from message.report_line where sender_id = ${userId}::int8`;
+        await dropReportPictures(
+          on,
+          jobs,
+          sql`(reporter_id, report_id) in (${theirs}) or (reporter_id, report_id, message_id) in (${lines})`,
+        );
+        await sql`delete from message.report where (reporter_id, id) in (${theirs})`.execute(on);
+        await sql`delete from message.report_line where sender_id = ${userId}::int8`.execute(on);
+      });
       await db.deleteFrom("timeline").where("user_id", "=", userId).execute();
       await db.updateTable("person").set({ unread: "0" }).where("user_id", "=", userId).execute();
     },

@@ -23,10 +23,10 @@ export function groupEntranceStore(writer: GroupWriter) {
       asMember(writer, groupId, callerId, async ({ on }, role) => {
         requireAdmin(role);
         await sql`
-          insert into message.group_link (group_id, code, max_uses, expires_at_ms)
-          values (${groupId}, ${link.code}, ${link.maxUses}, ${link.expiresAtMs})
+          insert into message.group_link (group_id, code, max_uses, expires_at_ms, maker_id)
+          values (${groupId}, ${link.code}, ${link.maxUses}, ${link.expiresAtMs}, ${callerId})
           on conflict (group_id) do update set code = excluded.code, uses = 0, max_uses = excluded.max_uses,
-            expires_at_ms = excluded.expires_at_ms`.execute(on);
+            expires_at_ms = excluded.expires_at_ms, maker_id = excluded.maker_id`.execute(on);
       }),
 
     revokeLink: (groupId: string, callerId: string): Promise<void> =>

@@ -88,8 +88,9 @@ export function groupLists(db: Kysely<Tables>) {
         uses: number;
         max_uses: number;
         expires_at_ms: string;
+        maker_id: string | null;
       }>`
-        select m.role, l.code, l.uses, l.max_uses, l.expires_at_ms from message.member m
+        select m.role, l.code, l.uses, l.max_uses, l.expires_at_ms, l.maker_id from message.member m
         left join message.group_link l on l.group_id = m.group_id and l.expires_at_ms > ${Date.now()}
           and l.uses < l.max_uses
         where m.group_id = ${groupId}::int8 and m.user_id = ${userId}::int8`.execute(db);

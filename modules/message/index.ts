@@ -36,6 +36,7 @@ import { migrations } from "./migrations.ts";
 import type { PushConfig } from "./notifications/push.ts";
 import { startNotifications } from "./notifications/start.ts";
 import {
+  countPicture,
   endHold,
   holdPicture,
   holdShown,
@@ -67,7 +68,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
   name: "message",
   service: MessageService,
   calls: {
-    user: only(UserService, "getUsers", "findUsers"),
+    user: only(UserService, "getUsers", "findUsers", "checkSessions"),
     relation: only(RelationService, "getRelations", "getStandings"),
     video: only(VideoService, "getVideos"),
   },
@@ -102,6 +103,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
     const groups = perCall(db, (until) => groupStore(writerOf(until), jobs));
     const lists = perCall(db, groupLists);
     const invitations = perCall(db, invitationLists);
+    const reports = perCall(db, (until) => messageReportStore(until, jobs));
     const notifications = startNotifications({
       ...{ db, events, jobs, clients, reached, log },
       seal: sealedBy(config.secret, "push"),
@@ -121,9 +123,10 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
       await invitations.lasting.expire();
       await timelines.lasting.expire(stopping);
       await readers.expire();
+      await reports.lasting.expire(stopping);
     };
     const stopExpiry = repeatEvery(expireEveryMs, expire, (error) =>
-      log.warn({ err: error }, "could not remove old invitations and entries of timelines"),
+      log.warn({ err: error }, "could not remove old invitations, reports and entries of timelines"),
     );
     const erasures = consumeErasures(
       events,
@@ -142,6 +145,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
           },
           clients,
           {
+            count: (person, { signal }) => countPicture(withSignal(signal, db), person),
             draw: (staged, hold, { signal }, person) =>
               drawPicture(
                 blobs,
@@ -157,14 +161,14 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
           },
         ),
         searchMessages: searchMessages(perCall(db, searchStore).reading),
-        findMessageBlobs: findMessageBlobs(store),
+        findMessageBlobs: findMessageBlobs(store, reports, clients.user),
         markRead: markRead(store, clients.relation, reached),
         ...actHandlers(
           perCall(db, (until) => actStore(until, events, jobs)),
           clients.relation,
           reached,
         ),
-        ...reportHandlers(store, perCall(db, messageReportStore), { ids, security }),
+        ...reportHandlers(store, reports, { ids, security }),
         readTimelines: readTimelines(timelines),
         muteConversation: muteConversation(store, reached),
         ...readHandlers(store.reading, lists.reading, notifications.store.reading, clients.relation),

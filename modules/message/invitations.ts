@@ -85,6 +85,14 @@ export function invitationLists(db: Kysely<Tables>) {
         where i.id < ${beforeId}::int8 order by i.id desc limit ${limit}`.execute(db);
       return rows;
     },
+    /** Those into a group, whoever has given them: the newest first, before this one. */
+    async given(groupId: string, beforeId: string, limit: number) {
+      const { rows } = await sql<{ id: string; user_id: string; inviter_id: string }>`
+        select id, user_id, inviter_id from message.invitation i
+        where group_id = ${groupId}::int8 and ${isOpen()} and i.id < ${beforeId}::int8
+        order by id desc limit ${limit}`.execute(db);
+      return rows;
+    },
     /** Who has invited the person into this group. */
     async inviter(groupId: string, userId: string): Promise<string | undefined> {
       const { rows } = await sql<{ inviter_id: string }>`

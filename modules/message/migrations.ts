@@ -386,4 +386,35 @@ export const migrations: Migrations = {
     );
     create index report_line_sender on message.report_line (sender_id);
   `,
+  "0009-pictures-of-reports+": `
+    -- The pictures of what was reported, whose blobs stay as long as this does. Not below report_line: what ends a report
+    -- adds the jobs that remove them.
+    create table message.report_picture (
+      reporter_id int8 not null,
+      report_id int8 not null,
+      message_id int8 not null,
+      key text not null,
+      small_key text not null,
+      width int4 not null,
+      height int4 not null,
+      primary key (reporter_id, report_id, message_id)
+    );
+    create index report_picture_report on message.report_picture (report_id);
+    create index report_picture_key on message.report_picture (key);
+    create index report_picture_small_key on message.report_picture (small_key);
+  `,
+  "0010-makers-of-links+": `
+    -- Null: made by a process of an earlier version, or the account is deleted.
+    alter table message.group_link add column maker_id int8;
+  `,
+  "0011-links-by-maker+":
+    "create index concurrently if not exists group_link_maker on message.group_link (maker_id) where maker_id is not null",
+  "0012-pictures-of-a-day+": `
+    -- How many pictures somebody has begun to send on a day, counted from 1970 in UTC.
+    create table message.pictures_sent (
+      user_id int8 primary key,
+      day int4 not null,
+      count int4 not null
+    ) with (fillfactor = 70);
+  `,
 };

@@ -5,21 +5,26 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
-import { createSnowflake } from "#platform/ids/snowflake.ts";
+import { createSnowflake, idAtTime } from "#platform/ids/snowflake.ts";
 import { waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { accountErasureStore } from "./account-erasure-store.ts";
 import { actStore } from "./act-store.ts";
 import { drawPicture } from "./draw-picture.ts";
 import type { MessageRow, Picture } from "./message-row.ts";
 import { migrations } from "./migrations.ts";
 import {
+  countPicture,
   endHold,
   holdPicture,
   holdShown,
+  pictureUses,
   removePicture,
   removePictureKind,
   removeUnsentKind,
 } from "./picture-store.ts";
+import { messageReportStore } from "./report-store.ts";
+import { maxPicturesADay } from "./rules.ts";
 import { sendStore } from "./send-store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -34,7 +39,7 @@ afterAll(() => own.drop());
 beforeEach(async () => {
   await own.database.pool.query(
     `truncate message.conversation, message.message, message.person, message.timeline, message.picture,
-      message.job`,
+      message.report, message.report_line, message.report_picture, message.pictures_sent, message.job`,
   );
   dir = await mkdtemp(join(tmpdir(), "pictures-"));
   blobs = await diskBlobStore(dir);
@@ -142,6 +147,68 @@ test("what is sent on stays also when the first message goes meanwhile; what no 
   expect(await areThere(picture)).toEqual(there);
   await expect(sendOn(picture, "late")).rejects.toMatchObject({ reason: "BUSY" });
   await end(picture, "second");
+  expect(await areThere(picture)).toEqual(gone);
+});
+
+test("a person sends so many pictures a day, however many at once, and as many on the next one", async () => {
+  const nowMs = Date.now();
+  const count = (userId: string, atMs = nowMs) => countPicture(own.db, userId, atMs);
+  await count("1");
+  await own.db
+    .updateTable("pictures_sent")
+    .set({ count: maxPicturesADay - 2 })
+    .execute();
+  const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => count("1")));
+  const refused = outcomes.flatMap((one) => (one.status === "rejected" ? one.reason.reason : []));
+  expect(refused).toEqual(["PICTURES_SENT_TOO_MANY", "PICTURES_SENT_TOO_MANY"]);
+  await count("2");
+  await count("1", nowMs + 24 * 3_600_000);
+  expect(await own.db.selectFrom("pictures_sent").select("count").orderBy("user_id").execute()).toEqual([
+    { count: 1 },
+    { count: 1 },
+  ]);
+});
+
+const reports = () => messageReportStore(own.db, own.jobs);
+/** Person 2 reports what person 1 has sent. */
+const report = (reported: MessageRow, id = ids.next()) =>
+  reports().add({ id, reporterId: "2", peerId: "1", reason: 1, text: "", reported, others: [] });
+const ends: [string, string, (id: string) => Promise<unknown>][] = [
+  ["judged", ids.next(), (id) => reports().judge(id)],
+  [
+    "too old",
+    idAtTime(Date.now() - 91 * 24 * 3_600_000).toString(),
+    () => reports().expire(new AbortController().signal),
+  ],
+  ["of a deleted person", ids.next(), () => accountErasureStore(own.db, own.jobs).removeTraces("1")],
+];
+
+test.each(ends)("a picture that was taken back stays until its report is %s", async (_, id, finish) => {
+  const picture = await draw("first");
+  const sent = await send(picture);
+  await end(picture, "first");
+  await report(sent, id);
+  await recall(sent);
+  await work();
+  expect(await areThere(picture)).toEqual(there);
+  expect((await pictureUses.list(own.db, "", 10)).map(({ key }) => key)).toEqual(keysOf(picture).sort());
+  await expect(sendOn(picture, "late")).rejects.toMatchObject({ reason: "BUSY" });
+  expect(await reports().waiting("0", 1)).toMatchObject([{ id, lines: [{ shown: picture }] }]);
+  expect(await reports().reportedBlobs(id, [...keysOf(picture), "other"])).toEqual(keysOf(picture));
+  await finish(id);
+  await work();
+  expect(await areThere(picture)).toEqual(gone);
+  expect(await reports().reportedBlobs(id, keysOf(picture))).toEqual([]);
+});
+
+test("of a picture that was taken back just before it is reported nothing is kept", async () => {
+  const picture = await draw("first");
+  const sent = await send(picture);
+  await end(picture, "first");
+  await recall(sent);
+  await report(sent);
+  expect(await reports().waiting("0", 1)).toMatchObject([{ lines: [{ picture: true, shown: null }] }]);
+  await work();
   expect(await areThere(picture)).toEqual(gone);
 });
 

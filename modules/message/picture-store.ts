@@ -7,9 +7,10 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { JobKind } from "#platform/jobs/workers.ts";
 import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
 import { type Picture, sees } from "./message-row.ts";
+import { maxPicturesADay } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
-/** The job that removes the blobs of a picture unless another message has them. */
+/** The job that removes the blobs of a picture unless another message or a report has them. */
 export const removePictureKind = "remove-picture";
 /** The same after a picture was to be sent: `{key} {hold}`. Until it is due, the blob stays. */
 export const removeUnsentKind = "remove-unsent-picture";
@@ -17,7 +18,7 @@ export const removeUnsentKind = "remove-unsent-picture";
 const sendingMs = 3_600_000;
 
 /** Locked until the transaction ends: no blob of these is removed, and nobody else begins to use it. */
-async function lockBlobs(on: Queryable<Tables>, keys: readonly string[]): Promise<void> {
+export async function lockBlobs(on: Queryable<Tables>, keys: readonly string[]): Promise<void> {
   const sorted = [...new Set(keys)].sort();
   await sql`
     select pg_advisory_xact_lock(hashtextextended(key, 0)) from unnest(${sorted}::text[]) as k(key)`.execute(
@@ -33,11 +34,41 @@ export async function dropPictures(
 ): Promise<number> {
   const { rows } = await sql<Picture & { message_id: string }>`
     delete from message.picture p where ${which} returning message_id, key, small_key`.execute(on);
-  const ended = rows.flatMap(({ message_id, key, small_key }) =>
-    [key, small_key].map((one) => ({ key: `${one} ${message_id}` })),
+  await removeLater(
+    on,
+    jobs,
+    rows.map((row) => ({ ...row, use: row.message_id })),
   );
-  await jobs.addAll(on, removePictureKind, ended);
   return rows.length;
+}
+
+/** The same of reports that end. */
+export async function dropReportPictures(
+  on: Queryable<Tables>,
+  jobs: Jobs,
+  which: RawBuilder<unknown>,
+): Promise<void> {
+  const { rows } = await sql<Picture & { report_id: string; message_id: string }>`
+    delete from message.report_picture p where ${which} returning report_id, message_id, key, small_key`.execute(
+    on,
+  );
+  await removeLater(
+    on,
+    jobs,
+    rows.map((row) => ({ ...row, use: `${row.report_id}.${row.message_id}` })),
+  );
+}
+
+async function removeLater(
+  on: Queryable<Tables>,
+  jobs: Jobs,
+  ended: readonly (Pick<Picture, "key" | "small_key"> & { use: string })[],
+): Promise<void> {
+  await jobs.addAll(
+    on,
+    removePictureKind,
+    ended.flatMap(({ key, small_key, use }) => [key, small_key].map((one) => ({ key: `${one} ${use}` }))),
+  );
 }
 
 /** A job for each use that ended; the last one finds none. */
@@ -53,6 +84,24 @@ export function removePicture(db: Kysely<Tables>, blobs: Pick<BlobStore, "remove
         await job.finish(transaction);
       }),
   };
+}
+
+const dayMs = 24 * 3_600_000;
+
+/** Counts a picture that somebody begins to send. Error: PICTURES_SENT_TOO_MANY. */
+export async function countPicture(
+  db: Kysely<Tables>,
+  userId: string,
+  atMs: number = Date.now(),
+): Promise<void> {
+  const day = Math.floor(atMs / dayMs);
+  const { rows } = await sql`
+    insert into message.pictures_sent as p (user_id, day, count) values (${userId}, ${day}, 1)
+    on conflict (user_id) do update set day = excluded.day,
+      count = case when p.day = excluded.day then p.count + 1 else 1 end
+    where p.day <> excluded.day or p.count < ${maxPicturesADay}
+    returning count`.execute(db);
+  if (rows.length === 0) throw refusal("PICTURES_SENT_TOO_MANY", { max: maxPicturesADay });
 }
 
 /**
@@ -116,7 +165,7 @@ export function endHold(
   });
 }
 
-/** Those of these blobs, which are locked, that no message has, or is about to have. */
+/** Those of these blobs, which are locked, that no message or report has, or is about to have. */
 async function removeUnused(
   on: Queryable<Tables>,
   blobs: Pick<BlobStore, "remove">,
@@ -139,9 +188,23 @@ export async function shownBlobs(
   return keys.filter((key) => rows.some((row) => key === row.key || key === row.small_key));
 }
 
+/** Those of these blobs that are kept for a report. */
+export async function reportedBlobs(
+  db: Kysely<Tables>,
+  reportId: string,
+  keys: readonly string[],
+): Promise<string[]> {
+  const rows = await db
+    .selectFrom("report_picture")
+    .select(["key", "small_key"])
+    .where("report_id", "=", reportId)
+    .execute();
+  return keys.filter((key) => rows.some((row) => key === row.key || key === row.small_key));
+}
+
 /** What is held first: who sends it ends the hold after the message is there. */
 const isUsed = async (on: Queryable<Tables>, key: string) =>
-  (await isHeld(on, key)) || (await isShown(on, key));
+  (await isHeld(on, key)) || (await isShown(on, key)) || (await isReported(on, key));
 
 async function isHeld(on: Queryable<Tables>, key: string): Promise<boolean> {
   const { rows } = await sql`
@@ -152,9 +215,16 @@ async function isHeld(on: Queryable<Tables>, key: string): Promise<boolean> {
   return rows.length > 0;
 }
 
-async function isShown(on: Queryable<Tables>, key: string): Promise<boolean> {
+const isShown = (on: Queryable<Tables>, key: string) => isKeptIn(on, "picture", key);
+const isReported = (on: Queryable<Tables>, key: string) => isKeptIn(on, "report_picture", key);
+
+async function isKeptIn(
+  on: Queryable<Tables>,
+  table: "picture" | "report_picture",
+  key: string,
+): Promise<boolean> {
   const picture = await on
-    .selectFrom("picture")
+    .selectFrom(table)
     .select("message_id")
     .where((is) => is.or([is("key", "=", key), is("small_key", "=", key)]))
     .limit(1)
@@ -162,17 +232,28 @@ async function isShown(on: Queryable<Tables>, key: string): Promise<boolean> {
   return picture !== undefined;
 }
 
-/** The pictures of messages. */
+/** The pictures of messages, and of those that were reported. */
 export const pictureUses: BlobUses<Tables> = {
   async list(db, after, limit) {
     const { rows } = await sql<UsedBlob>`
-      select p.key, 'the message ' || min(p.message_id) as "usedBy", min(m.sender_id)::text as "personId" from (
-        (select key, low_id, high_id, message_id from message.picture where key > ${after} order by 1 limit ${limit})
+      select key, 'the message ' || min(message_id) as "usedBy", min(sender_id)::text as "personId" from (
+        select p.key, p.message_id, m.sender_id from (
+          (select key, low_id, high_id, message_id from message.picture where key > ${after} order by 1 limit ${limit})
+          union all
+          (select small_key, low_id, high_id, message_id from message.picture
+            where small_key > ${after} order by 1 limit ${limit})
+        ) as p
+        join message.message m on m.low_id = p.low_id and m.high_id = p.high_id and m.id = p.message_id
         union all
-        (select small_key, low_id, high_id, message_id from message.picture
-          where small_key > ${after} order by 1 limit ${limit})
-      ) as p
-      join message.message m on m.low_id = p.low_id and m.high_id = p.high_id and m.id = p.message_id
+        select p.key, p.message_id, l.sender_id from (
+          (select key, reporter_id, report_id, message_id from message.report_picture
+            where key > ${after} order by 1 limit ${limit})
+          union all
+          (select small_key, reporter_id, report_id, message_id from message.report_picture
+            where small_key > ${after} order by 1 limit ${limit})
+        ) as p
+        join message.report_line l using (reporter_id, report_id, message_id)
+      ) as used
       group by 1 order by 1 limit ${limit}`.execute(db);
     return rows;
   },

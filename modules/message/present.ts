@@ -27,7 +27,7 @@ function toQuote({ sender_id, content, ...quote }: QuoteRow) {
   return { ...quote, senderId: sender_id ?? "", content: content ?? "" };
 }
 
-function toPicture({ key, small_key, width, height }: Picture) {
+export function toPicture({ key, small_key, width, height }: Picture) {
   return { key, smallKey: small_key, width, height };
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { createSnowflake, maxId } from "#platform/ids/snowflake.ts";
+import { createSnowflake, idAtTime, maxId } from "#platform/ids/snowflake.ts";
 import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 
 const [ada, ben] = ["1", "2"] as const;
-const store = () => messageReportStore(own.db);
+const store = () => messageReportStore(own.db, own.jobs);
 async function say(senderId: string, receiverId: string) {
   await sendStore(own.db, ids, own.events, () => {})([
     { senderId, receiverId, content: "hi", key: undefined, friends: true, traceId: "" },
@@ -65,6 +65,27 @@ test("each waits once, in the order of the reports, until it is judged, and then
   expect(await store().waiting("0", 10)).toEqual([all[0]]);
   expect(await kept()).toEqual({ reports: 2, lines: 1 });
   expect(await store().judge("1")).toBe(false);
+});
+
+test("what nobody has judged goes after ninety days, with its copies, and what was judged stays known", async () => {
+  const now = Date.now();
+  const at = (days: number) => idAtTime(now - days * 24 * 3_600_000).toString();
+  await own.database.pool.query(
+    `insert into message.report (id, reporter_id, peer_id, message_id, sender_id, in_group, reason, text, judged)
+     select id, 1, 2, id, 2, false, 1, '', judged
+     from unnest($1::int8[], $2::bool[]) as r(id, judged)`,
+    [
+      [at(92), at(91), at(89)],
+      [true, false, false],
+    ],
+  );
+  await own.database.pool.query(
+    `insert into message.report_line (reporter_id, report_id, message_id, sender_id, content, picture)
+     select reporter_id, id, id, 2, 'hi', false from message.report where not judged`,
+  );
+  await store().expire(new AbortController().signal);
+  expect((await store().waiting("0", 10)).map(({ id }) => id)).toEqual([at(89)]);
+  expect(await kept()).toEqual({ reports: 2, lines: 1 });
 });
 
 test("a person has so many waiting at most", async () => {

@@ -2,8 +2,11 @@ import { sql } from "kysely";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
-import type { MessageRow } from "./message-row.ts";
-import { maxWaitingReports } from "./rules.ts";
+import { idAtTime } from "#platform/ids/snowflake.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
+import type { MessageRow, Picture } from "./message-row.ts";
+import { dropReportPictures, lockBlobs, reportedBlobs } from "./picture-store.ts";
+import { maxWaitingReports, reportKeptMs } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** A report of a message to the moderators. */
@@ -29,19 +32,29 @@ interface ReportRow {
     sender_id: string;
     content: string;
     picture: boolean;
+    /** Null: there was none any more when it was reported. */
+    shown: Picture | null;
     video_id: string | null;
     profile_id: string | null;
     reported: boolean;
   }[];
 }
 
+/** Reports removed at a time. */
+const chunk = 200;
+
 /** The SQL of reports of messages. */
-export function messageReportStore(db: Kysely<Tables>) {
+export function messageReportStore(db: Kysely<Tables>, jobs: Jobs) {
   return {
     /** Keeps a report, unless this person has made it before. Errors: TOO_MANY_REQUESTS, MESSAGE_NOT_FOUND. */
     add: ({ id, reporterId, peerId, reason, text, reported, others }: Report): Promise<void> =>
       inTransaction(db, async (on) => {
         const lines = [...others, reported];
+        // So that they are not removed meanwhile.
+        await lockBlobs(
+          on,
+          lines.flatMap(({ picture }) => (picture ? [picture.key, picture.small_key] : [])),
+        );
         const people = [...new Set([reporterId, ...lines.map((line) => line.sender_id)])];
         // Nobody of them is deleted meanwhile, or what is kept of them would stay.
         const { rows } = await sql<{ user_id: string; gone: boolean }>`
@@ -64,34 +77,32 @@ export function messageReportStore(db: Kysely<Tables>) {
           .onConflict((conflict) => conflict.doNothing())
           .executeTakeFirst();
         if (!added.numInsertedOrUpdatedRows) return;
+        const kept = lines.filter((line) => !gone.has(line.sender_id));
         await on
           .insertInto("report_line")
           .values(
-            lines
-              .filter((line) => !gone.has(line.sender_id))
-              .map(({ id: message_id, sender_id, content, picture, video_id, profile_id }) => ({
-                ...{
-                  reporter_id: reporterId,
-                  report_id: id,
-                  message_id,
-                  sender_id,
-                  content,
-                  video_id,
-                  profile_id,
-                },
-                picture: picture !== null,
-              })),
+            kept.map(({ id: message_id, sender_id, content, picture, video_id, profile_id }) => ({
+              ...{ reporter_id: reporterId, report_id: id, message_id, sender_id, content },
+              ...{ video_id, profile_id, picture: picture !== null },
+            })),
           )
           .execute();
+        await sql`
+          insert into message.report_picture (reporter_id, report_id, message_id, key, small_key, width, height)
+          select ${reporterId}, ${id}, message_id, key, small_key, width, height from message.picture
+          where message_id = any(${kept.map((line) => line.id)}::int8[])`.execute(on);
       }),
     /** What nobody has judged after a report, the earliest first. */
     async waiting(afterId: string, limit: number): Promise<ReportRow[]> {
       const { rows } = await sql<ReportRow>`
         select r.id, r.reporter_id, r.in_group, r.reason, r.text, (
           select json_agg(json_build_object('message_id', l.message_id::text, 'sender_id', l.sender_id::text,
-            'content', l.content, 'reported', l.message_id = r.message_id, 'picture', l.picture, 'video_id', l.video_id::text, 'profile_id', l.profile_id::text)
+            'content', l.content, 'reported', l.message_id = r.message_id, 'picture', l.picture,
+            'shown', case when p.key is not null then json_build_object(
+              'key', p.key, 'small_key', p.small_key, 'width', p.width, 'height', p.height) end, 'video_id', l.video_id::text, 'profile_id', l.profile_id::text)
             order by l.message_id)
-          from message.report_line l where l.reporter_id = r.reporter_id and l.report_id = r.id) as lines
+          from message.report_line l left join message.report_picture p using (reporter_id, report_id, message_id)
+          where l.reporter_id = r.reporter_id and l.report_id = r.id) as lines
         from message.report r where not r.judged and r.id > ${afterId} order by r.id limit ${limit}`.execute(
         db,
       );
@@ -108,6 +119,7 @@ export function messageReportStore(db: Kysely<Tables>) {
           .returning("reporter_id")
           .executeTakeFirst();
         if (!judged) return false;
+        await dropReportPictures(on, jobs, sql`reporter_id = ${judged.reporter_id} and report_id = ${id}`);
         await on
           .deleteFrom("report_line")
           .where("reporter_id", "=", judged.reporter_id)
@@ -115,6 +127,22 @@ export function messageReportStore(db: Kysely<Tables>) {
           .execute();
         return true;
       }),
+    /** Removes what has waited for too long, with what was kept for it. */
+    async expire(stopping: AbortSignal): Promise<void> {
+      const before = idAtTime(Date.now() - reportKeptMs).toString();
+      for (let removed = chunk; removed === chunk && !stopping.aborted; )
+        removed = await inTransaction(db, async (on) => {
+          const { rows } = await sql<{ id: string }>`
+            delete from message.report where (reporter_id, id) in (
+              select reporter_id, id from message.report
+              where not judged and id < ${before}::int8 order by id limit ${chunk} for update
+            ) returning id`.execute(on);
+          const ended = rows.map(({ id }) => id);
+          await dropReportPictures(on, jobs, sql`report_id = any(${ended}::int8[])`);
+          return ended.length;
+        });
+    },
+    reportedBlobs: (id: string, keys: readonly string[]) => reportedBlobs(db, id, keys),
   };
 }
 

@@ -13,6 +13,8 @@ export const maxReactions = 20;
 export const maxOwnReactions = 3;
 /** People whom a message mentions; further names are text. */
 export const maxMentions = 20;
+/** Of one person, in a day (UTC); what is sent on does not count. */
+export const maxPicturesADay = 500;
 export const maxReactionsListed = 100;
 export const maxFound = 50;
 /** The groups in which a search looks. */
@@ -116,6 +118,8 @@ export const shownAroundReported = 5;
 /** Of one person, that nobody has judged. */
 export const maxWaitingReports = 50;
 export const maxReportsListed = 100;
+/** What nobody has judged in this time is not kept any longer. */
+export const reportKeptMs = 90 * 24 * 3_600_000;
 
 /** What somebody says of a message that they report. */
 export const checkReport = (text: string): string =>

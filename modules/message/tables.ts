@@ -109,6 +109,7 @@ export interface Tables extends JobTables {
     uses: Generated<number>;
     max_uses: number;
     expires_at_ms: string;
+    maker_id: string | null;
   };
   told_readers: { user_id: string; group_id: string; told_ms: string; read_id: string; waits: boolean };
   notified: {
@@ -176,6 +177,16 @@ export interface Tables extends JobTables {
     picture: boolean;
     video_id: string | null;
     profile_id: string | null;
+  };
+  pictures_sent: { user_id: string; day: number; count: number };
+  report_picture: {
+    reporter_id: string;
+    report_id: string;
+    message_id: string;
+    key: string;
+    small_key: string;
+    width: number;
+    height: number;
   };
   epoch: { is_only: Generated<boolean>; epoch: string };
 }

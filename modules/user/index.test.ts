@@ -407,6 +407,18 @@ describe("sessions", () => {
     for (const answer of [his, nobodys, broken]) expect(answer!.aliveSessionIds).toEqual([]);
   });
 
+  test("a look at a session that nobody uses leaves its last use as it is", async () => {
+    const { sessionId, user: ann } = await register("Ann");
+    await sql(`update "user".session set last_used_at = now() - interval '1 day'`);
+    const lastUse = async () => (await sql(`select last_used_at::text from "user".session`)).rows;
+    const before = await lastUse();
+    const sessions = [{ userId: ann!.id, sessionId }];
+    expect((await user.checkSessions({ sessions, unused: true }, as())).aliveSessionIds).toEqual([sessionId]);
+    expect(await lastUse()).toEqual(before);
+    await user.checkSessions({ sessions }, as());
+    expect(await lastUse()).not.toEqual(before);
+  });
+
   test("a new password ends all others, and only the new one is good", async () => {
     const [here, there] = [await register("Ann"), await logIn("Ann")];
     const change = (currentPassword: string, newPassword: string, sessionId = here.sessionId) =>

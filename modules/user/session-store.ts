@@ -19,6 +19,13 @@ export interface NewSession {
   expiresAt: Date;
 }
 
+export interface SessionLook {
+  userId: string;
+  sessionId: string;
+  /** When it was used last stays as it is. */
+  unused: boolean;
+}
+
 export function sessionRow(session: NewSession) {
   return {
     user_id: session.userId,
@@ -106,11 +113,13 @@ export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         .executeTakeFirst();
       return rotated?.expires_at;
     },
-    /** Which of these sessions are alive, and the role of their people. Records their use, at most once an hour. */
-    async aliveSessions(refs: { userId: string; sessionId: string }[]) {
+    /** Which of these sessions are alive, and the role of their people. Records the use of some, at most once an hour. */
+    async aliveSessions(refs: SessionLook[]) {
       const { rows } = await sql<{ id: string; stale: boolean; user_id: string; moderator: boolean }>`
-        select s.user_id, s.id, s.last_used_at < now() - interval '1 hour' as stale, a.role = 'moderator' as moderator
-        from unnest(${refs.map((ref) => ref.userId)}::int8[], ${refs.map((ref) => ref.sessionId)}::int8[]) as r(user_id, id)
+        select s.user_id, s.id, not r.unused and s.last_used_at < now() - interval '1 hour' as stale,
+          a.role = 'moderator' as moderator
+        from unnest(${refs.map((ref) => ref.userId)}::int8[], ${refs.map((ref) => ref.sessionId)}::int8[],
+          ${refs.map((ref) => ref.unused)}::bool[]) as r(user_id, id, unused)
         join "user".session s on s.user_id = r.user_id and s.id = r.id
         join "user".account a on a.id = s.user_id and a.state = 'open'
         where s.expires_at > now()`.execute(db);

@@ -432,7 +432,7 @@ export interface paths {
         put?: never;
         /**
          * Report a message of somebody else to the moderators; the first report of a person stands
-         * @description Moderators see it with up to 5 messages before and after it, as the caller sees them now, until one of them has judged it.
+         * @description Moderators see it with up to 5 messages before and after it, as the caller sees them now, until one of them has judged it, for 90 days at most.
          */
         post: {
             parameters: {
@@ -1028,6 +1028,61 @@ export interface paths {
                 };
             };
         };
+        trace?: never;
+    };
+    "/api/v1/groups/{id}/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is invited and has not answered, for the owner and admins; the newest invitation first */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["GivenInvitation"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/groups/{id}/invitations/{userId}": {
@@ -6151,6 +6206,12 @@ export interface components {
             peer: components["schemas"]["User"] | null;
             sender: components["schemas"]["User"];
         };
+        GivenInvitation: {
+            /** Format: date-time */
+            expiresAt: string;
+            inviter: components["schemas"]["User"] | null;
+            user: components["schemas"]["User"];
+        };
         Group: {
             /** @description May be empty. */
             announcement: string;
@@ -6186,6 +6247,8 @@ export interface components {
             code: string;
             /** Format: date-time */
             expiresAt: string;
+            /** @description Who has made it. Null: it is not known any more. */
+            maker: components["schemas"]["User"] | null;
             maxUses: number;
             /** @description What to pass on. */
             url: string;
@@ -6314,7 +6377,7 @@ export interface components {
             inGroup: boolean;
             /** @description In the order in which they were said: up to five before and after the one reported. */
             messages: {
-                /** @description It shows one, which is not told. */
+                /** @description Whether it shows one. */
                 picture?: boolean;
                 /** @description A 64-bit id as a decimal string. */
                 profileId?: string;
@@ -6323,6 +6386,13 @@ export interface components {
                 sender: components["schemas"]["User"] | null;
                 /** Format: date-time */
                 sentAt: string;
+                /** @description JPEGs, at addresses for the caller alone that expire; the size is that of the large one. */
+                shown?: {
+                    height: number;
+                    smallUrl: string;
+                    url: string;
+                    width: number;
+                };
                 text: string;
                 /** @description A 64-bit id as a decimal string. */
                 videoId?: string;

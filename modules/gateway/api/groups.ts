@@ -44,9 +44,12 @@ export function groupRoutes(context: GatewayContext): FastifyPluginAsyncTypebox 
     const left = notAdded.map(({ userId, reason }) => ({ userId, reason }));
     return { group: await toGroup(group, request), added: addedIds, invited: invitedIds, notAdded: left };
   }
-  function toLink({ code, uses, maxUses, expiresAtMs }: GroupLink, request: FastifyRequest) {
+  async function toLink(link: GroupLink, request: FastifyRequest) {
+    const { code, uses, maxUses, expiresAtMs, makerId } = link;
     const url = `${originOf(request, publicUrl)}/g/${code}`;
-    return { code, url, uses, maxUses, expiresAt: toTime(expiresAtMs) };
+    const ids = makerId ? [makerId] : [];
+    const people = await peopleById(composer, ids, urlsFor(request), callOf(request));
+    return { code, url, uses, maxUses, expiresAt: toTime(expiresAtMs), maker: people.get(makerId) ?? null };
   }
 
   return async (app) => {
@@ -224,6 +227,33 @@ export function groupRoutes(context: GatewayContext): FastifyPluginAsyncTypebox 
         return reply.code(204).send(null);
       },
     );
+    app.get(
+      "/groups/:id/invitations",
+      {
+        schema: {
+          summary:
+            "Who is invited and has not answered, for the owner and admins; the newest invitation first",
+          tags: ["groups"],
+          params: IdParams,
+          querystring: PageQuery,
+          response: answers({ 200: pageOf("GivenInvitation") }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const { cursor = "", limit } = request.query;
+        const asked = { groupId: request.params.id, before: cursor, limit };
+        const { invitations, next } = await message.listGroupInvitations(asked, call);
+        const ids = invitations.flatMap(({ userId, inviterId }) => [userId, inviterId]);
+        const people = await peopleById(composer, [...new Set(ids)], urlsFor(request), call);
+        const items = invitations.flatMap(({ userId, inviterId, expiresAtMs }) => {
+          const user = people.get(userId);
+          const inviter = people.get(inviterId) ?? null;
+          return user ? [{ user, inviter, expiresAt: toTime(expiresAtMs) }] : [];
+        });
+        return { items, nextCursor: next || null };
+      },
+    );
     app.delete(
       "/groups/:id/invitations/:userId",
       {
@@ -252,7 +282,7 @@ export function groupRoutes(context: GatewayContext): FastifyPluginAsyncTypebox 
       },
       async (request) => {
         const { link } = await message.getGroupLink({ groupId: request.params.id }, callOf(request));
-        return { link: link ? toLink(link, request) : null };
+        return { link: link ? await toLink(link, request) : null };
       },
     );
     app.put(

@@ -1,4 +1,4 @@
-import { type Message, NoticeKind, type Quote } from "#contracts/gen/message_pb.ts";
+import { type Message, type MessagePicture, NoticeKind, type Quote } from "#contracts/gen/message_pb.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
 import { toEntities } from "./entities.ts";
 
@@ -37,14 +37,7 @@ export function toMessageParts(message: Message, urls: PictureUrls) {
     ...(notice && { notice: { kind: noticeNames[notice.kind], userIds: notice.userIds } }),
     ...(recalled && { recalled }),
     ...(forwarded && { forwarded }),
-    ...(picture && {
-      picture: {
-        url: urls.ofMessage(id, picture.key),
-        smallUrl: urls.ofMessage(id, picture.smallKey),
-        width: picture.width,
-        height: picture.height,
-      },
-    }),
+    ...(picture && { picture: toMessagePicture(id, picture, urls) }),
     ...(videoId && { videoId }),
     ...(profileId && { profileId }),
     ...(entities.length > 0 && { entities }),
@@ -53,6 +46,15 @@ export function toMessageParts(message: Message, urls: PictureUrls) {
       reactions: reactions.map(({ emoji, count, own }) => ({ emoji, count, own })),
     }),
   };
+}
+
+/** `id`: of the message, or of the report for which it is kept. */
+export function toMessagePicture(
+  id: string,
+  { key, smallKey, width, height }: MessagePicture,
+  urls: PictureUrls,
+) {
+  return { url: urls.ofMessage(id, key), smallUrl: urls.ofMessage(id, smallKey), width, height };
 }
 
 function toQuote({ id, senderId, content, recalled, picture, video, profile }: Quote) {

@@ -3,6 +3,7 @@ import Type from "typebox";
 import { MessageReportReason } from "#contracts/gen/message_pb.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
+import { toMessagePicture } from "./message-parts.ts";
 import { peopleById } from "./people-by-id.ts";
 import { toTime } from "./present.ts";
 import { answers, Id, NoContent, PageQuery, pageOf, ReportBody, WhyQuery } from "./schemas.ts";
@@ -33,7 +34,7 @@ export function messageReportRoutes({
         schema: {
           summary: "Report a message of somebody else to the moderators; the first report of a person stands",
           description:
-            "Moderators see it with up to 5 messages before and after it, as the caller sees them now, until one of them has judged it.",
+            "Moderators see it with up to 5 messages before and after it, as the caller sees them now, until one of them has judged it, for 90 days at most.",
           tags: ["moderation"],
           params: Type.Object({
             userId: Type.String({ ...Id, description: "The other person, or the group." }),
@@ -65,17 +66,19 @@ export function messageReportRoutes({
         const { cursor = "", limit } = request.query;
         const { reports, next } = await message.listReportedMessages({ cursor, limit }, call);
         const ids = reports.flatMap((one) => [one.reporterId, ...one.lines.map((line) => line.senderId)]);
-        const people = await peopleById(composer, [...new Set(ids)], urlsFor(request), call);
+        const urls = urlsFor(request);
+        const people = await peopleById(composer, [...new Set(ids)], urls, call);
         return {
           items: reports.map((one) => ({
             ...{ id: one.id, reason: reasonNames[one.reason], text: one.text, inGroup: one.inGroup },
             reporter: people.get(one.reporterId) ?? null,
             reportedAt: toTime(one.reportedAtMs),
             messages: one.lines.map(
-              ({ senderId, content, sentAtMs, reported, picture, videoId, profileId }) => ({
+              ({ senderId, content, sentAtMs, reported, picture, shown, videoId, profileId }) => ({
                 ...{ sender: people.get(senderId) ?? null, text: content, sentAt: toTime(sentAtMs) },
                 reported,
                 ...(picture && { picture }),
+                ...(shown && { shown: toMessagePicture(one.id, shown, urls) }),
                 ...(videoId && { videoId }),
                 ...(profileId && { profileId }),
               }),

@@ -353,6 +353,13 @@ const ReportedComment = Type.Object(
   { $id: "ReportedComment" },
 );
 
+const MessagePicture = Type.Object(
+  { url: Type.String(), smallUrl: Type.String(), width: Type.Integer(), height: Type.Integer() },
+  {
+    description: "JPEGs, at addresses for the caller alone that expire; the size is that of the large one.",
+  },
+);
+
 const MessageReport = Type.Object(
   {
     id: Id,
@@ -367,7 +374,8 @@ const MessageReport = Type.Object(
         text: Type.String(),
         sentAt: Time,
         reported: Type.Boolean({ description: "Whether it is this one; the others were said around it." }),
-        picture: Type.Optional(Type.Boolean({ description: "It shows one, which is not told." })),
+        picture: Type.Optional(Type.Boolean({ description: "Whether it shows one." })),
+        shown: Type.Optional(MessagePicture),
         videoId: Type.Optional(Id),
         profileId: Type.Optional(Id),
       }),
@@ -404,15 +412,7 @@ export const messageParts = {
     Type.Boolean({ description: "Its sender has taken it back; nothing of it is left." }),
   ),
   forwarded: Type.Optional(Type.Boolean({ description: "Sent on from another conversation." })),
-  picture: Type.Optional(
-    Type.Object(
-      { url: Type.String(), smallUrl: Type.String(), width: Type.Integer(), height: Type.Integer() },
-      {
-        description:
-          "JPEGs, at addresses for the caller alone that expire; the size is that of the large one.",
-      },
-    ),
-  ),
+  picture: Type.Optional(MessagePicture),
   videoId: Type.Optional(
     Type.String({
       description: "The video that it shows as a card, if `GET /videos/{id}` lets the caller see it.",
@@ -493,8 +493,19 @@ const GroupLink = Type.Object(
     uses: Type.Integer(),
     maxUses: Type.Integer(),
     expiresAt: Time,
+    maker: Type.Union([Type.Ref("User"), Type.Null()], {
+      description: "Who has made it. Null: it is not known any more.",
+    }),
   },
   { $id: "GroupLink" },
+);
+const GivenInvitation = Type.Object(
+  {
+    user: Type.Ref("User"),
+    inviter: Type.Union([Type.Ref("User"), Type.Null()]),
+    expiresAt: Time,
+  },
+  { $id: "GivenInvitation" },
 );
 const GroupInvitation = Type.Object(
   {
@@ -600,6 +611,7 @@ export const sharedSchemas = [
   GroupMember,
   GroupLink,
   GroupInvitation,
+  GivenInvitation,
   MessageReaction,
   FoundMessage,
   Conversation,

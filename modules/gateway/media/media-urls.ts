@@ -15,7 +15,7 @@ export interface MediaUrls {
   hls(video: Pick<Video, "id" | "visibility" | "state" | "renditions">): string | null;
   /** Of the small pictures for scrubbing; null while there are none. */
   storyboard(video: Pick<Video, "id" | "visibility" | "state" | "hasStoryboard">): string | null;
-  /** The picture of a message, signed for the viewer. */
+  /** The picture of a message, or of one that was reported (then the id of the report), signed for the viewer. */
   ofMessage(messageId: string, key: BlobKey): string;
   avatar(user: { id: string; avatarKey: string }): string;
   background(user: { id: string; backgroundKey: string }): string;

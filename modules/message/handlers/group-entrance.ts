@@ -4,12 +4,12 @@ import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { PerCall, StoreFor } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
-import { isId, maxId } from "#platform/ids/snowflake.ts";
+import { isId, maxId, timeOfId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import type { GroupEntranceStore } from "../group-entrance-store.ts";
 import type { GroupLists } from "../group-lists.ts";
-import { maxLinkHours, maxLinkUses, maxListed, requireAdmin } from "../group-rules.ts";
+import { invitationMs, maxLinkHours, maxLinkUses, maxListed, requireAdmin } from "../group-rules.ts";
 import type { InvitationLists } from "../invitations.ts";
 import { toGroup } from "../present.ts";
 import { blockOf } from "../rules.ts";
@@ -24,6 +24,7 @@ type Names =
   | "joinByLink"
   | "listInvitations"
   | "answerInvitation"
+  | "listGroupInvitations"
   | "withdrawInvitation";
 
 const codeBytes = 12;
@@ -47,7 +48,7 @@ export function groupEntranceHandlers(
       const code = randomBytes(codeBytes).toString("base64url");
       const expiresAtMs = Date.now() + hours * 3_600_000;
       await store(call).makeLink(groupId, callerId, { code, maxUses, expiresAtMs });
-      return { code, uses: 0, maxUses, expiresAtMs };
+      return { code, uses: 0, maxUses, expiresAtMs, makerId: callerId };
     },
     async getGroupLink({ groupId }, call) {
       const callerId = requireCaller(call);
@@ -55,8 +56,9 @@ export function groupEntranceHandlers(
       const found = await lists(call).link(groupId, callerId);
       if (!found) throw refusal("NOT_IN_GROUP");
       requireAdmin(found.role);
-      const { code, uses, max_uses: maxUses, expires_at_ms } = found;
-      return code ? { link: { code, uses, maxUses, expiresAtMs: Number(expires_at_ms) } } : {};
+      const { code, uses, max_uses: maxUses, expires_at_ms, maker_id } = found;
+      const expiresAtMs = Number(expires_at_ms);
+      return code ? { link: { code, uses, maxUses, expiresAtMs, makerId: maker_id ?? "" } } : {};
     },
     async revokeGroupLink({ groupId }, call) {
       const callerId = requireCaller(call);
@@ -110,6 +112,23 @@ export function groupEntranceHandlers(
       }
       await store(call).answer(groupId, callerId, accepted);
       return {};
+    },
+    async listGroupInvitations({ groupId, before, limit }, call) {
+      const callerId = requireCaller(call);
+      checkGroupId(groupId);
+      const [group] = await lists(call).groups(callerId, [groupId]);
+      if (!group) throw refusal("NOT_IN_GROUP");
+      requireAdmin(group.role);
+      const position = isId(before) ? before : maxId.toString();
+      const { rows, after } = await takePage(limit, maxListed, (count) =>
+        invitations(call).given(groupId, position, count),
+      );
+      const given = rows.map(({ id, user_id: userId, inviter_id: inviterId }) => ({
+        userId,
+        inviterId,
+        expiresAtMs: timeOfId(id) + invitationMs,
+      }));
+      return { invitations: given, next: after?.id ?? "" };
     },
     async withdrawInvitation({ groupId, userId }, call) {
       const callerId = requireCaller(call);

@@ -6,6 +6,7 @@ import { type Ids, isId, timeOfId } from "#platform/ids/snowflake.ts";
 import { type Call, requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
+import { toPicture } from "../present.ts";
 import type { MessageReportStore } from "../report-store.ts";
 import { checkReport, maxReportsListed, shownAroundReported } from "../rules.ts";
 import type { MessageStore, Range } from "../store.ts";
@@ -49,6 +50,7 @@ export function reportHandlers(
           ...{ id, reporterId: reporter_id, inGroup: in_group, reason, text, reportedAtMs: timeOfId(id) },
           lines: lines.map((line) => ({
             ...{ senderId: line.sender_id, content: line.content, picture: line.picture },
+            ...(line.shown && { shown: toPicture(line.shown) }),
             ...{ videoId: line.video_id ?? "", profileId: line.profile_id ?? "" },
             ...{ sentAtMs: timeOfId(line.message_id), reported: line.reported },
           })),

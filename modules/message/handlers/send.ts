@@ -46,6 +46,8 @@ interface Clients {
 }
 
 interface Pictures {
+  /** Error: PICTURES_SENT_TOO_MANY. */
+  count(person: string, call: ServedCall): Promise<void>;
   /** Makes one of a staged file, which is gone afterwards, and holds it. */
   draw(staged: string, hold: string, call: ServedCall, person: string): Promise<Picture>;
   /** Holds one that a message has. Error: BUSY if none has it any more. */
@@ -147,6 +149,7 @@ export function sendHandlers(
       ? stagedPicture && blockOf(block)
       : await stores.groups(call).refusal(receiverId, senderId);
     if (refused) throw refused;
+    if (stagedPicture) await pictures.count(senderId, call);
     const hold = randomUUID();
     if (parts.picture) await pictures.hold(parts.picture, hold, call);
     const picture = stagedPicture ? await pictures.draw(stagedPicture, hold, call, senderId) : parts.picture;

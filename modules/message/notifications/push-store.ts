@@ -35,6 +35,7 @@ export interface PushKeys {
 /** What a browser is told of. */
 export interface Pushed {
   endpoint: Endpoint;
+  sessionId: string;
   language: string;
   /** Its service is left alone until then. */
   pausedMs: number;
@@ -162,7 +163,7 @@ export function pushStore(db: Kysely<Tables>, seal: KeySeal) {
       const about =
         Number(kind) === pushedOnly.message ? messagesOf(subjectId) : notificationOf(kind, subjectId);
       const { rows } = await sql<Omit<Pushed, "endpoint"> & { sealed: Buffer }>`
-        select s.sealed, s.language, s.paused_ms::float8 as "pausedMs", a.about
+        select s.sealed, s.session_id as "sessionId", s.language, s.paused_ms::float8 as "pausedMs", a.about
         from message.push_subscription s
         join message.notified p on p.user_id = s.user_id
         cross join lateral (${about}) a

@@ -28,13 +28,14 @@ afterAll(() => own.drop());
 let status = 201;
 let headers: Record<string, string> = {};
 let asked = 0;
+let alive = true;
 /** 0: it never answers. */
 const service = createServer((_request, response) => {
   asked++;
   if (status) response.writeHead(status, headers).end();
 });
 beforeEach(async () => {
-  [status, headers, asked] = [201, {}, 0];
+  [status, headers, asked, alive] = [201, {}, 0, true];
   service.listen(0, "127.0.0.1");
   await once(service, "listening");
 });
@@ -69,6 +70,9 @@ const job = () =>
     {
       user: {
         getUsers: async ({ ids }: { ids: string[] }) => ({ users: ids.map((id) => ({ id, name: "Ben" })) }),
+        checkSessions: async ({ sessions }: { sessions: { sessionId: string }[] }) => ({
+          aliveSessionIds: alive ? sessions.map(({ sessionId }) => sessionId) : [],
+        }),
       },
       video: {
         getVideos: async ({ ids }: { ids: string[] }) => ({
@@ -336,6 +340,14 @@ test("an account that is deleted meanwhile, or was before, has no browser", asyn
   await expect(subscribe("1")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
   expect(await subscription()).toBeUndefined();
   expect(await own.db.selectFrom("notified").selectAll().execute()).toEqual([]);
+});
+
+test("a browser whose session has ended unheard is told nothing, and forgotten", async () => {
+  await subscribe("1");
+  await happens(like("11", "2"));
+  alive = false;
+  await run();
+  expect([asked, await subscription()]).toEqual([0, undefined]);
 });
 
 test("nothing is sent of what was seen, or fell out", async () => {

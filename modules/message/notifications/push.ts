@@ -36,7 +36,7 @@ export interface PushConfig {
 export const pushKind = "push";
 
 interface PushClients {
-  user: Client<typeof UserService, "getUsers">;
+  user: Client<typeof UserService, "getUsers" | "checkSessions">;
   video: Client<typeof VideoService, "getVideos">;
 }
 
@@ -89,6 +89,10 @@ export function pushJob(
       const pushed = await store.pushed(userId, hash, kind, subjectId);
       if (!pushed) return;
       if (pushed.pausedMs > Date.now()) return again(pushed.pausedMs);
+      // Its end was not heard if it ran out, or while the browser was being subscribed.
+      const sessions = [{ userId, sessionId: pushed.sessionId }];
+      const { aliveSessionIds } = await user.checkSessions({ sessions, unused: true }, systemCall());
+      if (aliveSessionIds.length === 0) return store.forget(userId, hash);
       const text = await textOf(pushed, userId, kind, subjectId);
       if (!text) return;
       const topic = createHash("sha256").update(`${kind} ${subjectId}`).digest("base64url").slice(0, 32);

@@ -31,7 +31,7 @@ export function startNotifications(context: {
   seal: KeySeal;
   push: PushConfig;
   clients: {
-    user: Client<typeof UserService, "findUsers" | "getUsers">;
+    user: Client<typeof UserService, "findUsers" | "getUsers" | "checkSessions">;
     relation: Client<typeof RelationService, "getStandings">;
     video: Client<typeof VideoService, "getVideos">;
   };

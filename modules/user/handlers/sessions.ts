@@ -7,18 +7,20 @@ import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
-import type { SessionStore } from "../session-store.ts";
+import type { SessionLook, SessionStore } from "../session-store.ts";
 
 type Service = Handlers<typeof UserService>;
 
 export function checkSessions(store: PerCall<SessionStore>): Service["checkSessions"] {
-  const findAlive = createBatcher(async (asked: { userId: string; sessionId: string }[][], batch) => {
+  const findAlive = createBatcher(async (asked: SessionLook[][], batch) => {
     const rows = await store(batch).aliveSessions(asked.flat());
     const alive = new Map(rows.map((row) => [`${row.user_id} ${row.id}`, row]));
     return asked.map(() => alive);
   });
   return async (request, call) => {
-    const refs = request.sessions.filter((ref) => isId(ref.userId) && isId(ref.sessionId));
+    const refs = request.sessions
+      .filter((ref) => isId(ref.userId) && isId(ref.sessionId))
+      .map(({ userId, sessionId }) => ({ userId, sessionId, unused: request.unused }));
     const found = await findAlive(refs, call);
     const alive = refs
       .map(({ userId, sessionId }) => found.get(`${userId} ${sessionId}`))

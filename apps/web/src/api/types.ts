@@ -24,6 +24,7 @@ export type Group = Json<paths["/api/v1/groups/{id}"]["get"]["responses"][200]>;
 export type GroupMemberPage = Json<paths["/api/v1/groups/{id}/members"]["get"]["responses"][200]>;
 export type GroupMember = GroupMemberPage["items"][number];
 export type GroupLink = Json<paths["/api/v1/groups/{id}/link"]["put"]["responses"][200]>;
+export type GivenInvitationPage = Json<paths["/api/v1/groups/{id}/invitations"]["get"]["responses"][200]>;
 export type InvitationPage = Json<paths["/api/v1/me/group-invitations"]["get"]["responses"][200]>;
 export type Invitation = InvitationPage["items"][number];
 export type BroughtIn = Json<paths["/api/v1/groups"]["post"]["responses"][201]>;

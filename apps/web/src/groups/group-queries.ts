@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Api, take } from "../api/client.ts";
-import type { GroupMemberPage, InvitationPage } from "../api/types.ts";
+import type { GivenInvitationPage, GroupMemberPage, InvitationPage } from "../api/types.ts";
 
 const MEMBERS_PAGE = 50;
 const INVITATIONS_PAGE = 20;
@@ -35,6 +35,24 @@ export const groupLinkQuery = (api: Api, id: string) =>
   queryOptions({
     queryKey: ["group", id, "link"],
     queryFn: ({ signal }) => take(api.GET("/api/v1/groups/{id}/link", { params: { path: { id } }, signal })),
+  });
+
+/** Who is invited and has not answered; for those who lead the group. */
+export const givenInvitationsQuery = (api: Api, id: string) =>
+  infiniteQueryOptions({
+    queryKey: ["group", id, "invitations"],
+    queryFn: ({ pageParam, signal }) =>
+      take(
+        api.GET("/api/v1/groups/{id}/invitations", {
+          params: {
+            path: { id },
+            query: { limit: INVITATIONS_PAGE, ...(pageParam && { cursor: pageParam }) },
+          },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page: GivenInvitationPage) => page.nextCursor ?? undefined,
   });
 
 /** The group to which a link leads. */

@@ -24,6 +24,7 @@ import { useAction } from "../ui/use-action.ts";
 import { useIsBefore } from "../ui/use-is-before.ts";
 import { AddMembers } from "./add-members.tsx";
 import { EditGroup } from "./edit-group.tsx";
+import { GivenInvitations } from "./given-invitations.tsx";
 import { membersQuery } from "./group-queries.ts";
 import { LinkDialog } from "./link-dialog.tsx";
 import { MemberMenu } from "./member-menu.tsx";
@@ -89,6 +90,7 @@ export function GroupSheet({ group, onClose }: { group: Group; onClose: () => vo
       )}
       {isFetching && !data && <Spinner label={t.loading} />}
       {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
+      {leads && <GivenInvitations groupId={group.id} />}
     </Dialog>
   );
 }

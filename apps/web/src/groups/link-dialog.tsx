@@ -54,7 +54,8 @@ export function LinkDialog({ group, onClose }: { group: Group; onClose: () => vo
             <>
               <output className="group-link">{link.url}</output>
               <p className="dialog-text">
-                {t.groups.linkBody(format.number(link.maxUses - link.uses), format.dateTime(link.expiresAt))}
+                {t.groups.linkBody(format.number(link.maxUses - link.uses), format.dateTime(link.expiresAt))}{" "}
+                {link.maker && t.groups.linkMaker(link.maker.name)}
               </p>
               <div className="dialog-actions">
                 <button

@@ -20,6 +20,7 @@ export const groups = {
   link: "Invite by link",
   linkBody: (left: string, until: string) =>
     left === "1" ? `Works once more, until ${until}.` : `Works ${left} more times, until ${until}.`,
+  linkMaker: (name: string) => `${name} made it.`,
   makeLink: "Make a link",
   copyLink: "Copy the link",
   revokeLink: "End the link",
@@ -63,6 +64,9 @@ export const groups = {
   joined: "To the group",
   joinLogIn: "Log in to join",
   linkGone: "This invitation does not work",
+  waiting: "Invited, not here yet",
+  waitsUntil: (name: string, until: string) => `Invited by ${name}, until ${until}`,
+  takeBack: "Take back",
   invitations: "Invitations to groups",
   invitedBy: (name: string) => `${name} invites you`,
   accept: "Join",

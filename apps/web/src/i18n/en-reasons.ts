@@ -57,6 +57,7 @@ export const reasons = {
   SEARCH_INVALID: "Search for 2 to 64 characters.",
   REACTION_INVALID: "A reaction is one emoji.",
   REACTIONS_TOO_MANY: "A message has {limit} kinds of reactions at most, {second} of them yours.",
+  PICTURES_SENT_TOO_MANY: "You can send {limit} pictures in messages a day.",
   STRANGER_LIMIT: "You can send {limit} messages until they answer, or until you follow each other.",
   GROUP_NAME_INVALID: "A group's name has 1 to 40 characters, without line breaks.",
   ANNOUNCEMENT_INVALID: "An announcement has at most 500 characters and 20 line breaks.",

@@ -53,6 +53,7 @@ export const reasons: Record<keyof typeof english, string> = {
   SEARCH_INVALID: "请输入 2 到 64 个字符来搜索。",
   REACTION_INVALID: "回应只能是一个表情。",
   REACTIONS_TOO_MANY: "一条消息最多 {limit} 种表情，其中你最多 {second} 种。",
+  PICTURES_SENT_TOO_MANY: "每天最多发送 {limit} 张私信图片。",
   STRANGER_LIMIT: "对方回复或互相关注之前，最多发送 {limit} 条私信。",
   GROUP_NAME_INVALID: "群名为 1 至 40 个字符，不能换行。",
   ANNOUNCEMENT_INVALID: "群公告最多 500 个字符、20 个换行。",

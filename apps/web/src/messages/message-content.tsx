@@ -44,7 +44,7 @@ export function MessageContent({ conversationId, message, by, quote }: Props) {
           )}
         </div>
       )}
-      {picture && <MessagePicture picture={picture} by={by ?? ""} conversationId={conversationId} />}
+      {picture && <MessagePicture picture={picture} by={by ?? ""} list={["messages", conversationId]} />}
       {videoId && <VideoCard id={videoId} otherwise={<p className="card-gone">{t.videoGone}</p>} />}
       {profileId && <ProfileCard id={profileId} />}
       {linkedId && linkedId !== videoId && <VideoCard id={linkedId} />}

@@ -6,15 +6,15 @@ import { CloseIcon } from "../ui/icons.tsx";
 
 type Picture = NonNullable<Message["picture"]>;
 
-/** The picture of a message; a tap shows it large. `by`: of whom it is. */
+/** The picture of a message; a tap shows it large. `by`: of whom it is. `list`: the key of what has its address. */
 export function MessagePicture({
   picture,
   by,
-  conversationId,
+  list,
 }: {
   picture: Picture;
   by: string;
-  conversationId: string;
+  list: readonly string[];
 }) {
   const { t } = useI18n();
   const cache = useQueryClient();
@@ -31,7 +31,7 @@ export function MessagePicture({
           loading="lazy"
           draggable={false}
           // Its address has expired: the list has others.
-          onError={() => void cache.invalidateQueries({ queryKey: ["messages", conversationId] })}
+          onError={() => void cache.invalidateQueries({ queryKey: list })}
         />
       </button>
       {open && <PictureViewer picture={picture} alt={t.pictureBy(by)} onClose={() => setOpen(false)} />}

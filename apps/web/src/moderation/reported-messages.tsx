@@ -7,6 +7,7 @@ import type { MessageReport } from "../api/types.ts";
 import { useAgain } from "../api/use-again.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { whatShows } from "../messages/message-cache.ts";
+import { MessagePicture } from "../messages/message-picture.tsx";
 import { Failure } from "../ui/failure.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { useAction } from "../ui/use-action.ts";
@@ -76,22 +77,25 @@ function Report({ report }: { report: MessageReport }) {
         <time dateTime={reportedAt}>{t.reportedAt(format.ago(reportedAt))}</time>
       </div>
       <ol className="reported-lines">
-        {messages.map(({ sender, text: content, sentAt, reported, picture, videoId, profileId }, i) => {
-          const shows = whatShows({
-            ...(picture && { picture: true }),
-            ...(videoId && { videoId }),
-            ...(profileId && { profileId }),
-          });
-          return (
-            // biome-ignore lint/suspicious/noArrayIndexKey: the list never changes.
-            <li key={i} className={reported ? "reported-text" : undefined} dir="auto">
-              {sender ? <Link href={`/user/${sender.id}`}>{sender.name}</Link> : t.groups.somebody}
-              {": "}
-              {[shows && t.shown[shows], content].filter(Boolean).join(" ")}{" "}
-              <time dateTime={sentAt}>{format.moment(sentAt)}</time>
-            </li>
-          );
-        })}
+        {messages.map(
+          ({ sender, text: content, sentAt, reported, picture, shown, videoId, profileId }, i) => {
+            const shows = whatShows({
+              ...(picture && !shown && { picture: true }),
+              ...(videoId && { videoId }),
+              ...(profileId && { profileId }),
+            });
+            return (
+              // biome-ignore lint/suspicious/noArrayIndexKey: the list never changes.
+              <li key={i} className={reported ? "reported-text" : undefined} dir="auto">
+                {sender ? <Link href={`/user/${sender.id}`}>{sender.name}</Link> : t.groups.somebody}
+                {": "}
+                {[shows && t.shown[shows], content].filter(Boolean).join(" ")}{" "}
+                <time dateTime={sentAt}>{format.moment(sentAt)}</time>
+                {shown && <MessagePicture picture={shown} by={sender?.name ?? ""} list={KEY} />}
+              </li>
+            );
+          },
+        )}
       </ol>
       <div className="reported-why">
         <b className="tag tag-pinned">{t.reportReasons[reason]}</b>
