@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
 import { queryOnce } from "#platform/testing/query-once.ts";
-import { browsing, loggedIn } from "./harness/browser.ts";
+import { browsing, holdRequests, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
@@ -207,6 +207,25 @@ describe("what a post says and who sees it, in the browser", () => {
     await page.goto(`/user/${ada.id}?tab=bookmarks`);
     await page.getByRole("button", { name: en.liked }).waitFor();
     expect(await page.getByRole("button", { name: en.bookmarks, exact: true }).count()).toBe(0);
+  });
+
+  test("what one keeps is kept in every list, also where an answer from before comes later", async () => {
+    const { page } = await sit(ben, "phone", { locale: "en-US" });
+    await page.goto(`/video/${id}`);
+    const button = inView(page).getByRole("button", { name: new RegExp(`^${en.bookmark}`) });
+    const release = await holdRequests(page, "**/bookmark");
+    await button.tap();
+    await expect.poll(() => button.getAttribute("aria-pressed")).toBe("true");
+    await inView(page).getByRole("link", { name: ada.username }).first().tap();
+    await page.waitForURL(`**/user/${ada.id}`);
+    const asked = page.waitForResponse((response) => response.url().includes(`/videos/${id}`));
+    await page.goBack();
+    await asked;
+    await expect.poll(() => button.getAttribute("aria-pressed")).toBe("false");
+    release();
+    await expect.poll(() => button.getAttribute("aria-pressed")).toBe("true");
+    await expect.poll(() => button.textContent()).toMatch(/1$/);
+    body(await ben.delete(`/videos/${id}/bookmark`), 204);
   });
 
   test("who reposts a video shows it on their profile, to everybody", async () => {

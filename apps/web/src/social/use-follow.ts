@@ -17,15 +17,19 @@ export function useFollow({ id, followed }: User): (to: boolean, from?: boolean)
   const asMember = useAsMember();
 
   const show = useCallback(
+    (to: boolean) => known.changeUser(id, (user) => withFollow(user, to)),
+    [known, id],
+  );
+  const count = useCallback(
     ({ to }: Step<boolean>) => {
-      known.changeUser(id, (user) => withFollow(user, to));
       if (me) known.changeUser(me.id, (user) => withCount(user, "following", to ? 1 : -1));
     },
-    [known, id, me],
+    [known, me],
   );
   const change = useOptimistic<boolean>({
     scope: `follow ${id}`,
     show,
+    count,
     send({ to }) {
       const path = { params: { path: { id } } };
       return take(

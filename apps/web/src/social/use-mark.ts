@@ -7,7 +7,7 @@ import { useServices, useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { useAsMember } from "./as-member.tsx";
 import { type Mark, withMark } from "./relations.ts";
-import { type Step, useOptimistic } from "./use-optimistic.ts";
+import { useOptimistic } from "./use-optimistic.ts";
 
 function send(api: Api, id: string, mark: Mark, to: boolean) {
   const path = { params: { path: { id } } };
@@ -27,7 +27,7 @@ export function useMark({ id, bookmarked, reposted }: Video, mark: Mark): (to: b
   const asMember = useAsMember();
   const from = mark === "bookmark" ? bookmarked : reposted;
   const show = useCallback(
-    ({ to }: Step<boolean>) => known.changeVideo(id, (now) => withMark(now, mark, to)),
+    (to: boolean) => known.changeVideo(id, (now) => withMark(now, mark, to)),
     [known, id, mark],
   );
   const change = useOptimistic<boolean>({

@@ -1,3 +1,4 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 import { useAction } from "../ui/use-action.ts";
 
@@ -13,23 +14,38 @@ export interface Step<State> {
  */
 export function useOptimistic<State>(options: {
   scope: string;
-  show(step: Step<State>): void;
+  /** Writes a state, which may be shown already, into all that shows it. */
+  show(state: State): void;
+  /** Changes what is counted of people. */
+  count?(step: Step<State>): void;
   send(step: Step<State>): Promise<unknown>;
   onSuccess(): void;
 }): (step: Step<State>) => void {
-  const { scope, show, send, onSuccess } = options;
+  const { scope, show, count, send, onSuccess } = options;
+  const cache = useQueryClient();
+  /** A later tap is shown already. */
+  const isLast = () =>
+    cache.isMutating({ predicate: ({ options: { scope: of } }) => of?.id === scope }) === 1;
   const { mutate } = useAction({
     scope: { id: scope },
     mutationFn: send,
-    onError: (_, { from, to }) => show({ from: to, to: from }),
-    onSuccess,
+    onError(_, { from, to }) {
+      count?.({ from: to, to: from });
+      if (isLast()) show(from);
+    },
+    onSuccess(_, { to }) {
+      // Once more: an answer that came meanwhile, or is under way, may be from before it.
+      if (isLast()) show(to);
+      onSuccess();
+    },
   });
   return useCallback(
     (step) => {
       if (step.to === step.from) return;
-      show(step);
+      show(step.to);
+      count?.(step);
       mutate(step);
     },
-    [show, mutate],
+    [show, count, mutate],
   );
 }

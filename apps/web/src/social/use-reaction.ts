@@ -25,18 +25,22 @@ export function useReaction({ id, reaction, author }: Video): React {
   const asMember = useAsMember();
 
   const show = useCallback(
+    (to: Reaction) => known.changeVideo(id, (now) => withReaction(now, to)),
+    [known, id],
+  );
+  const count = useCallback(
     ({ from, to }: Step<Reaction>) => {
       const by = Number(to === "like") - Number(from === "like");
-      known.changeVideo(id, (now) => (now.reaction === from ? withReaction(now, to) : now));
       if (by === 0) return;
       known.changeUser(author.id, (user) => withCount(user, "likesReceived", by));
       if (me) known.changeUser(me.id, (user) => withCount(user, "likesGiven", by));
     },
-    [known, id, author.id, me],
+    [known, author.id, me],
   );
   const change = useOptimistic<Reaction>({
     scope: `reaction ${id}`,
     show,
+    count,
     send: (step) => send(api, id, step),
     onSuccess: () =>
       void cache.invalidateQueries({ queryKey: ["user", me?.id, "likes"], refetchType: "none" }),
