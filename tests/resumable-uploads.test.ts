@@ -194,6 +194,23 @@ describe.each(shapes)("uploads in pieces, %s", (shape) => {
     expect((await publish(ada, location)).state).toBe("published");
   });
 
+  test("POST does what X-HTTP-Method-Override says, and nothing else", async () => {
+    const ada = await server.register();
+    const file = Buffer.from(freshClip());
+    const location = await begin(ada, file.length);
+    const piece = { "content-type": "application/offset+octet-stream", "upload-offset": 0 };
+    const as = (method: string) => ({ ...piece, "x-http-method-override": method });
+    for (const headers of [piece, as("PUT")]) {
+      const refused = await tus("POST", location, ada, headers, file);
+      expect([refused.status, await reasonOf(refused)]).toEqual([400, "TUS_HEADER_INVALID"]);
+    }
+    expect((await tus("POST", location, ada, as("PATCH"), file)).status).toBe(204);
+    expect(await offset(ada, location)).toBe(file.length);
+    const other = await begin(ada, 5000);
+    expect((await tus("POST", other, ada, { "x-http-method-override": "DELETE" })).status).toBe(204);
+    expect(await offset(ada, other)).toBe(404);
+  });
+
   test("an upload that is cancelled is gone, with its file", async () => {
     const ada = await server.register();
     const file = Buffer.from(freshClip());
@@ -253,6 +270,9 @@ describe.each(shapes)("uploads in pieces, %s", (shape) => {
     ["no length", "POST", {}, 400, "TUS_HEADER_INVALID"],
     ["no number", "POST", { "upload-length": "5e9" }, 400, "TUS_HEADER_INVALID"],
     ["less than nothing", "POST", { "upload-length": "-1" }, 400, "TUS_HEADER_INVALID"],
+    ["a size that is told later", "POST", { "upload-defer-length": 1 }, 400, "TUS_HEADER_INVALID"],
+    ["a part", "POST", { "upload-concat": "partial", "upload-length": 5 }, 400, "TUS_HEADER_INVALID"],
+    ["parts that are joined", "POST", { "upload-concat": "final;/1 /2" }, 400, "TUS_HEADER_INVALID"],
     ["nothing", "POST", { "upload-length": 0 }, 422, "EMPTY_FILE"],
     ["too much", "POST", { "upload-length": 999_999_999_999 }, 413, "BODY_TOO_LARGE"],
     [

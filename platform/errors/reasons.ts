@@ -149,7 +149,7 @@ export const platformReasons = {
   },
   PICTURE_UNSUPPORTED: {
     kind: "invalid",
-    says: "{what} cannot be part of a post here. Save it as JPEG, PNG, WebP, HEIC or AVIF and send it again.",
+    says: "{what} cannot be used here. Save it as JPEG, PNG, WebP, HEIC or AVIF and send it again.",
   },
   PICTURE_SHAPE: {
     kind: "invalid",

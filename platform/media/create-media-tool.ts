@@ -7,7 +7,7 @@ import { blaming, hasContent, openSource, readFirst, replacing } from "./file-st
 import { readFragments } from "./fragments.ts";
 import { isPlainSequence } from "./h264.ts";
 import { loudnessFilters } from "./loudness.ts";
-import { SNIFF_BYTES, sniffAnyPicture, sniffVideo, type VideoContainer } from "./magic.ts";
+import { SNIFF_BYTES, sniffAnyPicture, sniffPostPicture, sniffVideo, type VideoContainer } from "./magic.ts";
 import { readMatroskaLayout } from "./matroska-elements.ts";
 import type { MediaEngine, Run, SourceFile, StreamFacts } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
@@ -330,6 +330,9 @@ export function createMediaTool(
       const first = await readFirst(file.handle, SNIFF_BYTES).finally(() => file.handle.close());
       const format = sniffAnyPicture(first);
       if (!format) throw refusals.notAPicture();
+      // Of a GIF the first picture is taken; no engine reads those of a WebP.
+      if (format === "webp" && sniffPostPicture(first) === "moving")
+        throw refusals.pictureUnsupported("moving");
       const accept = ({ width, height }: PictureSize) => {
         if (width * height > limits.maxPicturePixels) throw refusals.pictureTooLarge(limits);
       };

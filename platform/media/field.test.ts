@@ -229,6 +229,25 @@ const cases: Case[] = [
     check: hasColours,
   },
   { name: "HLG", input: stored(field("hlg.mov")), seconds: 1, sound: false, check: isNeutral },
+  ...[
+    { name: "red of BT.601, told", height: 72, matrix: "smpte170m", told: "bt709" },
+    { name: "red of BT.601, not told", height: 72, matrix: "smpte170m", told: undefined },
+    { name: "red of BT.709, not told", height: 720, matrix: "bt709", told: undefined },
+    { name: "red of BT.2020 in the standard range", height: 72, matrix: "bt2020nc", told: "bt2020" },
+  ].map(({ name, height, matrix, told }) => ({
+    name,
+    input: making(
+      ...["-f", "lavfi", "-i", `color=red:size=128x${height}:rate=25:duration=1`, "-vf"],
+      "format=gbrp,setparams=range=pc:colorspace=gbr:color_primaries=bt709:color_trc=bt709," +
+        `zscale=primaries=${told ?? "bt709"}:matrix=${matrix}:range=tv,format=yuv422p`,
+      ...["-color_primaries", told ?? "unknown", "-color_trc", told ? "bt709" : "unknown"],
+      ...["-colorspace", told ? matrix : "unknown"],
+      ...["-c:v", "libx264", "-preset", "ultrafast", "red.mp4"],
+    ),
+    seconds: 1,
+    sound: false,
+    check: isRed,
+  })),
   {
     name: "sound that becomes surround",
     input: stored(field("audio-2-to-6-channels.m2t")),
@@ -673,6 +692,7 @@ describe.concurrent.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     const path = join(directory, `${randomUUID()}.mp4`);
     const { copied, info: made } = await tool.rendition(input, path, info, { maxShortSidePx: 720, signal });
     const seconds = await isProper(path, one.sound);
+    if (!copied) await isBt709(path);
     expect(Math.abs(seconds - one.seconds), `${seconds} s`).toBeLessThan(one.within ?? 0.09);
     expect(made.durationMs).toBe(Math.max(1, Math.round(seconds * 1000)));
     expect(made.notices).toEqual(one.notices ?? []);
@@ -759,6 +779,15 @@ async function isProper(path: string, sound: boolean): Promise<number> {
   return Number(format.duration);
 }
 
+/** As it says of itself: players guess otherwise. */
+async function isBt709(path: string): Promise<void> {
+  const [picture] = (await streamsOf(path)).streams;
+  expect(picture ?? {}).toMatchObject({
+    ...{ color_range: "tv", color_space: "bt709" },
+    ...{ color_transfer: "bt709", color_primaries: "bt709" },
+  });
+}
+
 async function isProgressive({ path, info }: Published): Promise<void> {
   expect(info.videoComplies).toBe(false);
   const { stderr } = await execute("ffmpeg", ["-nostdin", "-i", path, "-vf", "idet", "-f", "null", "-"]);
@@ -793,6 +822,17 @@ async function hasColours({ path }: Published): Promise<void> {
   const [red, , grey] = await pixels(path, "scale=4:2:flags=neighbor");
   expect(Math.abs(red! - 0x44)).toBeLessThan(8);
   expect(Math.abs(grey! - 0x95)).toBeLessThan(8);
+}
+
+/** Of BT.709, whatever the source had. */
+async function isRed({ path }: Published): Promise<void> {
+  const [y, u, v] = await firstPixel(path);
+  for (const [is, right] of [
+    [y, 63],
+    [u, 102],
+    [v, 240],
+  ])
+    expect(Math.abs(is! - right!)).toBeLessThanOrEqual(4);
 }
 
 async function isNeutral({ path }: Published): Promise<void> {

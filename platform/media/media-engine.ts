@@ -87,12 +87,11 @@ export interface ConvertJob {
     stream: number;
     encode: {
       upright: Upright;
+      /** Yields BT.709. */
       filter: string;
       width: number;
       height: number;
       frameRate: Rational;
-      /** The filter converts colours to BT.709; else they stay as the source says. */
-      isBt709: boolean;
       options: Record<string, string>;
     } | null;
   };

@@ -243,6 +243,12 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
       expect(jpegSize(await readFile(output))).toEqual([32, 32]);
     });
 
+    test("from a moving WebP is refused for what it is, not as damaged", async () => {
+      const head = Buffer.from("RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0\x0f\0\0\x0f\0\0", "latin1");
+      const made = tool.picture(await written("moving.webp", head), temporary("out.jpg"), box);
+      await expect(made).rejects.toMatchObject({ reason: "PICTURE_UNSUPPORTED" });
+    });
+
     test("from a camera is upright, without the camera's notes, and not enlarged", async () => {
       const stored = await readFile(own("bright-left.jpg"));
       const exif = Buffer.from(

@@ -7,10 +7,13 @@ import type { Rational, Upright } from "./media-engine.ts";
 import type { Storyboard } from "./storyboard.ts";
 import type { Timeline } from "./timeline.ts";
 
-export const MEDIA_INFO_FORM = 2;
+export const MEDIA_INFO_FORM = 3;
 
 /** VIDEO_CUT_OFF: the end of the file is missing. SOUND_LEFT_OUT: none of its sound can be decoded. */
 export type MediaNotice = "VIDEO_CUT_OFF" | "SOUND_LEFT_OUT";
+
+/** Of SDR pictures, as libavfilter calls them. */
+export type WidePrimaries = "bt2020" | "smpte431" | "smpte432";
 
 /** In pixels as stored, before rotation. */
 export interface Crop {
@@ -50,6 +53,9 @@ export interface MediaInfo {
   bitsPerSecond: number;
   /** Brightness above the standard range, which is tone-mapped: the maximum it shows, in cd/m². */
   hdr: { untagged: ("matrix" | "primaries")[]; peakNits: number } | null;
+  /** Of pictures in the standard range: the matrix that players assume where none is told, and primaries beyond BT.709. */
+  assumedMatrix: "smpte170m" | "bt709" | null;
+  widePrimaries: WidePrimaries | null;
   /** Decoded pictures are RGB, partly transparent perhaps. */
   rgb: boolean;
   alpha: boolean;

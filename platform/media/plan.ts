@@ -107,11 +107,10 @@ export function planLadder(
 function planVideo(info: MediaInfo, maxShortSidePx: number): ConvertJob["video"]["encode"] {
   const { width, height } = targetSize(info, maxShortSidePx);
   const { num, den } = info.outputFps;
-  const isRgb = info.rgb || info.alpha;
   const keyFrames = String(Math.max(1, Math.round((KEY_FRAME_SECONDS * num) / den)));
   const filters = [
     ...oneForm(info),
-    ...(info.hdr ? assumedColours(info.hdr) : []),
+    ...(info.hdr ? assumedColours(info.hdr) : assumedMatrix(info)),
     ...deinterlace(info),
     ...(info.crop ? [cropFilter(info)] : []),
     // Transparent parts become black, not the hidden colour under them.
@@ -119,9 +118,9 @@ function planVideo(info: MediaInfo, maxShortSidePx: number): ConvertJob["video"]
     ...mendClock(info, "setpts", `${den}/${num}/TB`),
     `fps=${num}/${den}:start_time=0`,
     ...trim(info, "trim"),
-    `scale=${width}:${height}:out_range=tv${isRgb ? ":out_color_matrix=bt709" : ""}`,
-    ...(info.hdr ? [toneMap(info.hdr)] : []),
-    ...(isRgb ? ["setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709"] : []),
+    ...(info.hdr
+      ? [`scale=${width}:${height}:out_range=tv`, toneMap(info.hdr)]
+      : toBt709(info, width, height)),
     // Frames carry places, captions and other metadata too.
     "sidedata=mode=delete,setsar=1,format=yuv420p",
   ];
@@ -131,7 +130,6 @@ function planVideo(info: MediaInfo, maxShortSidePx: number): ConvertJob["video"]
     width,
     height,
     frameRate: info.outputFps,
-    isBt709: isRgb || info.hdr !== null,
     options: {
       // "veryfast" is where two laptop cores stay ahead of a phone's 1080p; slower presets gain little at 720p.
       preset: "veryfast",
@@ -194,6 +192,20 @@ function assumedColours({ untagged }: { untagged: string[] }): string[] {
   const names = { matrix: "colorspace=bt2020nc", primaries: "color_primaries=bt2020" } as const;
   const assumed = untagged.map((name) => names[name as keyof typeof names]);
   return assumed.length === 0 ? [] : [`setparams=${assumed.join(":")}`];
+}
+
+function assumedMatrix(info: MediaInfo): string[] {
+  return info.assumedMatrix === null ? [] : [`setparams=colorspace=${info.assumedMatrix}`];
+}
+
+/**
+ * Players guess what is not told, by the size mostly, so that the rungs of one film would differ. BT.601's primaries
+ * hardly do.
+ */
+function toBt709({ widePrimaries }: MediaInfo, width: number, height: number): string[] {
+  const told = `setparams=range=tv:colorspace=bt709:color_primaries=${widePrimaries ?? "bt709"}:color_trc=bt709`;
+  const scale = `scale=${width}:${height}:out_range=tv:out_color_matrix=bt709`;
+  return [scale, told, ...(widePrimaries ? ["zscale=primaries=bt709"] : [])];
 }
 
 /**

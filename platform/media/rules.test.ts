@@ -89,6 +89,7 @@ test.each<[string, Partial<Findings>]>([
   ["its coding is not plain", { plainPicture: false }],
   ["it is 4:4:4", { video: { ...video, pixelFormat: "yuv444p" } }],
   ["it has the full range", { video: { ...video, fullRange: true } }],
+  ["its colours are beyond BT.709", { video: { ...video, primaries: "bt2020" } }],
   ["its pixels are not square", { video: { ...video, pixelAspect: { num: 4, den: 3 } } }],
   ["only a part of it is shown", { crop: { x: 2, y: 0, width: 700, height: 1280 } }],
   ["it is mirrored", { video: { ...video, displayMatrix: [-65_536, 0, 0, 0, 65_536] } }],

@@ -1,7 +1,13 @@
 import type { PictureFormat, PostPictureFormat, VideoContainer } from "./magic.ts";
 import type { LightFacts, Rational, SourceFacts, StreamFacts, Upright } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
-import { type Crop, MEDIA_INFO_FORM, type MediaInfo, type MediaNotice } from "./media-tool.ts";
+import {
+  type Crop,
+  MEDIA_INFO_FORM,
+  type MediaInfo,
+  type MediaNotice,
+  type WidePrimaries,
+} from "./media-tool.ts";
 import type { StreamSpan } from "./packet-survey.ts";
 import { refusals } from "./refusals.ts";
 import { timelineOf } from "./timeline.ts";
@@ -51,6 +57,9 @@ const HIGHEST_COPIED_RATE = 48_000;
 /** H.264 and AAC in these can be copied. */
 const COPIED_CONTAINERS = new Set<VideoContainer>(["mp4", "matroska", "flv"]);
 const MAX_FPS = 60;
+const WIDE_PRIMARIES: readonly WidePrimaries[] = ["bt2020", "smpte431", "smpte432"];
+/** Browsers take what is lower and says nothing for BT.601. */
+const HD_HEIGHT = 720;
 /** For files without a usable rate: what screen recorders and browsers mean by it. */
 const USUAL_FPS = 30;
 /** A higher bit rate is not worth sending to viewers. */
@@ -117,6 +126,7 @@ export function describeVideo(found: Findings, limits: MediaLimits): MediaInfo {
   const cutOff = found.notices.includes("VIDEO_CUT_OFF");
   const copyable = COPIED_CONTAINERS.has(container) && timeline.mend === null && !cutOff;
   const aspect = toNumber(video.pixelAspect);
+  const rgb = /^(gbr|rgb|bgr|argb|abgr|0rgb|0bgr|pal8)/.test(video.pixelFormat);
   return {
     form: MEDIA_INFO_FORM,
     container,
@@ -134,7 +144,10 @@ export function describeVideo(found: Findings, limits: MediaLimits): MediaInfo {
     outputFps: outputFps(video),
     bitsPerSecond: Math.round((sizeBytes * 8000) / durationMs),
     hdr: isHdr(video) ? { untagged: untaggedOf(video), peakNits: peakOf(found.light) } : null,
-    rgb: /^(gbr|rgb|bgr|argb|abgr|0rgb|0bgr|pal8)/.test(video.pixelFormat),
+    assumedMatrix:
+      rgb || video.matrix !== "unknown" ? null : video.height < HD_HEIGHT ? "smpte170m" : "bt709",
+    widePrimaries: WIDE_PRIMARIES.find((name) => name === video.primaries) ?? null,
+    rgb,
     alpha: /^(yuva|gbrap|argb|rgba|abgr|bgra|pal8|ya)/.test(video.pixelFormat),
     fields: fieldsOf(video),
     crop: found.crop,
@@ -144,6 +157,7 @@ export function describeVideo(found: Findings, limits: MediaLimits): MediaInfo {
       found.plainPicture &&
       video.pixelFormat === "yuv420p" &&
       !video.fullRange &&
+      !WIDE_PRIMARIES.some((name) => name === video.primaries) &&
       !upright.mirrored &&
       (aspect === 0 || aspect === 1) &&
       found.crop === null &&

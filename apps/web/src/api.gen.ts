@@ -4182,7 +4182,40 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post?: never;
+        /**
+         * PATCH or DELETE, as `X-HTTP-Method-Override` says
+         * @description For what can send, or lets through, neither.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         /** Throw an upload away */
         delete: {
             parameters: {

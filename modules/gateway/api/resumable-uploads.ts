@@ -16,6 +16,8 @@ const digestBytes = new Map([
   ["md5", 16],
 ]);
 const maxMetadata = 4096;
+/** Of extensions that are not here. Without a word a client would take its pieces for files, or its file for one without a size. */
+const otherExtensions = ["upload-defer-length", "upload-concat"];
 
 /** Resumable uploads by tus 1.0.0 (https://tus.io/protocols/resumable-upload): creation, termination, checksum, expiration. */
 export function resumableUploadRoutes({
@@ -66,6 +68,9 @@ export function resumableUploadRoutes({
         },
       },
       async (request, reply) => {
+        for (const header of otherExtensions)
+          if (request.headers[header] !== undefined)
+            throw refusal("TUS_HEADER_INVALID", { header, problem: "is not supported here (Tus-Extension)" });
         const sizeBytes = lengthIn(request, "upload-length");
         if (sizeBytes === undefined)
           throw refusal("TUS_HEADER_INVALID", { header: "Upload-Length", problem: "is missing" });
@@ -96,6 +101,21 @@ export function resumableUploadRoutes({
       async (request, reply) =>
         tell(reply.code(200), await resumable.progress(request.params.id, callOf(request))),
     );
+    const append = async (request: FastifyRequest<OfUpload>, reply: FastifyReply) => {
+      if (request.headers["content-type"] !== pieceType) throw refusal("PIECE_TYPE_WRONG");
+      const at = lengthIn(request, "upload-offset");
+      if (at === undefined)
+        throw refusal("TUS_HEADER_INVALID", { header: "Upload-Offset", problem: "is missing" });
+      const piece = { ...pieceOf(request), at };
+      const progress = await resumable.append(request.params.id, piece, senderOf(request), () =>
+        callOf(request),
+      );
+      return tell(reply.code(204), progress);
+    };
+    const cancel = async (request: FastifyRequest<OfUpload>, reply: FastifyReply) => {
+      await resumable.cancel(request.params.id, callOf(request));
+      return reply.code(204).send();
+    };
     app.patch(
       "/uploads/tus/:id",
       {
@@ -111,17 +131,7 @@ export function resumableUploadRoutes({
           response: answers({ 204: NoContent }),
         },
       },
-      async (request, reply) => {
-        if (request.headers["content-type"] !== pieceType) throw refusal("PIECE_TYPE_WRONG");
-        const at = lengthIn(request, "upload-offset");
-        if (at === undefined)
-          throw refusal("TUS_HEADER_INVALID", { header: "Upload-Offset", problem: "is missing" });
-        const piece = { ...pieceOf(request), at };
-        const progress = await resumable.append(request.params.id, piece, senderOf(request), () =>
-          callOf(request),
-        );
-        return tell(reply.code(204), progress);
-      },
+      append,
     );
     app.delete(
       "/uploads/tus/:id",
@@ -133,12 +143,36 @@ export function resumableUploadRoutes({
           response: answers({ 204: NoContent }),
         },
       },
+      cancel,
+    );
+    app.post(
+      "/uploads/tus/:id",
+      {
+        config: { takesFile: true },
+        schema: {
+          tags,
+          summary: "PATCH or DELETE, as `X-HTTP-Method-Override` says",
+          description: "For what can send, or lets through, neither.",
+          consumes: [pieceType],
+          params: IdParams,
+          response: answers({ 204: NoContent }),
+        },
+      },
       async (request, reply) => {
-        await resumable.cancel(request.params.id, callOf(request));
-        return reply.code(204).send(null);
+        const meant = request.headers["x-http-method-override"];
+        if (meant === "PATCH") return append(request, reply);
+        if (meant === "DELETE") return cancel(request, reply);
+        throw refusal("TUS_HEADER_INVALID", {
+          header: "X-HTTP-Method-Override",
+          problem: "is PATCH or DELETE",
+        });
       },
     );
   };
+}
+
+interface OfUpload {
+  Params: { id: string };
 }
 
 function tell(

@@ -164,6 +164,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "HEAD /api/v1/uploads/tus/:id": row(person, "video", { switch: "uploads", ...aFile }),
   "PATCH /api/v1/uploads/tus/:id": row(person, "video", { switch: "uploads", ...aFile }),
   "DELETE /api/v1/uploads/tus/:id": row(person, "video"),
+  "POST /api/v1/uploads/tus/:id": row(person, "video", { switch: "uploads", ...aFile }),
   "POST /api/v1/videos": row(person, "video user", { switch: "uploads", ...aVideo }),
   "GET /api/v1/videos/:id": row(guest, "video user", { ...essential, ...aVideo }),
   "PATCH /api/v1/videos/:id": row(person, "video user", aVideo),

@@ -89,7 +89,7 @@ function encodeLane(
   sink: Mp4Sink,
 ): Lane {
   const isVideo = source.index === job.video.stream;
-  const encoder = isVideo ? openVideoEncoder(job, source, bounds) : openAudioEncoder(job);
+  const encoder = isVideo ? openVideoEncoder(job, bounds) : openAudioEncoder(job);
   const target = sink.addStream();
   check(encoder.parametersFromContext(target.codecpar), "set up the stream");
   target.timeBase = encoder.timeBase;

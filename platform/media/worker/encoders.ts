@@ -12,12 +12,12 @@ import {
   FF_ENCODER_LIBX264,
   type FFEncoderCodec,
 } from "node-av/constants";
-import { Codec, CodecContext, Dictionary, Rational, type Stream } from "node-av/lib";
+import { Codec, CodecContext, Dictionary, Rational } from "node-av/lib";
 import type { ConvertJob } from "../media-engine.ts";
 import { check } from "./open-source.ts";
 import type { WorkerBounds } from "./worker-job.ts";
 
-export function openVideoEncoder(job: ConvertJob, source: Stream, bounds: WorkerBounds): CodecContext {
+export function openVideoEncoder(job: ConvertJob, bounds: WorkerBounds): CodecContext {
   const plan = job.video.encode!;
   const { codec, context } = newEncoder(FF_ENCODER_LIBX264);
   context.width = plan.width;
@@ -27,10 +27,9 @@ export function openVideoEncoder(job: ConvertJob, source: Stream, bounds: Worker
   context.framerate = new Rational(plan.frameRate.num, plan.frameRate.den);
   context.timeBase = context.framerate.inv();
   context.colorRange = AVCOL_RANGE_MPEG;
-  const { colorSpace, colorPrimaries, colorTrc } = source.codecpar;
-  context.colorSpace = plan.isBt709 ? AVCOL_SPC_BT709 : colorSpace;
-  context.colorPrimaries = plan.isBt709 ? AVCOL_PRI_BT709 : colorPrimaries;
-  context.colorTrc = plan.isBt709 ? AVCOL_TRC_BT709 : colorTrc;
+  context.colorSpace = AVCOL_SPC_BT709;
+  context.colorPrimaries = AVCOL_PRI_BT709;
+  context.colorTrc = AVCOL_TRC_BT709;
   const options = Dictionary.fromObject({ ...plan.options, threads: bounds.threads });
   check(context.open2Sync(codec, options), "open the video encoder");
   return context;

@@ -9,8 +9,11 @@ import {
   AV_PKT_DATA_DISPLAYMATRIX,
   AV_PKT_DATA_DOVI_CONF,
   AV_PROFILE_AAC_LOW,
+  AVCOL_PRI_BT2020,
   AVCOL_PRI_RESERVED,
   AVCOL_PRI_RESERVED0,
+  AVCOL_PRI_SMPTE431,
+  AVCOL_PRI_SMPTE432,
   AVCOL_PRI_UNSPECIFIED,
   AVCOL_RANGE_JPEG,
   AVCOL_SPC_RESERVED,
@@ -35,6 +38,11 @@ import { check, openSource } from "./open-source.ts";
 const TRANSFERS = new Map<number, string>([
   [AVCOL_TRC_SMPTE2084, "smpte2084"],
   [AVCOL_TRC_ARIB_STD_B67, "arib-std-b67"],
+]);
+const WIDE_PRIMARIES = new Map<number, string>([
+  [AVCOL_PRI_BT2020, "bt2020"],
+  [AVCOL_PRI_SMPTE431, "smpte431"],
+  [AVCOL_PRI_SMPTE432, "smpte432"],
 ]);
 
 const FIELD_ORDERS = new Map<number, StreamFacts["fieldOrder"]>([
@@ -88,11 +96,9 @@ function readStream(stream: Stream): StreamFacts {
     nominalFrameRate: rational(stream.rFrameRate),
     transfer: TRANSFERS.get(parameters.colorTrc) ?? "unknown",
     matrix: tag(parameters.colorSpace, [AVCOL_SPC_UNSPECIFIED, AVCOL_SPC_RESERVED]),
-    primaries: tag(parameters.colorPrimaries, [
-      AVCOL_PRI_UNSPECIFIED,
-      AVCOL_PRI_RESERVED,
-      AVCOL_PRI_RESERVED0,
-    ]),
+    primaries:
+      WIDE_PRIMARIES.get(parameters.colorPrimaries) ??
+      tag(parameters.colorPrimaries, [AVCOL_PRI_UNSPECIFIED, AVCOL_PRI_RESERVED, AVCOL_PRI_RESERVED0]),
     fullRange: parameters.colorRange === AVCOL_RANGE_JPEG,
     dolbyVisionBase: dolbyVision ? dolbyVision.readUInt8(DOVI_BASE_AT) : null,
     displayMatrix: matrix ? Array.from({ length: 9 }, (_, at) => matrix.readInt32LE(at * 4)) : null,

@@ -80,7 +80,7 @@ export const reasons = {
   UPLOAD_INCOMPLETE: "The upload stopped before its end. Send the file again.",
   NOT_A_PICTURE: "This file is not a picture. Take a JPEG, PNG, WebP, HEIC or AVIF.",
   PICTURE_UNSUPPORTED:
-    "Pictures of this kind cannot be part of a post here: no GIF, and none that moves. Save it as JPEG and try again.",
+    "Pictures of this kind cannot be used here: none that moves, and no GIF in a post. Save it as JPEG and try again.",
   PICTURE_SHAPE: "This picture is too small or too narrow for a post.",
   PICTURES_TOO_MANY: "A post has {limit} picture at least, and 35 at most.",
   PICTURES_NOT_MADE: "The pictures of this post are not ready yet. Change them when they are.",

@@ -74,7 +74,7 @@ export const reasons: Record<keyof typeof english, string> = {
   UPLOAD_NOT_FOUND: "上传的文件已失效，请重新上传。",
   UPLOAD_INCOMPLETE: "上传中途断开了，请重新上传。",
   NOT_A_PICTURE: "这个文件不是图片，请使用 JPEG、PNG、WebP、HEIC 或 AVIF。",
-  PICTURE_UNSUPPORTED: "图文不支持这种图片（GIF 和动图都不行），请另存为 JPEG 后再试。",
+  PICTURE_UNSUPPORTED: "不支持这种图片（动图不行，图文也不支持 GIF），请另存为 JPEG 后再试。",
   PICTURE_SHAPE: "这张图片太小或太窄，不适合发图文。",
   PICTURES_TOO_MANY: "图文至少 {limit} 张图片，最多 35 张。",
   PICTURES_NOT_MADE: "图片还没有处理好，处理好之后再修改。",
