@@ -449,7 +449,13 @@ describe.each(shapes)("groups, %s", (shape) => {
       expectProblem(await ada.put(`/groups/${id}/link`, { json }), 422, "INVALID_ARGUMENT");
     expectProblem(await ada.get("/groups/x"), 422, "INVALID_ARGUMENT");
     expectProblem(await ada.get("/groups/9223372036854775807"), 403, "NOT_IN_GROUP");
-    expectProblem(await ada.get(`/groups/${id}/members?cursor=x`), 422, "CURSOR_INVALID");
+    for (const list of [
+      `/groups/${id}/members?`,
+      "/me/group-invitations?",
+      "/conversations?",
+      "/me/messages?q=hi&",
+    ])
+      expectProblem(await ada.get(`${list}cursor=x`), 422, "CURSOR_INVALID");
     expectProblem(await write(ada, id, "x".repeat(2001)), 422, "MESSAGE_INVALID");
     expectProblem(await server.api("GET", `/groups/${id}`), 401, "LOGIN_REQUIRED");
     expect(await lines(ada, id)).toEqual(["*created", "*added"]);

@@ -109,6 +109,26 @@ describe.each(shapes)("who is here and who is writing, %s", (shape) => {
     await until("all is as before", () => hers.presence(ben.id)!.online && his.presence(ada.id)!.online);
   });
 
+  test("nobody is told that somebody who hides is writing", async () => {
+    const [[ada, ben], fay] = [await friends(), await server.register()];
+    await befriendTold(fay, ada);
+    const made = await ada.post<{ group: { id: string } }>("/groups", {
+      json: { name: "Trip", userIds: [ben.id] },
+    });
+    await hide(ben, true);
+    const [hers, his, his2, fays] = [
+      await connect(ada),
+      await connect(ben),
+      await connect(ben),
+      await connect(fay),
+    ];
+    his.tell({ type: "typing", conversationId: ada.id });
+    his2.tell({ type: "typing", conversationId: body(made, 201).group.id });
+    await Promise.all([his.heard(), his2.heard()]);
+    fays.tell({ type: "typing", conversationId: ada.id });
+    expect((await hers.frame("typing")).userId).toBe(fay.id);
+  });
+
   test("typing reaches friends and whom one answers, on every device, and nobody else", async () => {
     const [ada, ben] = await friends();
     const eve = await server.register();

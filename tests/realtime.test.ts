@@ -155,6 +155,19 @@ describe.each(shapes)("realtime, %s", (shape) => {
     expect(await device.closed()).toBe(1008);
   });
 
+  test("a session that ends ends the requests that wait, and those of another one go on", async () => {
+    const ada = await server.register();
+    const other = await server.logIn(ada.username, ada.password);
+    const { epoch } = body(await ada.get<{ epoch: string }>("/realtime/entries"));
+    const path = `/realtime/entries?epoch=${epoch}&after=0`;
+    const goesOn = other.get(path).then(() => undefined);
+    const ends = ada.get(path);
+    body(await ada.delete("/sessions/current"), 204);
+    expectProblem((await Promise.race([goesOn, ends]))!, 401, "SESSION_ENDED");
+    await write(await server.register(), ada, "for the other one");
+    await goesOn;
+  });
+
   test("of too many connections, an earlier one of the same device makes room", async () => {
     const ada = await server.register();
     const phone = await connect(ada, { device: "phone" });

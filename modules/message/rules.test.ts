@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { checkContent, checkNotSelf, refusalOf } from "./rules.ts";
+import { checkContent, checkEmoji, checkNotSelf, refusalOf } from "./rules.ts";
 
 const refused = (reason: string) => expect.objectContaining({ reason });
 
@@ -16,6 +16,47 @@ describe("checkContent", () => {
     ["half a character", "a\ud83d"],
   ])("%s is refused", (_what, content) => {
     expect(() => checkContent(content)).toThrow(refused("MESSAGE_INVALID"));
+  });
+});
+
+describe("checkEmoji", () => {
+  test.each([
+    "👍",
+    "👍🏽",
+    "❤️",
+    "🇨🇳",
+    "1️⃣",
+    "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
+    "🏳️‍🌈",
+    "👨‍👩‍👧‍👦",
+    "👩🏽‍❤️‍💋‍👨🏿",
+    "🕵️‍♂️",
+    "🏃🏽‍♀️‍➡️",
+    "👁️‍🗨️",
+    "☝🏽",
+    "⛓️‍💥",
+  ])("%s is one, as it is", (emoji) => {
+    expect(checkEmoji(emoji)).toBe(emoji);
+  });
+  test.each([
+    ["\u2764", "\u2764\ufe0f"],
+    ["\u{1f44d}\ufe0f", "\u{1f44d}"],
+    ["\u{1f441}\u200d\u{1f5e8}", "\u{1f441}\ufe0f\u200d\u{1f5e8}\ufe0f"],
+  ])("what looks the same is the same", (emoji, same) => {
+    expect(checkEmoji(emoji)).toBe(same);
+  });
+  test.each([
+    ["a joiner at the end", "\u{1f44d}\u200d"],
+    ["two selectors", "\u{1f44d}\ufe0f\ufe0f"],
+    ["a tag that nobody sees", "\u{1f44d}\u{e0041}"],
+    ["tags of no flag", "\u{1f3f4}\u{e0078}\u{e007f}"],
+    ["words", "\u2764\ufe0e"],
+    ["half a flag", "\u{1f1e8}"],
+    ["two", "👍👍"],
+    ["a digit", "1"],
+    ["a joiner", "\u200d"],
+  ])("%s is refused", (_what, emoji) => {
+    expect(() => checkEmoji(emoji)).toThrow(refused("REACTION_INVALID"));
   });
 });
 

@@ -1,5 +1,6 @@
 import { refusal } from "#contracts/reasons.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
+import { isId, maxId } from "#platform/ids/snowflake.ts";
 import { checkText } from "#platform/text/text-rules.ts";
 
 export const maxStrangerMessages = 3;
@@ -27,6 +28,12 @@ export const maxPositions = 100;
 export const maxPairs = 2_000;
 export const maxTyping = 500;
 
+/** The id before which a page goes on; without one it begins with the newest. Error: CURSOR_INVALID. */
+export function readCursor(cursor: string): string {
+  if (cursor && !isId(cursor)) throw refusal("CURSOR_INVALID");
+  return cursor || maxId.toString();
+}
+
 /** `isShown`: the message shows something besides, so that there may be no text. */
 export function checkContent(content: string, isShown = false): string {
   return checkText(content, {
@@ -43,19 +50,25 @@ export function checkSearch(text: string): string {
   return checkText(text, { label: "A search", reason: "SEARCH_INVALID", min: 2, max: 64 });
 }
 
-/** What emoji consist of: a person with a skin, a flag, a family. */
-const emojiParts =
-  /^[\p{Extended_Pictographic}\p{Regional_Indicator}][\p{Extended_Pictographic}\p{Regional_Indicator}\p{Emoji_Modifier}\p{Join_Control}\p{Variation_Selector}\u{e0020}-\u{e007f}]{0,11}$/u;
-/** Joiners and selectors that make another text of it and no other picture. */
-const unseenParts = /\u200c|[\ufe00-\ufe0e]|[\u{180b}-\u{180f}]|[\u{e0100}-\u{e01ef}]/u;
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+/** A flag, a key, or a flag by its tags (UTS 51). */
+const flagOrKey =
+  /^(?:\p{Regional_Indicator}{2}|[#*\d]\ufe0f\u20e3|\u{1f3f4}\u{e0067}\u{e0062}(?:\u{e0065}\u{e006e}\u{e0067}|\u{e0073}\u{e0063}\u{e0074}|\u{e0077}\u{e006c}\u{e0073})\u{e007f})$/u;
+const picture = /^(\p{Extended_Pictographic})(\p{Emoji_Modifier}|\ufe0f)?$/u;
+/** A couple with skins and a kiss, or a family. */
+const maxJoined = 4;
 
-/** One emoji, in the form in which it is shown in colours. */
+/** One emoji, in the one form in which it is shown in colours: no two that look the same are counted apart. */
 export function checkEmoji(emoji: string): string {
-  if (!emojiParts.test(emoji) || unseenParts.test(emoji) || [...graphemes.segment(emoji)].length !== 1)
-    throw refusal("REACTION_INVALID");
-  const isText = [...emoji].length === 1 && !/\p{Emoji_Presentation}/u.test(emoji);
-  return isText ? `${emoji}\u{fe0f}` : emoji;
+  if (flagOrKey.test(emoji)) return emoji;
+  const joined = emoji.split("\u200d", maxJoined + 1).map((part) => picture.exec(part));
+  if (joined.length > maxJoined) throw refusal("REACTION_INVALID");
+  return joined
+    .map((found) => {
+      const [, base, style = "\ufe0f"] = found ?? [];
+      if (!base) throw refusal("REACTION_INVALID");
+      return style === "\ufe0f" && /\p{Emoji_Presentation}/u.test(base) ? base : base + style;
+    })
+    .join("\u200d");
 }
 
 export function checkNotSelf(senderId: string, receiverId: string): void {

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { text } from "node:stream/consumers";
@@ -86,6 +87,25 @@ test("a request that would rather be something else is answered as if it did not
   expect(await ask("GET", "/line", "websocket")).toMatch(/^HTTP\/1.1 101/);
   expect(handedOver).toEqual(["/line"]);
 });
+
+test.each([
+  ["where there is none", "/livez", "", 200],
+  ["nowhere", "/nothing", "", 404],
+  ["at no address", "/%zz", "", 400],
+  ["in a broken request", "/livez", "Content-Encoding: gzip\r\n", 400],
+])("a request for a WebSocket %s is answered, and its connection ends", async (_what, path, header, status) => {
+  // As the library for WebSockets does.
+  app.server.on("upgrade", (request, socket) => {
+    const response = new ServerResponse(request);
+    response.assignSocket(socket as Socket);
+    app.routing(request, response);
+  });
+  const head = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`;
+  const { socket, heard } = talkTo(new URL(base).port, `${head}${header}\r\n`);
+  await once(socket, "close");
+  expect(heard()).toContain(`HTTP/1.1 ${status} `);
+});
+
 const get = (path: string, headers: Record<string, string> = {}) => fetch(base + path, { headers });
 
 test("alive whatever else is wrong", async () => {

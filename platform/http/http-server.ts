@@ -14,6 +14,7 @@ import { watchPace } from "./body-pace.ts";
 import { canonicalAddress, clientAddress, type TrustProxy, trustNobody } from "./client-address.ts";
 import { headCheckMs, headMs, shareConnections } from "./connections.ts";
 import { isLoopback, isLoopbackHost, wrongHost } from "./hosts.ts";
+import { closeRefusedUpgrade } from "./on-upgrade.ts";
 import { refusalForms, refuseOddities, refuseUnparsed, refuseUnrouted, sendRetryAfter } from "./refusals.ts";
 import { addResponseHeaders, responseHeaders } from "./response-headers.ts";
 import { type ShedAnswers, shedAnswers } from "./shed-answers.ts";
@@ -129,6 +130,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     const route = request.routeOptions.url ?? "none";
     const labels = { method: request.method, route, status: String(reply.statusCode) };
     metrics.http.observe(labels, reply.elapsedTime / 1000);
+    closeRefusedUpgrade(request.raw);
     done();
   });
   app.addHook("onSend", (request, reply, _payload, done) => {

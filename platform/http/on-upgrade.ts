@@ -37,3 +37,11 @@ function withoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessag
     if (!own.has(rawHeaders[i]!.toLowerCase())) lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`);
   return Buffer.from(`${lines.join("\r\n")}\r\nConnection: close\r\n\r\n`, "latin1");
 }
+
+/**
+ * After the answer to a request that was to become a WebSocket and did not: Node.js has handed its connection over, and
+ * nobody else closes it.
+ */
+export function closeRefusedUpgrade(request: IncomingMessage): void {
+  if ("upgrade" in request && request.upgrade) request.socket.destroy();
+}

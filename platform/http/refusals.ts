@@ -7,6 +7,7 @@ import type { DomainError } from "../errors/domain-error.ts";
 import { platformReasons, refusal } from "../errors/reasons.ts";
 import { newTraceId } from "../observe/trace-context.ts";
 import { answerBeforeEnd, drainMs } from "./answer-before-end.ts";
+import { closeRefusedUpgrade } from "./on-upgrade.ts";
 
 /** A refusal in the form of an API. */
 export interface Refused {
@@ -69,6 +70,7 @@ export function refuseUnrouted(forms: RefusalForms, headers: Record<string, stri
     const refused = error.code === "FST_ERR_MAX_PARAM_LENGTH" ? refusal("URL_TOO_LONG") : brokenUrl();
     const { status, type, body } = forms.of(request.raw.url ?? "")(refused, request.id);
     if (!request.raw.complete) answerBeforeEnd(request.raw, reply.raw);
+    reply.raw.once("finish", () => closeRefusedUpgrade(request.raw));
     reply.code(status).headers(headers).type(type).serializer(JSON.stringify).send(body);
   };
 }

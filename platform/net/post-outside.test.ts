@@ -30,6 +30,7 @@ test("only what is on the Internet, by https and at its usual port, is asked", a
       "https://[::1]/",
       "https://10.0.0.1/",
     ],
+    ...["https://localhost/", "https://a.localhost./", "https://printer.local/", "https://db.internal/"],
     ...["https://[::ffff:127.0.0.1]/", "https://169.254.169.254/", "file:///etc/passwd"],
   ];
   for (const url of others) expect(isOutside(url, false), url).toBe(false);

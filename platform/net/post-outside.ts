@@ -23,7 +23,14 @@ export function isOutside(text: string, allowPrivate: boolean): boolean {
   if (username || password) return false;
   if (allowPrivate) return protocol === "https:" || protocol === "http:";
   const host = hostname.replace(/^\[|\]$/g, "");
-  return protocol === "https:" && port === "" && (isIP(host) === 0 || isPublicAddress(host));
+  if (protocol !== "https:" || port !== "") return false;
+  return isIP(host) === 0 ? !isOwnName(host) : isPublicAddress(host);
+}
+
+/** Names that are nobody's on the Internet (RFC 6761, 6762, 8375). */
+function isOwnName(host: string): boolean {
+  const name = host.replace(/\.$/, "");
+  return !name.includes(".") || /\.(localhost|local|internal|home\.arpa)$/.test(name);
 }
 
 /**

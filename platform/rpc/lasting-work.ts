@@ -1,4 +1,5 @@
 import type { ServedCall } from "./call.ts";
+import { withinTime } from "./within-time.ts";
 
 /** For a file of any size: a store that does not answer ends it much earlier. */
 const longestMs = 30 * 60_000;
@@ -22,8 +23,8 @@ export function lastingWork<T>(stopping: AbortSignal): LastingWork<T> {
   return {
     find: (key) => latest.get(key),
     start(key, work) {
-      const signal = AbortSignal.any([stopping, AbortSignal.timeout(longestMs)]);
-      const one = work({ signal, deadlineMs: Date.now() + longestMs }).finally(() => {
+      const deadlineMs = Date.now() + longestMs;
+      const one = withinTime(longestMs, [stopping], (signal) => work({ signal, deadlineMs })).finally(() => {
         underWay.delete(one);
         if (latest.get(key) === one) latest.delete(key);
       });

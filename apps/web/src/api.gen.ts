@@ -2237,7 +2237,7 @@ export interface paths {
         };
         /**
          * Hide when one is here, and was; or show it again
-         * @description Who hides it does not see it of others either.
+         * @description Who hides it does not see it of others either, and nobody is told that they are writing.
          */
         put: {
             parameters: {

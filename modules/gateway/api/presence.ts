@@ -63,7 +63,8 @@ export function presenceRoutes({
       {
         schema: {
           summary: "Hide when one is here, and was; or show it again",
-          description: "Who hides it does not see it of others either.",
+          description:
+            "Who hides it does not see it of others either, and nobody is told that they are writing.",
           tags: ["messages"],
           body: Hidden,
           response: answers({ 204: NoContent }),

@@ -62,7 +62,8 @@ export function requiredId(parameters: Parameters, name: string): string {
 /** The meaning of one of the values that a parameter may have. */
 export function oneOf<M extends object>(parameters: Parameters, name: string, meanings: M): M[keyof M] {
   const value = text(parameters, name);
-  if (!Object.hasOwn(meanings, value)) throw invalid(name, `is none of ${Object.keys(meanings).join(", ")}`);
+  if (!Object.hasOwn(meanings, value))
+    throw invalid(name, `must be one of ${Object.keys(meanings).join(", ")}`);
   return meanings[value as keyof M];
 }
 

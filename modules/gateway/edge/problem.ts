@@ -16,7 +16,8 @@ export function toRefusal(error: unknown, request: FastifyRequest): DomainError 
     const { missingProperty, additionalProperty } = first?.params ?? {};
     if (additionalProperty) return refusal("INVALID_ARGUMENT", `${additionalProperty} is not known here.`);
     const where = first?.instancePath.slice(1).replaceAll("/", ".") || String(missingProperty ?? "");
-    return refusal("INVALID_ARGUMENT", where ? `${where}: ${first?.message}.` : `${message}.`);
+    const what = choiceOf(validation) ?? first?.message;
+    return refusal("INVALID_ARGUMENT", where ? `${where}: ${what}.` : `${message}.`);
   }
   if (statusCode === 413) return refusal("BODY_TOO_LARGE", "The request is too large.");
   if (statusCode === 415) return refusal("UNSUPPORTED_MEDIA_TYPE");
@@ -25,6 +26,13 @@ export function toRefusal(error: unknown, request: FastifyRequest): DomainError 
     return refusal(reason, message.replace(/\.?$/, "."));
   }
   return unexpected(error, request.log, request.id);
+}
+
+/** What a value may be, where that is one of a few; the checker names the first of them, or none. */
+function choiceOf(validation: NonNullable<FastifyError["validation"]>): string | undefined {
+  if (!validation.every(({ keyword }) => ["const", "enum", "anyOf"].includes(keyword))) return undefined;
+  const values = validation.flatMap(({ params }) => params.allowedValues ?? params.allowedValue ?? []);
+  return `must be one of ${values.join(", ")}`;
 }
 
 /** Logs an error that is neither a refusal nor the client's fault, and says what the client is told. */

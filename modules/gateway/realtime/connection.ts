@@ -9,6 +9,7 @@ import type { GatewayClients } from "../gateway-calls.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
 import { type ClientFrame, readFrame, toApiEntry, toApiMessage } from "./frames.ts";
 import type { Hubs } from "./hubs.ts";
+import { isOver } from "./is-over.ts";
 import { createSubscriptions, type Subscriptions } from "./subscriptions.ts";
 import type { Receiver, TimelineHub } from "./timeline-hub.ts";
 
@@ -188,9 +189,6 @@ export function serveConnection(
     token = next;
     identity = who;
   }
-
-  /** A service that is away ends nobody's session. */
-  const isOver = (error: unknown) => error instanceof DomainError && error.kind === "unauthenticated";
 
   /** Sends as many as there is room for; returns how many. */
   function giveEntries(entries: TimelineEntry[], ownId: string): number {

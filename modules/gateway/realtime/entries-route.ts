@@ -3,14 +3,18 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
 import type { TimelineEntry } from "#contracts/gen/message_pb.ts";
 import type { Call } from "#platform/rpc/call.ts";
+import { withinTime } from "#platform/rpc/within-time.ts";
 import { answers } from "../api/schemas.ts";
 import { bearerToken, callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { Entry, Epoch, Seq, toApiEntry } from "./frames.ts";
+import { isOver } from "./is-over.ts";
 import type { Position, Receiver, TimelineHub } from "./timeline-hub.ts";
 
 /** Shorter than proxies wait for an answer. */
 const waitMs = 25_000;
+/** How often it is looked whether the session of who waits goes on. */
+const lookMs = 500;
 
 /** The same as the connection, for those who cannot have one. */
 export function entriesRoute({
@@ -47,19 +51,27 @@ export function entriesRoute({
         const { userId } = request.identity!;
         const { epoch = "", after = "0" } = request.query;
         const position = { epoch, seq: after };
+        const call = callOf(request);
+        const token = bearerToken(request)!;
+        const over = new AbortController();
+        const looking = setInterval(async () => {
+          if (auth.known(token)) return;
+          await auth.identify(token, call).catch((error) => {
+            if (isOver(error)) over.abort();
+          });
+        }, lookMs);
         // Who waits is here, and between two requests not gone.
         const leave = presence.arrive(userId);
-        const { entries, ...rest } = await next(
-          hub,
-          userId,
-          position,
-          callOf(request),
-          stopping.signal,
-        ).finally(leave);
+        const others = [stopping.signal, over.signal, ...(call.signal ? [call.signal] : [])];
+        const { entries, ...rest } = await withinTime(waitMs, others, (signal) =>
+          next(hub, userId, position, call, signal),
+        ).finally(() => {
+          clearInterval(looking);
+          leave();
+        });
         if (entries.some(({ what }) => what.case === "settings")) presence.settingsChanged(userId);
         // A session that ended while the request waited hears nothing any more.
-        const token = bearerToken(request)!;
-        if (!auth.known(token)) await auth.identify(token, callOf(request));
+        if (!auth.known(token)) await auth.identify(token, call);
         const urls = urlsFor(request);
         return { ...rest, entries: entries.map((entry) => toApiEntry(entry, userId, urls)) };
       },
@@ -72,13 +84,13 @@ interface Answer extends Position {
   entries: TimelineEntry[];
 }
 
-/** What follows the position; nothing if nothing comes for a while. */
+/** What follows the position; nothing if nothing comes until the signal. */
 async function next(
   hub: TimelineHub,
   userId: string,
   position: Position,
   call: Call,
-  stopping: AbortSignal,
+  signal: AbortSignal,
 ): Promise<Answer> {
   const heard = new EventEmitter<{ answer: [Answer] }>();
   const answer = (position: Position, recovered: boolean, entries: TimelineEntry[]) =>
@@ -92,10 +104,6 @@ async function next(
     },
     resync: () => answer(receiver.position, false, []),
   };
-  const signal = AbortSignal.any([
-    ...[AbortSignal.timeout(waitMs), stopping],
-    ...(call.signal ? [call.signal] : []),
-  ]);
   const answered = once(heard, "answer", { signal }).catch(() => [
     { ...position, recovered: true, entries: [] },
   ]);

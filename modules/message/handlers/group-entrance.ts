@@ -4,7 +4,7 @@ import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { PerCall, StoreFor } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
-import { isId, maxId, timeOfId } from "#platform/ids/snowflake.ts";
+import { isId, timeOfId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import type { GroupEntranceStore } from "../group-entrance-store.ts";
@@ -12,7 +12,7 @@ import type { GroupLists } from "../group-lists.ts";
 import { invitationMs, maxLinkHours, maxLinkUses, maxListed, requireAdmin } from "../group-rules.ts";
 import type { InvitationLists } from "../invitations.ts";
 import { toGroup } from "../present.ts";
-import { blockOf } from "../rules.ts";
+import { blockOf, readCursor } from "../rules.ts";
 import { checkGroupId } from "./groups.ts";
 
 type Service = Handlers<typeof MessageService>;
@@ -82,7 +82,7 @@ export function groupEntranceHandlers(
       return toGroup(group);
     },
     async listInvitations({ before, limit }, call) {
-      const position = isId(before) ? before : maxId.toString();
+      const position = readCursor(before);
       const { rows, after } = await takePage(limit, maxListed, (count) =>
         invitations(call).listed(requireCaller(call), position, count),
       );
@@ -119,7 +119,7 @@ export function groupEntranceHandlers(
       const [group] = await lists(call).groups(callerId, [groupId]);
       if (!group) throw refusal("NOT_IN_GROUP");
       requireAdmin(group.role);
-      const position = isId(before) ? before : maxId.toString();
+      const position = readCursor(before);
       const { rows, after } = await takePage(limit, maxListed, (count) =>
         invitations(call).given(groupId, position, count),
       );

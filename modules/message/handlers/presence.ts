@@ -58,9 +58,11 @@ export function presenceHandlers(
         pairs.length > 0 ? groups(call).typingAudiences(pairs) : [],
       ]);
       return {
-        audiences: all.map(([standing], i) => ({
-          userIds: standing && maySeeTyping(standing) ? [pairs[i]!.peerId] : inGroups[i]!,
-        })),
+        audiences: all.map(([standing], i) => {
+          // Who writes is here.
+          if (standing?.hides) return { userIds: [] };
+          return { userIds: standing && maySeeTyping(standing) ? [pairs[i]!.peerId] : inGroups[i]! };
+        }),
       };
     },
     async findHidden({ userIds }, call) {

@@ -11,7 +11,7 @@ import type { MessageRow } from "../message-row.ts";
 import type { NotificationStore } from "../notifications/notification-store.ts";
 import type { Pair } from "../pairs.ts";
 import { toGroup, toMessage } from "../present.ts";
-import { maxConversations, maxMessages } from "../rules.ts";
+import { maxConversations, maxMessages, readCursor } from "../rules.ts";
 import type { MessageStore, Range } from "../store.ts";
 
 type Service = Handlers<typeof MessageService>;
@@ -57,7 +57,7 @@ export function readHandlers(
     },
     async listConversations(request, call) {
       const userId = requireCaller(call);
-      const before = isId(request.before) ? request.before : newest;
+      const before = readCursor(request.before);
       const { rows, after } = await takePage(request.limit, maxConversations, (limit) =>
         store(call).conversations(userId, before, limit),
       );

@@ -1,11 +1,10 @@
 import type { MessageService } from "#contracts/gen/message_pb.ts";
 import type { StoreFor } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
-import { isId, maxId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { toMessage } from "../present.ts";
-import { checkSearch, maxFound } from "../rules.ts";
+import { checkSearch, maxFound, readCursor } from "../rules.ts";
 import type { SearchStore } from "../search-store.ts";
 
 export function searchMessages(
@@ -14,7 +13,7 @@ export function searchMessages(
   return async (request, call) => {
     const userId = requireCaller(call);
     const text = checkSearch(request.text);
-    const before = isId(request.before) ? request.before : maxId.toString();
+    const before = readCursor(request.before);
     const { rows, after } = await takePage(request.limit, maxFound, (limit) =>
       store(call).search(userId, text, before, limit),
     );

@@ -4,9 +4,10 @@ import { refusal } from "#contracts/reasons.ts";
 import type { TimelineHead } from "#contracts/timelines.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
-import { isId, maxId } from "#platform/ids/snowflake.ts";
+import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import { readCursor } from "../rules.ts";
 import type { NotificationRow, NotificationStore } from "./notification-store.ts";
 
 const maxPage = 50;
@@ -35,9 +36,9 @@ export function notificationHandlers(
   return {
     async listNotifications({ cursor, limit }, call) {
       const userId = requireCaller(call);
-      if (cursor && !isId(cursor)) throw refusal("CURSOR_INVALID");
+      const before = readCursor(cursor);
       const { rows, after } = await takePage(limit, maxPage, (count) =>
-        store(call).list(userId, cursor || maxId.toString(), count),
+        store(call).list(userId, before, count),
       );
       return { notifications: rows.map(toNotification), next: after?.position ?? "" };
     },

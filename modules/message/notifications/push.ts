@@ -15,6 +15,7 @@ import { isOutside, NotOutside, postOutside } from "#platform/net/post-outside.t
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { systemCall } from "#platform/rpc/system-call.ts";
+import { withinTime } from "#platform/rpc/within-time.ts";
 import type { Tables } from "../tables.ts";
 import type { PushRef } from "./due-pushes.ts";
 import {
@@ -180,13 +181,14 @@ export function pushJob(
     jobSignal: AbortSignal,
   ): Promise<"done" | "gone" | { afterMs: number }> {
     try {
-      const signal = AbortSignal.any([jobSignal, AbortSignal.timeout(sendMs)]);
-      const { status, retryAfter } = await postOutside(endpoint, {
-        headers: headers as Record<string, string | number>,
-        body: body as Buffer,
-        signal,
-        allowPrivate,
-      });
+      const { status, retryAfter } = await withinTime(sendMs, [jobSignal], (signal) =>
+        postOutside(endpoint, {
+          headers: headers as Record<string, string | number>,
+          body: body as Buffer,
+          signal,
+          allowPrivate,
+        }),
+      );
       if (status < 300) return "done";
       if (status === 429 || status >= 500) return { afterMs: afterMsOf(retryAfter) };
       // 404, 410: it has ended. 401, 403: it is another installation's. Others will not get better by themselves.
