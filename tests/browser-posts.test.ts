@@ -218,9 +218,8 @@ describe("what a post says and who sees it, in the browser", () => {
     await expect.poll(() => button.getAttribute("aria-pressed")).toBe("true");
     await inView(page).getByRole("link", { name: ada.username }).first().tap();
     await page.waitForURL(`**/user/${ada.id}`);
-    const asked = page.waitForResponse((response) => response.url().includes(`/videos/${id}`));
-    await page.goBack();
-    await asked;
+    await page.locator(`a[href*="/video/${id}"]`).first().tap();
+    await page.waitForURL((url) => url.pathname === `/video/${id}`);
     await expect.poll(() => button.getAttribute("aria-pressed")).toBe("false");
     release();
     await expect.poll(() => button.getAttribute("aria-pressed")).toBe("true");
