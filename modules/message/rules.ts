@@ -1,6 +1,7 @@
+import { readIdCursor } from "#contracts/id-cursor.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
-import { isId, maxId } from "#platform/ids/snowflake.ts";
+import { maxId } from "#platform/ids/snowflake.ts";
 import { checkText } from "#platform/text/text-rules.ts";
 
 export const maxStrangerMessages = 3;
@@ -30,8 +31,7 @@ export const maxTyping = 500;
 
 /** The id before which a page goes on; without one it begins with the newest. Error: CURSOR_INVALID. */
 export function readCursor(cursor: string): string {
-  if (cursor && !isId(cursor)) throw refusal("CURSOR_INVALID");
-  return cursor || maxId.toString();
+  return readIdCursor(cursor) ?? maxId.toString();
 }
 
 /** `isShown`: the message shows something besides, so that there may be no text. */

@@ -9,7 +9,8 @@ import {
   Visibility,
 } from "#contracts/gen/video_pb.ts";
 import { numberAt } from "#contracts/picture-number.ts";
-import { reasons } from "#contracts/reasons.ts";
+import { reasons, refusal } from "#contracts/reasons.ts";
+import { isId } from "#platform/ids/snowflake.ts";
 import type { Person } from "../composition/people.ts";
 import type { VideoView } from "../composition/video-views.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
@@ -286,8 +287,9 @@ export function nextCursor(videos: Video[], more: boolean): string | null {
   return more && last ? `${last.publishedAtMs}-${last.id}` : null;
 }
 
-/** Of an earlier release it is the id alone. */
+/** Of an earlier release it is the id alone. Error: CURSOR_INVALID. */
 export function fromCursor(cursor = "") {
   const [, publishedMs, id = ""] = /^(?:(\d{1,15})-)?(\d{1,19})$/.exec(cursor) ?? [];
+  if (cursor && !isId(id)) throw refusal("CURSOR_INVALID");
   return { beforeId: id, ...(publishedMs && { beforePublishedMs: Number(publishedMs) }) };
 }

@@ -1,4 +1,5 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
+import { readIdCursor } from "#contracts/id-cursor.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
 import type { StoreFor } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
@@ -72,9 +73,8 @@ export function getUserStats(store: StoreFor<ReactionStore>): Service["getUserSt
 export function listLiked(store: StoreFor<ReactionStore>): Service["listLiked"] {
   return async ({ userId, before, limit: asked }, call) => {
     if (!isId(userId)) return {};
-    const { rows, after } = await takePage(asked, maxPage, (limit) =>
-      store(call).liked(userId, isId(before) ? before : undefined, limit),
-    );
+    const from = readIdCursor(before);
+    const { rows, after } = await takePage(asked, maxPage, (limit) => store(call).liked(userId, from, limit));
     return { videoIds: rows.map((row) => row.video_id), next: after?.id ?? "" };
   };
 }

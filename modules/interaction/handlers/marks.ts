@@ -1,5 +1,6 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { Visibility } from "#contracts/gen/video_pb.ts";
+import { readIdCursor } from "#contracts/id-cursor.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
@@ -54,8 +55,7 @@ export function markHandlers(
     page: { before: string; limit: number },
     call: ServedCall,
   ) {
-    const before = page.before || undefined;
-    if (before && !isId(before)) throw refusal("CURSOR_INVALID");
+    const before = readIdCursor(page.before);
     const { rows, after } = await takePage(page.limit, maxPage, (limit) =>
       store.reading(call).list(userId, before, limit),
     );

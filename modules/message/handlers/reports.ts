@@ -1,4 +1,5 @@
 import { MessageReportReason, type MessageService } from "#contracts/gen/message_pb.ts";
+import { readIdCursor } from "#contracts/id-cursor.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
@@ -41,9 +42,9 @@ export function reportHandlers(
     },
     async listReportedMessages({ cursor, limit: asked }, call) {
       requireModerator(call);
-      if (cursor !== "" && !isId(cursor)) throw refusal("CURSOR_INVALID");
+      const position = readIdCursor(cursor) ?? "0";
       const { rows, after } = await takePage(asked, maxReportsListed, (limit) =>
-        store(call).waiting(cursor || "0", limit),
+        store(call).waiting(position, limit),
       );
       return {
         reports: rows.map(({ id, reporter_id, in_group, reason, text, lines }) => ({

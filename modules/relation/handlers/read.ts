@@ -1,4 +1,5 @@
 import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
+import { readIdCursor } from "#contracts/id-cursor.ts";
 import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
 import type { StoreFor } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
@@ -89,9 +90,9 @@ export function listBy<List extends string>(
     isId(request.userId) ? pageOf(store(call)[list], request.userId, request) : {};
 }
 
-/** A page of somebody's list, and where the next one starts. */
+/** A page of somebody's list, and where the next one starts. Error: CURSOR_INVALID. */
 export async function pageOf(rows: Rows, userId: string, asked: { before: string; limit: number }) {
-  const before = isId(asked.before) ? asked.before : undefined;
+  const before = readIdCursor(asked.before);
   const page = await takePage(asked.limit, maxPage, (limit) => rows(userId, before, limit));
   return { userIds: page.rows.map((row) => row.user_id), next: page.after?.id ?? "" };
 }
