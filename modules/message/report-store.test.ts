@@ -83,9 +83,16 @@ test("what nobody has judged goes after ninety days, with its copies, and what w
     `insert into message.report_line (reporter_id, report_id, message_id, sender_id, content, picture)
      select reporter_id, id, id, 2, 'hi', false from message.report where not judged`,
   );
+  // The first one was judged by a process of a version that knows no pictures of reports.
+  await own.database.pool.query(
+    `insert into message.report_picture (reporter_id, report_id, message_id, key, small_key, width, height)
+     select reporter_id, id, id, 'large', 'small', 1, 1 from message.report`,
+  );
   await store().expire(new AbortController().signal);
   expect((await store().waiting("0", 10)).map(({ id }) => id)).toEqual([at(89)]);
   expect(await kept()).toEqual({ reports: 2, lines: 1 });
+  const { rows } = await own.database.pool.query("select report_id as id from message.report_picture");
+  expect(rows).toEqual([{ id: at(89) }]);
 });
 
 test("a person has so many waiting at most", async () => {

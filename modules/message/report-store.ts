@@ -141,6 +141,11 @@ export function messageReportStore(db: Kysely<Tables>, jobs: Jobs) {
           await dropReportPictures(on, jobs, sql`report_id = any(${ended}::int8[])`);
           return ended.length;
         });
+      // A process of a version that knows no pictures of reports has judged them.
+      const judged = sql`
+        select 1 from message.report r
+        where r.reporter_id = p.reporter_id and r.id = p.report_id and not r.judged`;
+      await inTransaction(db, (on) => dropReportPictures(on, jobs, sql`not exists (${judged})`));
     },
     reportedBlobs: (id: string, keys: readonly string[]) => reportedBlobs(db, id, keys),
   };
