@@ -183,6 +183,15 @@ const keys = {
     "Short sides, in pixels, of what is made of a published video for lines of different speed (HLS); none: its MP4 only.",
     rungs,
   ),
+  keepSources: key<"auto" | "on" | "off">(
+    "DOUYA_KEEP_SOURCES",
+    "auto",
+    "Whether the files that were sent stay once their videos are made; auto: those that contain more than what is published; on: all, so that a file that is here need not be sent again; off: none.",
+    (value) => {
+      if (value !== "auto" && value !== "on" && value !== "off") throw new Error("must be auto, on or off");
+      return value;
+    },
+  ),
   loudnessLufs: key(
     "DOUYA_LOUDNESS",
     "-14",

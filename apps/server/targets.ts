@@ -38,10 +38,19 @@ export const table: Record<string, ModuleEntry> = {
   relation: entry(relationModule, () => ({})),
   video: entry(
     videoModule,
-    ({ mediaWorkers, rungShortSidesPx, loudnessLufs, maxProcessingMs, maxUploadBytes, quotaBytes }) => ({
+    ({
+      mediaWorkers,
+      rungShortSidesPx,
+      loudnessLufs,
+      keepSources,
+      maxProcessingMs,
+      maxUploadBytes,
+      quotaBytes,
+    }) => ({
       workers: mediaWorkers,
       rungShortSidesPx,
       loudnessLufs,
+      keepSources,
       maxProcessingMs,
       // Room for four files of the largest size.
       maxUnpublishedBytes: 4 * maxUploadBytes,

@@ -74,6 +74,7 @@ async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promi
       workers: 1,
       rungShortSidesPx: [],
       loudnessLufs: -14,
+      keepSources: "auto",
       maxProcessingMs: 1_200_000,
       maxUnpublishedBytes: 1e9,
       quotaBytes: 0,
@@ -353,6 +354,23 @@ describe("the rungs of a published video", () => {
     await filesAre(["bin", ...Array(4).fill("jpg"), ...Array(4).fill("mp4")]);
     expect(await improvements()).toBe(2);
     for (const { id } of [first, second]) await video.deleteVideo({ id }, as(ann));
+    await filesAre([]);
+  });
+
+  test.each([
+    ["on", 2],
+    ["off", 0],
+  ] as const)("files that were sent stay or go once both are made of them: %s", async (keepSources, kept) => {
+    await stop();
+    await start(media, { rungShortSidesPx: [90], keepSources });
+    const published = [await publish(small), await publish(landscape)];
+    for (const { id } of published) await expect.poll(() => ladder(id)).toBe(LadderState.DONE);
+    await filesAre([...Array(kept).fill("bin"), ...Array(4).fill("jpg"), ...Array(4).fill("mp4")]);
+    await stop();
+    await start(media, { keepSources });
+    const { id } = await publish(landscape);
+    await ended(id);
+    for (const one of [...published, { id }]) await video.deleteVideo({ id: one.id }, as(ann));
     await filesAre([]);
   });
 

@@ -51,6 +51,7 @@ import { resumableStore } from "./resumable-store.ts";
 import {
   challengeLifetimeMs,
   directLifetimeMs,
+  type KeepSources,
   longestResumableMs,
   resumableLifetimeMs,
   stagedLifetimeMs,
@@ -70,6 +71,8 @@ export interface VideoConfig {
   rungShortSidesPx: readonly number[];
   /** How loud rungs are; null: as their source. */
   loudnessLufs: number | null;
+  /** Whether the files that were sent stay once videos are made of them. */
+  keepSources: KeepSources;
   /** The longest estimated conversion that is accepted. */
   maxProcessingMs: number;
   /** How much an author may have uploaded and not published. */
@@ -117,7 +120,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const mentions = findMentions(clients.user, clients.relation);
     const pipeline = pipelineStore(db, events);
     const videos = perCall(db, (until) => videoStore(until, events));
-    const ladders = ladderStore(db, events);
+    const ladders = ladderStore(db, events, config.keepSources);
     const orders = createOrders(pipeline, ladders, blobs, jobs, config);
     const draw = drawCover(perCall(db, blobUseStore), blobs, media, jobs);
     const openHere = async (job: Job, kind: MakingKind) => {

@@ -9,7 +9,7 @@ import type { Job } from "#platform/jobs/workers.ts";
 import type { MediaInfo } from "#platform/media/media-tool.ts";
 import type { Made } from "./bench.ts";
 import { releaseBlobs, releaseKeys } from "./blob-use-store.ts";
-import { replacedLifetimeMs } from "./rules.ts";
+import { type KeepSources, replacedLifetimeMs } from "./rules.ts";
 import { averageBitrate, lockShown, shownBy, shownColumns } from "./shown-files.ts";
 import { reasonOfTry, stepBegins } from "./steps.ts";
 import type { Tables } from "./tables.ts";
@@ -21,7 +21,7 @@ export const releaseReplacedKind = "release-replaced";
 type MadeLadder = Extract<Made, { kind: "rungs" }>;
 
 /** The rungs of finished videos, also of drafts: waiting → running → done | failed. */
-export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
+export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>, keepSources: KeepSources) {
   const unfinished = ["waiting", "running"] as const;
 
   /** Releases what the video uses and no longer needs: what earlier tries have made. */
@@ -31,7 +31,8 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       .select(["source_key", ...shownColumns])
       .where("id", "=", id)
       .executeTakeFirstOrThrow();
-    await releaseBlobs(on, jobs, [id], [video.source_key, ...(await shownBy(on, id, video))]);
+    const source = keepSources === "off" ? [] : [video.source_key];
+    await releaseBlobs(on, jobs, [id], [...source, ...(await shownBy(on, id, video))]);
   }
 
   /** Keeps for a while what is not shown any more. */

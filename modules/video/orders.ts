@@ -11,6 +11,7 @@ import { draftsIn, extensionOf } from "./bench.ts";
 import { keepBlob, VideoGone } from "./keep-blob.ts";
 import type { LadderStore } from "./ladder-store.ts";
 import type { PipelineStore, PublishedFile } from "./pipeline-store.ts";
+import type { KeepSources } from "./rules.ts";
 
 const maxAttempts: Record<MakingKind, number> = { process: 4, ladder: 3 };
 
@@ -31,14 +32,14 @@ export interface Orders {
   bench(order: Order, job: Pick<Job, "key" | "traceId" | "finish" | "signal">): Bench;
 }
 
-function publishedFile(made: Extract<Made, { kind: "published" }>): PublishedFile {
+function publishedFile(made: Extract<Made, { kind: "published" }>, keepSources: KeepSources): PublishedFile {
   const { play, cover, thumbHash, coverTimesMs, copied, info, rungs } = made;
   const { durationMs, width, height, notices } = info;
   return {
     ...{ playKey: play.key, coverKey: cover.key, thumbHash, coverTimesMs, sizeBytes: play.sizeBytes },
     ...{ durationMs, width, height, notices, pictures: [], rungs },
-    // A source that was only copied contains nothing that the rendition lacks.
-    keepsSource: !copied,
+    // One that was only copied contains nothing that the rendition lacks; any other one is what rungs are made of.
+    keepsSource: keepSources === "on" || (!copied && (keepSources === "auto" || rungs > 0)),
   };
 }
 
@@ -50,7 +51,8 @@ export function createOrders(
   {
     rungShortSidesPx: shortSidesPx,
     loudnessLufs,
-  }: { rungShortSidesPx: readonly number[]; loudnessLufs: number | null },
+    keepSources,
+  }: { rungShortSidesPx: readonly number[]; loudnessLufs: number | null; keepSources: KeepSources },
 ): Orders {
   const current = (info: MediaInfo) => (info.form === MEDIA_INFO_FORM ? info : null);
   const whole = (id: VideoId, { kind, attempts }: Pick<ClaimedJob, "kind" | "attempts">) => ({
@@ -112,7 +114,8 @@ export function createOrders(
       if (made.kind === "refused") {
         await pipeline.fail(id, made, jobs, job.traceId);
       } else if (made.kind === "rungs") await ladders.finishLadder(id, made, job, jobs);
-      else if (!(await pipeline.finish(id, publishedFile(made), job, jobs))) throw new VideoGone();
+      else if (!(await pipeline.finish(id, publishedFile(made, keepSources), job, jobs)))
+        throw new VideoGone();
     },
 
     bench: (order, job) => ({

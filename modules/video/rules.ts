@@ -106,3 +106,6 @@ export function isVisible(
 
 /** What is in feeds: friends find it in those of whom they follow. */
 export const listed: readonly VisibilityName[] = ["public", "friends"];
+
+/** Of the files that were sent, once a video is made: auto keeps one that contains more than what is published of it. */
+export type KeepSources = "auto" | "on" | "off";
