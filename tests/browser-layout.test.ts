@@ -134,9 +134,10 @@ describe("the layout", () => {
       [320, 568],
     ] as const) {
       const at = `${width} × ${height}`;
-      await page.setViewportSize({ width, height });
       const screen = { left: 0, top: 0, right: width, bottom: height, width, height };
       await until(at, async () => {
+        // The end of the full screen before may take it back.
+        await page.setViewportSize({ width, height });
         for (const part of await slide.locator(".rail > :visible, .caption > *, .stage-full").all())
           expect(isIn(await boxOf(part), screen), `${await part.textContent()}`).toBe(true);
         const full = await boxOf(slide.locator(".stage-full"));

@@ -11,7 +11,7 @@ import {
 } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { patienceMs } from "#platform/testing/patience.ts";
-import { browserFlags, findHeadlessChromium } from "./chromium.ts";
+import { browserFlags, findChromium, findHeadlessChromium } from "./chromium.ts";
 import type { Schemas } from "./http-client.ts";
 
 declare module "vitest" {
@@ -116,7 +116,7 @@ export function browsing(): Browsing {
     async visit(origin, device, { siteDataBlocked, ...options } = {}) {
       const settings = { ...devices[device], baseURL: origin, ...options };
       const context = siteDataBlocked
-        ? await launchBlocked(executablePath!, newProfile(), settings)
+        ? await launchBlocked(newProfile(), settings)
         : await browser!.newContext(settings);
       context.setDefaultTimeout(patienceMs);
       const page = await context.newPage();
@@ -156,15 +156,12 @@ export async function holdRequests(
   return release;
 }
 
-/** A browser of its own: the setting belongs to a profile. */
-async function launchBlocked(
-  executablePath: string,
-  profile: string,
-  options: BrowserContextOptions,
-): Promise<BrowserContext> {
+/** A browser of its own, with its window: the setting belongs to a profile, which the one without reads nothing of. */
+async function launchBlocked(profile: string, options: BrowserContextOptions): Promise<BrowserContext> {
   mkdirSync(join(profile, "Default"));
   const blocked = { profile: { default_content_setting_values: { cookies: 2 } } };
   writeFileSync(join(profile, "Default", "Preferences"), JSON.stringify(blocked));
+  const executablePath = findChromium()!;
   return chromium.launchPersistentContext(profile, { executablePath, args: browserFlags, ...options });
 }
 

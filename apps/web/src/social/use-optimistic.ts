@@ -28,13 +28,20 @@ export function useOptimistic<State>(options: {
     cache.isMutating({ predicate: ({ options: { scope: of } }) => of?.id === scope }) === 1;
   const { mutate } = useAction({
     scope: { id: scope },
-    mutationFn: send,
+    async mutationFn(step: Step<State>) {
+      // Answers that come meanwhile are from before it.
+      const stop = cache.getQueryCache().subscribe((event) => {
+        const isAnswer = event.type === "updated" && event.action.type === "success" && !event.action.manual;
+        if (isAnswer && isLast()) show(step.to);
+      });
+      return await send(step).finally(stop);
+    },
     onError(_, { from, to }) {
       count?.({ from: to, to: from });
       if (isLast()) show(from);
     },
     onSuccess(_, { to }) {
-      // Once more: an answer that came meanwhile, or is under way, may be from before it.
+      // Once more, for answers that are under way: they may be from before it.
       if (isLast()) show(to);
       onSuccess();
     },
