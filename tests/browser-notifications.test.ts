@@ -20,8 +20,12 @@ describe("notifications in the browser", () => {
     videos = await copyVideo(server.deployment.databaseUrl, video.id, 3, (i) => 1_700_000_000_000 + i);
   });
 
-  const sit = (person: Person, device: "phone" | "desk") =>
-    browser.visit(server.origin, device, { ...loggedIn(server.origin, person.session), locale: "en-US" });
+  const sit = (person: Person, device: "phone" | "desk", options = {}) =>
+    browser.visit(server.origin, device, {
+      ...loggedIn(server.origin, person.session),
+      locale: "en-US",
+      ...options,
+    });
   const row = (page: Page, text: string) => page.locator(".notification", { hasText: text });
   const badge = (page: Page) =>
     page.getByRole("navigation", { name: en.mainNavigation }).locator('a[href="/notifications"] .unread');
@@ -116,7 +120,7 @@ describe("notifications in the browser", () => {
 
   test("what is pushed is shown while no page is in view, with the place to which it leads", async () => {
     const ada = await server.register();
-    const visitor = await sit(ada, "desk");
+    const visitor = await sit(ada, "desk", { window: true });
     const { page, devtools } = visitor;
     await page.context().grantPermissions(["notifications"], { origin: server.origin });
     await page.goto("/settings");

@@ -65,19 +65,22 @@ export interface Browsing {
 type VisitOptions = BrowserContextOptions & {
   /** The browser blocks site data: reading `localStorage` throws. */
   siteDataBlocked?: boolean;
+  /** The browser has its window, for what belongs to that: notifications. */
+  window?: boolean;
 };
 
-let launched: Promise<Browser> | undefined;
+const launched = new Map<string, Promise<Browser>>();
 
 /**
  * The Chromium of all files of this process, since its start takes as long as several visits, which share nothing. It
  * ends with the process.
  */
 async function everydayBrowser(executablePath: string): Promise<Browser> {
-  const before = await launched?.catch(() => undefined);
-  if (!before?.isConnected())
-    launched = chromium.launch({ executablePath, args: browserFlags, timeout: patienceMs, ...noHandlers });
-  return launched!;
+  const before = await launched.get(executablePath)?.catch(() => undefined);
+  if (before?.isConnected()) return before;
+  const options = { executablePath, args: browserFlags, timeout: patienceMs, ...noHandlers };
+  launched.set(executablePath, chromium.launch(options));
+  return launched.get(executablePath)!;
 }
 
 /** Chromium sees the end of the process that has started it. */
@@ -113,11 +116,11 @@ export function browsing(): Browsing {
   });
 
   return {
-    async visit(origin, device, { siteDataBlocked, ...options } = {}) {
+    async visit(origin, device, { siteDataBlocked, window, ...options } = {}) {
       const settings = { ...devices[device], baseURL: origin, ...options };
       const context = siteDataBlocked
         ? await launchBlocked(newProfile(), settings)
-        : await browser!.newContext(settings);
+        : await (window ? await everydayBrowser(findChromium()!) : browser!).newContext(settings);
       context.setDefaultTimeout(patienceMs);
       const page = await context.newPage();
       const troubles: string[] = [];
