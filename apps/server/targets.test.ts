@@ -9,7 +9,7 @@ test("a module may call what it declares and nothing else", () => {
   expect(toUser).toEqual({
     relation: ["getUsers"],
     video: ["findUsers"],
-    message: ["findUsers", "getUsers"],
+    message: ["checkSessions", "findUsers", "getUsers"],
   });
   expect(rights("relation").feed).not.toContain("follow");
   expect(rights("video").gateway).toContain("publish");
