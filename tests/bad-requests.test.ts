@@ -1,10 +1,10 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
-import { queryOnce } from "#platform/testing/query-once.ts";
 import { classicClient, refused } from "./harness/classic-client.ts";
 import { freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Problem, type Schemas, send } from "./harness/http-client.ts";
+import { moderatorAt } from "./harness/moderator.ts";
 import { rawRequest, zerosAfter } from "./harness/raw-request.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 
@@ -129,13 +129,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
     });
 
     test("a cursor that is none is refused in every list", async () => {
-      const registered = await server.register();
-      await queryOnce(
-        server.deployment.databaseUrlOf("user"),
-        `update "user".account set role = 'moderator' where id = $1`,
-        [registered.id],
-      );
-      const author = await server.logIn(registered.username, registered.password);
+      const author = await moderatorAt(server);
       const video = await author.publish(freshClip(), "Listed");
       await author.settled(video.id);
       const comments = `/videos/${video.id}/comments`;

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { queryOnce } from "#platform/testing/query-once.ts";
 import { shapes } from "./harness/deployment.ts";
 import { friendsAt } from "./harness/friends.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
+import { moderatorAt, setRole } from "./harness/moderator.ts";
 import { phoneJpeg } from "./harness/pictures.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
@@ -15,18 +15,8 @@ describe.each(shapes)("reported messages, %s", (shape) => {
   let mo: Person;
 
   beforeAll(async () => {
-    mo = await moderator();
+    mo = await moderatorAt(server);
   });
-  const setRole = (person: Person, role: string) =>
-    queryOnce(server.deployment.databaseUrlOf("user"), `update "user".account set role = $2 where id = $1`, [
-      person.id,
-      role,
-    ]);
-  async function moderator(): Promise<Person> {
-    const person = await server.register();
-    await setRole(person, "moderator");
-    return server.logIn(person.username, person.password);
-  }
 
   const friends = () => friendsAt(server);
   const write = async (from: Person, to: string, content: string) =>
@@ -90,11 +80,11 @@ describe.each(shapes)("reported messages, %s", (shape) => {
     const status = async (url: string) => (await send("GET", url)).status;
     expect(await Promise.all([shown!.url, shown!.smallUrl].map(status))).toEqual([200, 200]);
     expect(await Promise.all([sent.picture!.url, seen.picture!.url].map(status))).toEqual([404, 404]);
-    const former = await moderator();
+    const former = await moderatorAt(server);
     const theirs = body(await former.get<Page<Report>>("/moderation/messages?limit=50")).items.at(-1)!;
     const { url } = theirs.messages[0]!.shown!;
     expect(await status(url)).toBe(200);
-    await setRole(former, "member");
+    await setRole(server, former, "member");
     expect(await status(url)).toBe(404);
     body(await mo.delete(`/moderation/messages/${one!.id}?reason=seen`), 204);
     expect(await status(shown!.url)).toBe(404);

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
-import { queryOnce } from "#platform/testing/query-once.ts";
 import { cutOffClip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
 import { body, expectProblem, type Page, type Schemas } from "./harness/http-client.ts";
+import { moderatorAt } from "./harness/moderator.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -244,13 +244,7 @@ describe.each(shapes)("notifications, %s", (shape) => {
   });
 
   test("an author is told that a moderator holds a video, until that ends", async () => {
-    const [ben, mo] = (await people(2)) as [Person, Person];
-    await queryOnce(
-      server.deployment.databaseUrlOf("user"),
-      `update "user".account set role = 'moderator' where id = $1`,
-      [mo.id],
-    );
-    const moderator = await server.logIn(mo.username, mo.password);
+    const [ben, moderator] = [await server.register(), await moderatorAt(server)];
     const video = await ben.settled((await ben.publish(freshClip())).id);
     await becomes(ben, [{ kind: "published" }]);
     await done(moderator.put(`/videos/${video.id}/hold`));

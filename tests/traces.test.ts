@@ -4,6 +4,7 @@ import { queryOnce } from "#platform/testing/query-once.ts";
 import { cutOffClip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
+import { moderatorAt } from "./harness/moderator.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -39,13 +40,8 @@ describe.each(shapes)("traces, %s", (shape) => {
   }
 
   beforeAll(async () => {
-    [ada, bob, mo] = [await server.register(), await server.register(), await server.register()];
+    [ada, bob, mo] = [await server.register(), await server.register(), await moderatorAt(server)];
     other = await server.register();
-    await queryOnce(
-      server.deployment.databaseUrl,
-      `update "user".account set role = 'moderator' where id = ${mo.id}`,
-    );
-    mo = await server.logIn(mo.username, mo.password);
     [video, published] = await publish(ada);
   });
 

@@ -1,0 +1,18 @@
+import { queryOnce } from "#platform/testing/query-once.ts";
+import type { Person, Scenario } from "./scenario.ts";
+
+/** As `douya moderator` does, without a start of the program. */
+export async function setRole(server: Scenario, { id }: Person, role: "member" | "moderator"): Promise<void> {
+  await queryOnce(
+    server.deployment.databaseUrlOf("user"),
+    `update "user".account set role = $2 where id = $1`,
+    [id, role],
+  );
+}
+
+/** Somebody new, logged in as a moderator. */
+export async function moderatorAt(server: Scenario): Promise<Person> {
+  const person = await server.register();
+  await setRole(server, person, "moderator");
+  return server.logIn(person.username, person.password);
+}
