@@ -85,10 +85,7 @@ const keys = {
     "DOUYA_BLOBS",
     "disk",
     "Where videos and pictures are kept: disk (in the data folder) or s3 (in DOUYA_S3_BUCKET).",
-    (value) => {
-      if (value !== "disk" && value !== "s3") throw new Error("must be disk or s3");
-      return value;
-    },
+    oneOf("disk", "s3"),
   ),
   blobDirs: key(
     "DOUYA_BLOB_DIRS",
@@ -183,14 +180,11 @@ const keys = {
     "Short sides, in pixels, of what is made of a published video for lines of different speed (HLS); none: its MP4 only.",
     rungs,
   ),
-  keepSources: key<"auto" | "on" | "off">(
+  keepSources: key(
     "DOUYA_KEEP_SOURCES",
     "auto",
     "Whether the files that were sent stay once their videos are made; auto: those that contain more than what is published; on: all, so that a file that is here need not be sent again; off: none.",
-    (value) => {
-      if (value !== "auto" && value !== "on" && value !== "off") throw new Error("must be auto, on or off");
-      return value;
-    },
+    oneOf("auto", "on", "off"),
   ),
   loudnessLufs: key(
     "DOUYA_LOUDNESS",
@@ -202,10 +196,7 @@ const keys = {
     "DOUYA_ENCODER",
     "auto",
     "auto: what DOUYA_RUNGS says is encoded by hardware of this machine where that works (douya doctor tells); software: never.",
-    (value) => {
-      if (value !== "auto" && value !== "software") throw new Error("must be auto or software");
-      return value;
-    },
+    oneOf("auto", "software"),
   ),
   maxProcessingMs: key(
     "DOUYA_MAX_PROCESSING_MINUTES",
@@ -544,8 +535,7 @@ function megabytes(value: string): number {
 }
 
 function allowedOrRefused(value: string): boolean {
-  if (value !== "allowed" && value !== "refused") throw new Error("must be allowed or refused");
-  return value === "allowed";
+  return oneOf("allowed", "refused")(value) === "allowed";
 }
 
 function hostAndPort(value: string): string {
@@ -616,8 +606,15 @@ function s3Bucket(value: string): string {
 }
 
 function onOff(value: string): boolean {
-  if (value !== "on" && value !== "off") throw new Error("must be on or off");
-  return value === "on";
+  return oneOf("on", "off")(value) === "on";
+}
+
+function oneOf<Value extends string>(...values: Value[]): (text: string) => Value {
+  return (text) => {
+    const value = values.find((one) => one === text);
+    if (value === undefined) throw new Error(`must be ${values.slice(0, -1).join(", ")} or ${values.at(-1)}`);
+    return value;
+  };
 }
 
 function level(value: string): string {
