@@ -126,6 +126,7 @@ export function describeVideo(found: Findings, limits: MediaLimits): MediaInfo {
   const cutOff = found.notices.includes("VIDEO_CUT_OFF");
   const copyable = COPIED_CONTAINERS.has(container) && timeline.mend === null && !cutOff;
   const aspect = toNumber(video.pixelAspect);
+  const widePrimaries = WIDE_PRIMARIES.find((name) => name === video.primaries) ?? null;
   const rgb = /^(gbr|rgb|bgr|argb|abgr|0rgb|0bgr|pal8)/.test(video.pixelFormat);
   return {
     form: MEDIA_INFO_FORM,
@@ -146,7 +147,7 @@ export function describeVideo(found: Findings, limits: MediaLimits): MediaInfo {
     hdr: isHdr(video) ? { untagged: untaggedOf(video), peakNits: peakOf(found.light) } : null,
     assumedMatrix:
       rgb || video.matrix !== "unknown" ? null : video.height < HD_HEIGHT ? "smpte170m" : "bt709",
-    widePrimaries: WIDE_PRIMARIES.find((name) => name === video.primaries) ?? null,
+    widePrimaries,
     rgb,
     alpha: /^(yuva|gbrap|argb|rgba|abgr|bgra|pal8|ya)/.test(video.pixelFormat),
     fields: fieldsOf(video),
@@ -157,7 +158,7 @@ export function describeVideo(found: Findings, limits: MediaLimits): MediaInfo {
       found.plainPicture &&
       video.pixelFormat === "yuv420p" &&
       !video.fullRange &&
-      !WIDE_PRIMARIES.some((name) => name === video.primaries) &&
+      widePrimaries === null &&
       !upright.mirrored &&
       (aspect === 0 || aspect === 1) &&
       found.crop === null &&

@@ -2,6 +2,7 @@ import { EventEmitter, once } from "node:events";
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
 import type { TimelineEntry } from "#contracts/gen/message_pb.ts";
+import { repeatEvery } from "#platform/module/repeat.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { withinTime } from "#platform/rpc/within-time.ts";
 import { answers } from "../api/schemas.ts";
@@ -54,19 +55,18 @@ export function entriesRoute({
         const call = callOf(request);
         const token = bearerToken(request)!;
         const over = new AbortController();
-        const looking = setInterval(async () => {
-          if (auth.known(token)) return;
-          await auth.identify(token, call).catch((error) => {
-            if (isOver(error)) over.abort();
-          });
-        }, lookMs);
+        const stopLooking = repeatEvery(
+          lookMs,
+          async () => auth.known(token) || (await auth.identify(token, call)),
+          (error) => isOver(error) && over.abort(),
+        );
         // Who waits is here, and between two requests not gone.
         const leave = presence.arrive(userId);
         const others = [stopping.signal, over.signal, ...(call.signal ? [call.signal] : [])];
         const { entries, ...rest } = await withinTime(waitMs, others, (signal) =>
           next(hub, userId, position, call, signal),
         ).finally(() => {
-          clearInterval(looking);
+          void stopLooking();
           leave();
         });
         if (entries.some(({ what }) => what.case === "settings")) presence.settingsChanged(userId);
