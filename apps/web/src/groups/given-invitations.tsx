@@ -64,7 +64,7 @@ function Row({
       <Avatar user={user} size={40} />
       <span className="person-text">
         <strong dir="auto">{user.name}</strong>
-        <span dir="auto">
+        <span dir="auto" className="two-lines">
           {t.groups.waitsUntil(inviter?.name ?? t.groups.somebody, format.dateTime(expiresAt))}
         </span>
       </span>

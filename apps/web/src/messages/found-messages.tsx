@@ -50,7 +50,7 @@ function Found({ text }: { text: string }) {
                 {group ? <GroupAvatar group={group} size={52} /> : peer && <Avatar user={peer} size={52} />}
                 <span className="person-text">
                   <strong dir="auto">{group?.name ?? peer?.name}</strong>
-                  <span dir="auto" className="found-line">
+                  <span dir="auto" className="two-lines">
                     {group ? t.groups.said(shortName(sender.name), before) : before}
                     <mark>{match}</mark>
                     {after}
