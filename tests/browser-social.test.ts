@@ -328,6 +328,13 @@ describe("people with each other", () => {
     for (let i = 0; i < 70; i++) body(await write(`message ${i}`), 201);
 
     const { page } = await sit(ada, "phone");
+    // A busy browser tells of several states at once, the latest as the last.
+    await page.addInitScript(`const Native = IntersectionObserver;
+      globalThis.IntersectionObserver = class extends Native {
+        constructor(tell, options) {
+          super((entries) => tell([{ isIntersecting: false }, ...entries]), options);
+        }
+      };`);
     await page.goto(`/video/${videoId}?comments`);
     const texts = page.locator(".comment:not([data-reply=true]) > .comment-body > .comment-text");
     // The one with replies is the hottest, and the oldest.
@@ -338,7 +345,7 @@ describe("people with each other", () => {
     await page.getByText("reply 6", { exact: true }).waitFor();
     await page.getByRole("button", { name: zh.sortTime }).tap();
     await expect.poll(() => texts.first().textContent()).toBe("comment 44");
-    await until("the oldest", async () => {
+    await until("the oldest comment", async () => {
       await page.locator(".comments-list").evaluate((list) => list.scrollTo(0, list.scrollHeight));
       return (await texts.last().textContent()) === "comment 0";
     });
@@ -347,7 +354,7 @@ describe("people with each other", () => {
     await page.goto(`/messages/${bob.id}`);
     await page.locator(".bubble", { hasText: "message 69" }).waitFor();
     const bubbles = page.locator(".bubble");
-    await until("the oldest", async () => {
+    await until("the oldest message", async () => {
       await page.getByRole("log").evaluate((list) => list.scrollTo(0, -list.scrollHeight));
       return (await bubbles.first().textContent())?.endsWith("message 0");
     });

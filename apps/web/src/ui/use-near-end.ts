@@ -7,7 +7,8 @@ export function useNearEnd<Mark extends Element>(wanted: boolean, more: () => un
     if (!mark.current || !wanted) return;
     // The second is for lists that scroll inside the page; not every browser supports it.
     const margins = { rootMargin: "600px", scrollMargin: "600px" };
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && more(), margins);
+    // A busy browser tells of several states at once; the last is how it is now.
+    const observer = new IntersectionObserver((entries) => entries.at(-1)?.isIntersecting && more(), margins);
     observer.observe(mark.current);
     return () => observer.disconnect();
   }, [wanted, more]);
