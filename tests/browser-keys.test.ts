@@ -96,7 +96,7 @@ describe("keys", () => {
     expect(await followed(bob)).toBe(true);
     await page.keyboard.press("c");
     await field(page).waitFor();
-    expect(await field(page).inputValue()).toBe("full");
+    await expect.poll(() => field(page).inputValue()).toBe("full");
   });
 
   test("comments whose code cannot be loaded close with a message, and the video plays on", async () => {

@@ -57,7 +57,7 @@ describe("notifications in the browser", () => {
       .waitFor();
     expect(await page.locator('.notification[data-new="true"]').count()).toBeGreaterThan(1);
     await page.getByRole("button", { name: en.markAllSeen }).click();
-    expect(await page.locator('.notification[data-new="true"]').count()).toBe(0);
+    await expect.poll(() => page.locator('.notification[data-new="true"]').count()).toBe(0);
     await row(page, en.notified.comment([named(cleo)], 0, "0"))
       .getByRole("link")
       .first()

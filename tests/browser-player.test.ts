@@ -256,7 +256,7 @@ describe("the player", () => {
     const tapArea = page.locator(".slide[data-active=true] .stage-tap");
     await page.evaluate("press.pause()");
     await holds(page, "film.paused");
-    expect(await tapArea.getAttribute("aria-label")).toBe(en.play);
+    await expect.poll(() => tapArea.getAttribute("aria-label")).toBe(en.play);
     // The page's own button goes on from there.
     await tapArea.click();
     await holds(page, "!film.paused");
@@ -264,7 +264,7 @@ describe("the player", () => {
     await holds(page, "film.paused");
     await page.evaluate("press.play()");
     await holds(page, "!film.paused");
-    expect(await tapArea.getAttribute("aria-label")).toBe(en.pause);
+    await expect.poll(() => tapArea.getAttribute("aria-label")).toBe(en.pause);
   });
 
   test("a stream whose line was away plays when it is back", async () => {

@@ -67,7 +67,7 @@ describe("what reaches people in their browsers while it happens", () => {
     await write(page, "in the tunnel");
     await write(page, "and more of it");
     await page.getByText(en.offlineNote).waitFor();
-    expect(await page.getByText(en.notSent).count()).toBe(2);
+    await expect.poll(() => page.getByText(en.notSent).count()).toBe(2);
     body(await ben.post(`/conversations/${ada.id}/messages`, { json: { content: "meanwhile" } }), 201);
     await page.context().setOffline(false);
     for (const text of ["in the tunnel", "and more of it", "meanwhile"]) await hears(page, text);

@@ -147,8 +147,8 @@ describe("people with each other", () => {
     }
     const refusal = page.getByRole("alert");
     await refusal.getByText(zh.strangerRefused(ada.username)).waitFor();
-    expect(await page.getByLabel(zh.writeMessage).inputValue()).toBe("four");
-    expect(await page.locator(".bubble").count()).toBe(3);
+    await expect.poll(() => page.getByLabel(zh.writeMessage).inputValue()).toBe("four");
+    await expect.poll(() => page.locator(".bubble").count()).toBe(3);
     // As the refusal advises: with the other's follow they are friends.
     body(await ada.put(`/users/${carol.id}/follow`), 204);
     await refusal.getByRole("button", { name: zh.follow }).tap();
@@ -209,7 +209,7 @@ describe("people with each other", () => {
     await panel.getByLabel(en.writeComment).fill("Too late?");
     await page.keyboard.press("Enter");
     await panel.getByRole("alert").getByText(en.reasons.COMMENTS_CLOSED).waitFor();
-    expect(await panel.getByLabel(en.writeComment).inputValue()).toBe("Too late?");
+    await expect.poll(() => panel.getByLabel(en.writeComment).inputValue()).toBe("Too late?");
     await page.keyboard.press("Escape");
     await panel.waitFor({ state: "detached" });
 
@@ -220,8 +220,8 @@ describe("people with each other", () => {
     const pressed = await watchPressed(like);
     await page.keyboard.press("l");
     await page.getByRole("status").getByText(en.reasons.VIDEO_NOT_FOUND).waitFor();
-    expect(await pressed()).toEqual(["true", "false"]);
-    expect(await like.textContent()).toBe(`${en.like}`);
+    await expect.poll(pressed).toEqual(["true", "false"]);
+    await expect.poll(() => like.textContent()).toBe(`${en.like}`);
   });
 
   test("a guest who wants to comment logs in and is back at the same video and its comments", async () => {
