@@ -126,6 +126,23 @@ describe("actions on videos and people", () => {
     await inView(page).getByText("copy 1", { exact: true }).waitFor();
   });
 
+  test("a dialog stays when a file chooser is closed, and when text is selected beyond its edge", async () => {
+    const { page } = await sit(await server.register(), "desk");
+    await page.goto("/me");
+    await page.getByRole("button", { name: en.editProfile }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel(en.signature).fill("a long text");
+    await dialog.locator("input[type=file]").first().dispatchEvent("cancel", { bubbles: true });
+    const { x, y } = (await dialog.getByLabel(en.signature).boundingBox())!;
+    await page.mouse.move(x + 60, y + 20);
+    await page.mouse.down();
+    await page.mouse.move(5, 5);
+    await page.mouse.up();
+    expect(await dialog.getByLabel(en.signature).inputValue()).toBe("a long text");
+    await page.mouse.click(5, 5);
+    await dialog.waitFor({ state: "detached" });
+  });
+
   test("a conversation with a blocked person says so, and is in the inbox once", async () => {
     const bob = await friend();
     body(await ada.post(`/conversations/${bob.id}/messages`, { json: { content: "Hello" } }), 201);

@@ -208,6 +208,26 @@ describe("on a phone", () => {
     expect(await page.getByLabel(zh.titleLabel).inputValue()).toBe("Not twice");
   });
 
+  test("after the upload was deleted the next file can be chosen", async () => {
+    const person = await server.register();
+    const visitor = await hold(person);
+    const { page } = visitor;
+    visitor.expectStatus(404);
+    await page.goto("/upload");
+    await choose(page);
+    await page.getByLabel(zh.titleLabel).fill("By mistake");
+    await page.getByRole("button", { name: zh.publish, exact: true }).tap();
+    await page.getByText(zh.publishedTitle).waitFor();
+    await page.getByRole("link", { name: zh.home }).tap();
+    await inView(page).waitFor();
+    type Videos = { items: Schemas["Video"][] };
+    const [video] = body(await person.get<Videos>("/me/videos")).items;
+    body(await person.delete(`/videos/${video!.id}`), 204);
+    await page.getByRole("navigation").getByRole("link", { name: zh.upload }).tap();
+    await page.getByRole("button", { name: zh.uploadAnother }).tap();
+    await page.locator("input[type=file]").waitFor({ state: "attached" });
+  });
+
   test("an upload that ends while one looks elsewhere says so", async () => {
     const visitor = await hold(await server.register());
     const { page } = visitor;

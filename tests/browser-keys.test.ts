@@ -83,6 +83,66 @@ describe("keys", () => {
     expect([await followed(bob), await reaction(bob)]).toEqual([true, null]);
   });
 
+  test("a paused film stays paused whatever changes about it", async () => {
+    const { bob, page } = await fan();
+    const video = page.locator("article[data-active=true] video");
+    const paused = () => video.evaluate((film) => film.paused);
+    await expect.poll(paused).toBe(false);
+    await page.keyboard.press("Space");
+    await expect.poll(paused).toBe(true);
+    await page.keyboard.press("l");
+    await until("the like", async () => (await reaction(bob)) === "like");
+    await page.getByRole("button", { name: en.like }).first().getByText("1").waitFor();
+    expect(await paused()).toBe(true);
+    const cleo = await server.register();
+    body(await cleo.put(`/videos/${videoId}/like`), 204);
+    await page.locator("article[data-active=true] .rail-like").getByText("2", { exact: true }).waitFor();
+    expect(await paused()).toBe(true);
+    for (const person of [bob, cleo]) body(await person.delete(`/videos/${videoId}/like`), 204);
+  });
+
+  test("of two taps that both fail nothing remains", async () => {
+    const { page, expectStatus } = await fan();
+    expectStatus(503);
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let refused = 0;
+    await page.route("**/like", async (route) => {
+      await held;
+      await route.fulfill({ status: 503 });
+      refused++;
+    });
+    const heart = page.locator("article[data-active=true] .rail-like").first();
+    const pressed = () => heart.getAttribute("aria-pressed");
+    await page.keyboard.press("l");
+    await expect.poll(pressed).toBe("true");
+    await page.keyboard.press("l");
+    await expect.poll(pressed).toBe("false");
+    release();
+    await until("both are refused", () => refused === 2);
+    await page.locator(".toast").first().waitFor();
+    await expect.poll(pressed).toBe("false");
+  });
+
+  test("what is typed while a comment is sent stays in the field", async () => {
+    const { page } = await fan();
+    await page.keyboard.press("c");
+    await page.getByRole("complementary").getByText(en.noComments).waitFor();
+    const release = await holdRequests(page, /\/videos\/\d+\/comments$/);
+    await field(page).fill("the first");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => field(page).inputValue()).toBe("");
+    await page.keyboard.type("and more");
+    release("continue");
+    await page.locator(".comment-text", { hasText: "the first" }).waitFor();
+    expect(await field(page).inputValue()).toBe("and more");
+    await page.getByRole("button", { name: en.deleteAction }).click();
+    await page.getByRole("dialog").getByRole("button", { name: en.deleteAction }).click();
+    await page.getByRole("complementary").getByText(en.noComments).waitFor();
+  });
+
   test("Escape closes comments that are still on their way, and the next L likes", async () => {
     const { bob, page } = await fan();
     const release = await cold(page);

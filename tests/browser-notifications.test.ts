@@ -7,6 +7,7 @@ import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
 
 describe("notifications in the browser", () => {
   const server = scenario("all");
@@ -64,6 +65,28 @@ describe("notifications in the browser", () => {
       .click();
     await page.locator('.comment[data-named="true"]', { hasText: "lovely" }).waitFor();
     expect(new URL(page.url()).pathname).toBe(`/video/${video}`);
+  });
+
+  test("a list whose refresh failed is refreshed again", async () => {
+    const [ada, ben] = await Promise.all([server.register(), server.register()]);
+    body(await ben.put(`/users/${ada.id}/follow`), 204);
+    const { page, expectStatus } = await sit(ada, "desk");
+    expectStatus(503);
+    await page.goto("/notifications");
+    await row(page, en.notified.follow([named(ben)], 0, "0")).waitFor();
+    await page.getByRole("link", { name: en.home }).click();
+    await page.locator("article[data-active=true]").waitFor();
+    let refused = 0;
+    const isList = (url: URL) => url.pathname === "/api/v1/notifications";
+    await page.route(isList, (route) =>
+      refused++ < 5 ? route.fulfill({ status: 503, headers: { "retry-after": "1" } }) : route.continue(),
+    );
+    const cleo = await server.register();
+    body(await cleo.put(`/users/${ada.id}/follow`), 204);
+    await page.getByRole("link", { name: en.notificationsShort }).click();
+    await until("a refusal", () => refused > 0);
+    refused = 5;
+    await row(page, named(cleo)).waitFor();
   });
 
   test("a notification about an answer opens that answer, whatever else was said before", async () => {

@@ -168,7 +168,9 @@ describe("the first film and the next", () => {
           `document.querySelector(".slide:nth-child(${last})").getBoundingClientRect().top === 0`,
         );
         await page.evaluate("new Promise((resolve) => setTimeout(() => requestAnimationFrame(resolve), 50))");
-        await expect.poll(() => active.getAttribute("aria-posinset"), { message: `${key} ${round}` }).toBe(last);
+        await expect
+          .poll(() => active.getAttribute("aria-posinset"), { message: `${key} ${round}` })
+          .toBe(last);
       }
   });
 

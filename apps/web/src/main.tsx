@@ -15,6 +15,7 @@ import { feedQuery, videoQuery } from "./api/queries.ts";
 import { createRetryHints } from "./api/retry-hints.ts";
 import { ServicesProvider } from "./api/services.tsx";
 import { createSession } from "./api/session.ts";
+import { followViewer, forgetViewer } from "./api/viewer.ts";
 import { firstAnswers, firstFilmMoves, hideFirstScreen } from "./feed/first-screen.ts";
 import { I18nProvider } from "./i18n/i18n.tsx";
 import { pickLanguage } from "./i18n/language.ts";
@@ -111,6 +112,13 @@ const pictureOutbox = createPictureOutbox({
   session,
   send: async (outgoing) => (await import("./messages/send-picture.ts")).sendPicture(sendRaw, outgoing),
   onSent: messages.add,
+});
+// Here or in another tab somebody else may have logged in.
+followViewer(session, (isAnother) => {
+  forgetViewer(cache);
+  if (!isAnother) return;
+  for (const store of [uploads, pictureUploads]) store.reset();
+  for (const store of [drafts, outbox]) store.clear();
 });
 const realtime = createRealtime({ api, session, cache, outbox, onVideos: applyLive(cache, session) });
 // Before React renders: the first video is what people wait for.

@@ -1,7 +1,5 @@
-import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useLocation, useSearch } from "wouter";
-import { forgetViewer } from "../api/forget-viewer.ts";
 import { asProblem, type Problem } from "../api/problem.ts";
 import { useServices } from "../api/services.tsx";
 import type { Session } from "../api/types.ts";
@@ -27,7 +25,6 @@ const DEFAULT_WAIT_MS = 5000;
 export function CredentialsForm({ action, isNew, submit }: Props) {
   const { t } = useI18n();
   const { session } = useServices();
-  const cache = useQueryClient();
   const toast = useToast();
   const [, navigate] = useLocation();
   const next = safeNext(new URLSearchParams(useSearch()).get("next"));
@@ -48,7 +45,6 @@ export function CredentialsForm({ action, isNew, submit }: Props) {
     setBusy(true);
     try {
       const started = await submit(username, password);
-      forgetViewer(cache);
       session.begin(started);
       toast(t.welcome(started.user.name));
       // Going back restores the entry with its scroll position and open panels; the address alone would not.

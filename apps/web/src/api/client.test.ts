@@ -103,3 +103,20 @@ it("what one person did is not sent again as another who has logged in meanwhile
   await post(null);
   expect(asked).toEqual(["Bearer first", null]);
 });
+
+it("a file may take longer to send than words", async () => {
+  vi.stubGlobal("navigator", { cookieEnabled: true });
+  vi.stubGlobal("fetch", async () => new Response());
+  const session = { user: () => null, accessToken: async () => "first" } as unknown as SessionStore;
+  const send = createSender(session, createRetryHints());
+  const limitOf = async (type: string) => {
+    const timeout = vi.spyOn(AbortSignal, "timeout");
+    await send(
+      new Request("http://douya.example/", { method: "PUT", body: "x", headers: { "content-type": type } }),
+    );
+    return timeout.mock.lastCall![0];
+  };
+  // A megabyte a minute is a slow line, and a cover may have eight.
+  expect(await limitOf("image/jpeg")).toBeGreaterThanOrEqual(8 * 60_000);
+  expect(await limitOf("application/json")).toBeLessThanOrEqual(20_000);
+});

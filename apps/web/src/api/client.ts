@@ -8,6 +8,8 @@ import type { Session } from "./types.ts";
 export type Api = Client<paths>;
 
 const TIMEOUT_MS = 20_000;
+/** Of a request that sends a file, as long as the server takes it. */
+const FILE_TIMEOUT_MS = 10 * 60_000;
 const AGAIN_MS = 5000;
 const MAX_DOUBLINGS = 3;
 /** How much later than told, and than each other, those who retry by themselves do it. */
@@ -25,18 +27,21 @@ function withToken(request: Request, token: string | null) {
   return request.method === "GET" ? request : withCookie(request);
 }
 
+function sendsFile({ headers }: Request): boolean {
+  const type = headers.get("content-type");
+  return type !== null && !type.startsWith("application/json");
+}
+
 async function send(request: Request, hints: RetryHints): Promise<Response> {
   hints.check(request);
   // Files are loaded from the page's own origin, whatever else the server is called: the page may load no others.
   request.headers.set("douya-urls", "paths");
   // RFC 7240: who says how long the server may wait, waits as long.
   const [, waitSeconds = 0] = /^wait=(\d+)$/.exec(request.headers.get("prefer") ?? "") ?? [];
+  const limitMs = sendsFile(request) ? FILE_TIMEOUT_MS : TIMEOUT_MS + 1_000 * Number(waitSeconds);
   try {
     const response = await fetch(request, {
-      signal: AbortSignal.any([
-        request.signal,
-        AbortSignal.timeout(TIMEOUT_MS + 1_000 * Number(waitSeconds)),
-      ]),
+      signal: AbortSignal.any([request.signal, AbortSignal.timeout(limitMs)]),
     });
     await hints.note(request, response);
     return response;

@@ -100,3 +100,23 @@ it("does not show as new what is on a later page, or counted with its comment", 
   for (const sort of ["heat", "time"]) expect(ids(sort)).toEqual([["6+0", "3+2"], ["1+0"]]);
   expect(cache.getQueryData(sentKey("11"))).toBeUndefined();
 });
+
+it("keeps what was written while a page was under way, and what was deleted away", async () => {
+  const { cache, ids, comments } = filled();
+  let answer = (_: unknown) => {};
+  const queryKey = ["comments", "11", "list", "time"];
+  const page = { items: [comment("0")], nextCursor: null, pinned: null, closed: false, upTo: 5 };
+  const observed = cache.fetchInfiniteQuery({
+    queryKey,
+    queryFn: () => new Promise((resolve) => (answer = resolve)),
+    initialPageParam: undefined,
+    getNextPageParam: () => undefined,
+    staleTime: 0,
+  });
+  comments.added(comment("6"));
+  comments.removed(comment("0"));
+  await Promise.resolve();
+  answer({ ...page, items: [comment("3", 2), comment("0")] });
+  await observed;
+  expect(ids("time")).toEqual([["6+0", "3+2"]]);
+});

@@ -23,11 +23,11 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
 
   /** Whether it is in some list already: it may have come by itself before the answer to who wrote it. */
   const isKnown = ({ id, rootId }: Comment) => {
-    const has = (items: readonly Comment[] | undefined) => items?.some((one) => one.id === id) === true;
     if (rootId === null)
       return cache
         .getQueriesData<Lists>({ queryKey: ["comments", videoId, "list"] })
-        .some(([, lists]) => lists?.pages.some((page) => has(page.items) || page.pinned?.id === id));
+        .some(([, lists]) => isIn(lists, { id }));
+    const has = (items: readonly Comment[] | undefined) => items?.some((one) => one.id === id) === true;
     const replies = cache.getQueryData<Replies>(["comments", videoId, "replies", rootId]);
     return (
       has(cache.getQueryData<Comment[]>(sentKey(videoId))) ||
@@ -35,15 +35,25 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
     );
   };
 
-  /** Where it is not counted yet: it may be older than a page, and on a later one. */
+  /** Now, and in answers that are under way, which may be from before. */
+  function andAfterwards(act: () => void) {
+    act();
+    for (const { state, promise } of cache.getQueryCache().findAll({ queryKey: ["comments", videoId] }))
+      if (state.fetchStatus !== "idle") promise?.then(act, () => {});
+  }
+  /** First in each list that does not have it: people see what they have just written, in both orders. */
+  const showFirst = (comment: Comment) =>
+    cache.setQueriesData<Lists>({ queryKey: ["comments", videoId, "list"] }, (lists) => {
+      const [first, ...others] = lists?.pages ?? [];
+      // Where it is counted it may be older than a page, and on a later one.
+      if (!lists || !first || comment.sequence <= first.upTo || isIn(lists, comment)) return lists;
+      return { ...lists, pages: [{ ...first, items: [comment, ...first.items] }, ...others] };
+    });
+
   function show(comment: Comment) {
     const { rootId, sequence } = comment;
+    if (rootId === null) return andAfterwards(() => showFirst(comment));
     const has = (page: CommentPage) => sequence <= page.upTo;
-    // The newest comment comes first in both orders: people see what they have just written.
-    if (rootId === null)
-      return eachPage((page, i) =>
-        i > 0 || has(page) ? page : { ...page, items: [comment, ...page.items] },
-      );
     let isNew = false;
     eachPage((page) => {
       if (has(page)) return page;
@@ -69,19 +79,22 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
       count(-1 - comment.replies);
       void cache.resetQueries({ queryKey: ["comments", videoId, "named"] });
       const { rootId } = comment;
-      if (rootId === null) return eachComment((one) => (one.id === comment.id ? null : one));
+      if (rootId === null)
+        return andAfterwards(() => eachComment((one) => (one.id === comment.id ? null : one)));
       eachComment((one) => (one.id === rootId ? { ...one, replies: one.replies - 1 } : one));
       cache.setQueryData<Comment[]>(sentKey(videoId), (sent) => sent?.filter((one) => one.id !== comment.id));
-      cache.setQueryData<Replies>(
-        ["comments", videoId, "replies", rootId],
-        (list) =>
-          list && {
-            ...list,
-            pages: list.pages.map((page) => ({
-              ...page,
-              items: page.items.filter((one) => one.id !== comment.id),
-            })),
-          },
+      andAfterwards(() =>
+        cache.setQueryData<Replies>(
+          ["comments", videoId, "replies", rootId],
+          (list) =>
+            list && {
+              ...list,
+              pages: list.pages.map((page) => ({
+                ...page,
+                items: page.items.filter((one) => one.id !== comment.id),
+              })),
+            },
+        ),
       );
     },
     pinned: (comment: Comment | null) =>
@@ -89,6 +102,9 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
     closed: (closed: boolean) => eachPage((page) => ({ ...page, closed })),
   };
 }
+
+const isIn = (lists: Lists, { id }: Pick<Comment, "id">): boolean =>
+  lists?.pages.some(({ items, pinned }) => pinned?.id === id || items.some((one) => one.id === id)) === true;
 
 function changeIn(page: CommentPage, change: (comment: Comment) => Comment | null): CommentPage {
   const items = page.items.flatMap((comment) => change(comment) ?? []);

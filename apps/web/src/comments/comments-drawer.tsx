@@ -4,7 +4,7 @@ import { take } from "../api/client.ts";
 import { useKnown } from "../api/known.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import type { Comment, Video } from "../api/types.ts";
-import { useAgain } from "../api/use-again.ts";
+import { againOf, useAgain } from "../api/use-again.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Choice } from "../ui/choice.tsx";
 import { Failure } from "../ui/failure.tsx";
@@ -43,11 +43,10 @@ function Comments({ video }: { video: Video }) {
   const me = useUser();
   const [sort, setSort] = useState<CommentSort>("heat");
   const [replyTo, setReplyTo] = useState<Comment | null>(null);
-  const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = useInfiniteQuery(
-    commentsQuery(api, video.id, sort),
-  );
+  const list = useInfiniteQuery(commentsQuery(api, video.id, sort));
+  const { data, error, hasNextPage, isFetching, fetchNextPage } = list;
   const end = useNearEnd<HTMLLIElement>(hasNextPage && !isFetching && !error, fetchNextPage);
-  useAgain(data ? error : null, fetchNextPage);
+  useAgain(list);
   const { data: named } = useQuery(namedQuery(api, video.id, useNamedComment()));
   const pinned = data?.pages[0]?.pinned ?? null;
   const closed = data?.pages[0]?.closed ?? false;
@@ -95,7 +94,7 @@ function Comments({ video }: { video: Video }) {
         {listed.map(item)}
         <li className="comments-end" ref={end}>
           {isFetching && <Spinner label={t.loading} />}
-          {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
+          {error && <Failure error={error} onRetry={againOf(list)} />}
           {data && !pinned && listed.length === 0 && (
             <p className="comments-none">{closed ? t.commentsClosedNow : t.noComments}</p>
           )}

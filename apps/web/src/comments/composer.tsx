@@ -1,5 +1,14 @@
 import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
+import {
+  type Dispatch,
+  type FormEvent,
+  type KeyboardEvent,
+  type SetStateAction,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
 import { take } from "../api/client.ts";
 import { asProblem } from "../api/problem.ts";
 import { useServices, useUser } from "../api/services.tsx";
@@ -20,13 +29,19 @@ interface Props {
   videoId: string;
   closed: boolean;
   replyTo: Comment | null;
-  onReplyTo: (to: Comment | null) => void;
+  onReplyTo: Dispatch<SetStateAction<Comment | null>>;
 }
 
 const isWriting = ({ key, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean =>
   (key.length === 1 || key === "Enter") && !ctrlKey && !metaKey && !altKey;
 
-/** The field for a comment. The text stays until the server has accepted it. */
+interface Outgoing {
+  text: string;
+  key: string;
+  replyTo: Comment | null;
+}
+
+/** The field for a comment. What the server does not accept comes back into it. */
 export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
   const { t } = useI18n();
   const { api, drafts } = useServices();
@@ -49,7 +64,7 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
     setKey(newKey());
   };
   const send = useMutation({
-    mutationFn: () => {
+    mutationFn: ({ text, key, replyTo }: Outgoing) => {
       const body = { text: text.trim(), idempotencyKey: key };
       return replyTo
         ? take(
@@ -60,12 +75,15 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
           )
         : take(api.POST("/api/v1/videos/{id}/comments", { params: { path: { id: videoId } }, body }));
     },
-    onSuccess: (comment) => {
+    onSuccess: (comment, { replyTo }) => {
       lists.added(comment);
-      change("");
-      onReplyTo(null);
+      // Another one may have been chosen meanwhile.
+      onReplyTo((now) => (now?.id === replyTo?.id ? null : now));
     },
-    onError: (error) => {
+    onError: (error, sent) => {
+      const since = drafts.get(where);
+      write([sent.text, since].filter(Boolean).join("\n"));
+      if (!since) setKey(sent.key);
       if (asProblem(error).reason === "COMMENTS_CLOSED") lists.closed(true);
     },
   });
@@ -80,7 +98,11 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
   };
   function onSubmit(event: FormEvent) {
     event.preventDefault();
-    if (text.trim() && !closed && !send.isPending) asMember("comment", () => send.mutate());
+    if (!text.trim() || closed || send.isPending) return;
+    asMember("comment", () => {
+      send.mutate({ text, key, replyTo });
+      change("");
+    });
   }
   const used = [...text].length;
   return (

@@ -2,6 +2,7 @@ import { type ReactNode, useCallback, useEffect, useId, useLayoutEffect, useRef 
 import { useI18n } from "../i18n/i18n.tsx";
 import { CloseIcon } from "../ui/icons.tsx";
 import { ToastEcho } from "../ui/toast.tsx";
+import { useDismissal } from "../ui/use-dismissal.ts";
 import { focusField } from "./focus-field.ts";
 import { isToWrite } from "./use-comments-open.ts";
 import { useDragDown } from "./use-drag-down.ts";
@@ -32,18 +33,7 @@ function Sheet({ title, onClose, children }: Props) {
     return () => dialog?.close();
   }, []);
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the click is on the backdrop; keys have Escape.
-    <dialog
-      ref={ref}
-      className="drawer drawer-sheet"
-      aria-labelledby={titleId}
-      onCancel={(event) => {
-        if (event.target !== ref.current) return;
-        event.preventDefault();
-        onClose();
-      }}
-      onClick={(event) => event.target === ref.current && onClose()}
-    >
+    <dialog ref={ref} className="drawer drawer-sheet" aria-labelledby={titleId} {...useDismissal(onClose)}>
       <Head id={titleId} title={title} onClose={onClose} {...drag} />
       {children}
       <ToastEcho />

@@ -2,7 +2,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useServices } from "../api/services.tsx";
 import type { Comment } from "../api/types.ts";
-import { useAgain } from "../api/use-again.ts";
+import { againOf, useAgain } from "../api/use-again.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { sentKey } from "./comment-cache.ts";
@@ -20,11 +20,9 @@ export function Replies({ comment, item, named }: Props) {
   const { t, format } = useI18n();
   const { api } = useServices();
   const [open, setOpen] = useState(false);
-  const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = useInfiniteQuery({
-    ...repliesQuery(api, comment.videoId, comment.id),
-    enabled: open,
-  });
-  useAgain(open && data ? error : null, fetchNextPage);
+  const list = useInfiniteQuery({ ...repliesQuery(api, comment.videoId, comment.id), enabled: open });
+  const { data, error, hasNextPage, isFetching, fetchNextPage } = list;
+  useAgain(list, open);
   const { data: sent } = useQuery<Comment[]>({
     queryKey: sentKey(comment.videoId),
     enabled: false,
@@ -42,7 +40,7 @@ export function Replies({ comment, item, named }: Props) {
     !open && left > 0
       ? () => setOpen(true)
       : open && error
-        ? () => void (data ? fetchNextPage() : refetch())
+        ? againOf(list)
         : open && hasNextPage
           ? () => void fetchNextPage()
           : null;

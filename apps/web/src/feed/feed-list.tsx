@@ -19,9 +19,8 @@ export function FeedList({ kind, empty }: { kind: FeedTab; empty: ReactNode }) {
   const { t } = useI18n();
   const { api } = useServices();
   const cache = useQueryClient();
-  const { data, error, isPending, isFetching, hasNextPage, fetchNextPage, refetch } = useInfiniteQuery(
-    feedQuery(api, kind),
-  );
+  const list = useInfiniteQuery(feedQuery(api, kind));
+  const { data, error, isPending, isFetching, hasNextPage, fetchNextPage, refetch } = list;
   const videos = useMemo(() => wanted(data?.pages.flatMap((page) => page.items) ?? []), [data]);
   // The viewer's position, so that returning from a profile shows the same video.
   const position = useMemo(() => ["feed-position", kind], [kind]);
@@ -29,7 +28,7 @@ export function FeedList({ kind, empty }: { kind: FeedTab; empty: ReactNode }) {
   const more = useCallback(() => {
     if (hasNextPage && !isFetching && !error) void fetchNextPage();
   }, [hasNextPage, isFetching, error, fetchNextPage]);
-  useAgain(data ? error : null, fetchNextPage);
+  useAgain(list);
   const restart = () => {
     cache.removeQueries({ queryKey: position });
     void cache.resetQueries({ queryKey: ["feed", kind] });

@@ -64,8 +64,9 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
   useFeedControls(scroller, { move, toggle, toggleSound, letterKeys });
   useMediaKeys(pause);
 
+  // A pause ends with its film, whatever changes about that meanwhile.
+  useEffect(() => setPausedId((id) => (id === currentId ? id : null)), [currentId]);
   useEffect(() => {
-    setPausedId(null);
     if (current) onActive?.(current);
   }, [current, onActive]);
   useEffect(() => {

@@ -2,6 +2,7 @@ import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
 import type { GivenInvitationPage } from "../api/types.ts";
+import { againOf } from "../api/use-again.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { Failure } from "../ui/failure.tsx";
@@ -12,11 +13,10 @@ import { givenInvitationsQuery } from "./group-queries.ts";
 export function GivenInvitations({ groupId }: { groupId: string }) {
   const { t } = useI18n();
   const { api } = useServices();
-  const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = useInfiniteQuery(
-    givenInvitationsQuery(api, groupId),
-  );
+  const list = useInfiniteQuery(givenInvitationsQuery(api, groupId));
+  const { data, error, hasNextPage, isFetching, fetchNextPage } = list;
   const given = data?.pages.flatMap((page) => page.items) ?? [];
-  if (error) return <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />;
+  if (error) return <Failure error={error} onRetry={againOf(list)} />;
   if (given.length === 0) return null;
   return (
     <>

@@ -4,6 +4,7 @@ import { useLocation } from "wouter";
 import { take } from "../api/client.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import type { Group, GroupMember } from "../api/types.ts";
+import { againOf } from "../api/use-again.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { createMessageCache } from "../messages/message-cache.ts";
 import { useMuteConversation } from "../messages/use-mute-conversation.ts";
@@ -54,7 +55,7 @@ export function GroupSheet({ group, onClose }: { group: Group; onClose: () => vo
       {text}
     </button>
   );
-  const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = members;
+  const { data, error, hasNextPage, isFetching, fetchNextPage } = members;
   return (
     <Dialog title={group.name} onClose={onClose}>
       <div className="menu">
@@ -89,7 +90,7 @@ export function GroupSheet({ group, onClose }: { group: Group; onClose: () => vo
         </button>
       )}
       {isFetching && !data && <Spinner label={t.loading} />}
-      {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
+      {error && <Failure error={error} onRetry={againOf(members)} />}
       {leads && <GivenInvitations groupId={group.id} />}
     </Dialog>
   );

@@ -2,7 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { Link } from "wouter";
 import { useServices } from "../api/services.tsx";
-import { useAgain } from "../api/use-again.ts";
+import { againOf, useAgain } from "../api/use-again.ts";
 import { GroupAvatar } from "../groups/group-avatar.tsx";
 import { groupPath } from "../groups/group-queries.ts";
 import { useI18n } from "../i18n/i18n.tsx";
@@ -28,11 +28,10 @@ export function FoundMessages({ text }: { text: string }) {
 function Found({ text }: { text: string }) {
   const { t, format } = useI18n();
   const { api } = useServices();
-  const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = useInfiniteQuery(
-    foundQuery(api, text),
-  );
+  const list = useInfiniteQuery(foundQuery(api, text));
+  const { data, error, hasNextPage, isFetching, fetchNextPage } = list;
   const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
-  useAgain(data ? error : null, fetchNextPage);
+  useAgain(list);
   const found = data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>
@@ -66,7 +65,7 @@ function Found({ text }: { text: string }) {
       </ul>
       <div className="people-end" ref={end}>
         {isFetching && <Spinner label={t.loading} />}
-        {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
+        {error && <Failure error={error} onRetry={againOf(list)} />}
       </div>
     </>
   );

@@ -5,7 +5,7 @@ import { once } from "../api/once.ts";
 import { peopleQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { Conversation, Group, Message, User } from "../api/types.ts";
-import { useAgain } from "../api/use-again.ts";
+import { againOf, useAgain } from "../api/use-again.ts";
 import { GroupAvatar } from "../groups/group-avatar.tsx";
 import { groupPath } from "../groups/group-queries.ts";
 import { Invitations } from "../groups/invitations.tsx";
@@ -63,11 +63,10 @@ export function Inbox({ me, openId, text, onText }: Props) {
 function Conversations({ me, openId }: { me: User; openId: string | undefined }) {
   const { t } = useI18n();
   const { api } = useServices();
-  const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = useInfiniteQuery(
-    conversationsQuery(api),
-  );
+  const list = useInfiniteQuery(conversationsQuery(api));
+  const { data, error, hasNextPage, isFetching, fetchNextPage } = list;
   const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
-  useAgain(data ? error : null, fetchNextPage);
+  useAgain(list);
   const conversations = once(data?.pages.flatMap((page) => page.items) ?? []);
   const people = useMemo(() => data?.pages.flatMap((page) => page.people) ?? [], [data]);
   return (
@@ -94,7 +93,7 @@ function Conversations({ me, openId }: { me: User; openId: string | undefined })
       </ul>
       <div className="people-end" ref={end}>
         {isFetching && !data && <Spinner label={t.loading} />}
-        {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
+        {error && <Failure error={error} onRetry={againOf(list)} />}
       </div>
     </>
   );

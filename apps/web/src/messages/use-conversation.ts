@@ -15,8 +15,8 @@ export function useConversation(peerId: string, around: string | undefined, atEn
   const { api, realtime } = useServices();
   const me = useUser();
   const query = useInfiniteQuery(messagesQuery(api, peerId, around));
-  const { data, error, fetchNextPage } = query;
-  useAgain(data ? error : null, fetchNextPage);
+  const { data } = query;
+  useAgain(query);
   const messages = useMemo(() => inOrder(data?.pages.map((page) => page.items) ?? []), [data]);
 
   const isShown = usePageShown();

@@ -3,9 +3,13 @@ import { useMemo } from "react";
 import { take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
 import type { Message } from "../api/types.ts";
+import { createConfirmed } from "../social/confirmed.ts";
 import { useAction } from "../ui/use-action.ts";
 import { createMessageCache } from "./message-cache.ts";
 import { withReaction } from "./reaction.ts";
+
+/** Whether one has reacted to a message so. */
+const confirmed = createConfirmed<boolean>();
 
 /** What the viewer can do with a message of a conversation. */
 export function useMessageActs(conversationId: string) {
@@ -27,8 +31,15 @@ export function useMessageActs(conversationId: string) {
     },
     // In the order of the taps.
     scope: { id: `reactions in ${conversationId}` },
-    onMutate: ({ message, emoji, on }) => show(message.id, emoji, on),
-    onError: (_, { message, emoji, on }) => show(message.id, emoji, !on),
+    onMutate({ message, emoji, on }) {
+      confirmed.begin(`${message.id} ${emoji}`, !on);
+      show(message.id, emoji, on);
+    },
+    onSuccess: (_, { message, emoji, on }) => confirmed.accepted(`${message.id} ${emoji}`, on),
+    onError(_, { message, emoji }) {
+      const now = confirmed.failed(`${message.id} ${emoji}`);
+      if (now) show(message.id, emoji, now.state);
+    },
   });
   const recall = useAction<unknown, Message>({
     mutationFn: ({ id }) =>

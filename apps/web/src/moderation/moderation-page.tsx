@@ -2,7 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { reportedCommentsQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
-import { useAgain } from "../api/use-again.ts";
+import { againOf, useAgain } from "../api/use-again.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
@@ -42,11 +42,10 @@ export default function ModerationPage() {
 function ReportedComments() {
   const { t } = useI18n();
   const { api } = useServices();
-  const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = useInfiniteQuery(
-    reportedCommentsQuery(api),
-  );
+  const list = useInfiniteQuery(reportedCommentsQuery(api));
+  const { data, error, hasNextPage, isFetching, fetchNextPage } = list;
   const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
-  useAgain(data ? error : null, fetchNextPage);
+  useAgain(list);
   const reported = [
     ...new Map(data?.pages.flatMap((page) => page.items).map((one) => [one.comment.id, one])).values(),
   ];
@@ -60,7 +59,7 @@ function ReportedComments() {
       </ol>
       <div className="moderation-end" ref={end}>
         {isFetching && <Spinner label={t.loading} />}
-        {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
+        {error && <Failure error={error} onRetry={againOf(list)} />}
       </div>
       {data && !hasNextPage && !isFetching && reported.length === 0 && (
         <Notice title={t.moderationEmptyTitle} body={t.moderationEmptyBody} />

@@ -4,7 +4,7 @@ import { Link } from "wouter";
 import { take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
 import type { MessageReport } from "../api/types.ts";
-import { useAgain } from "../api/use-again.ts";
+import { againOf, useAgain } from "../api/use-again.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { whatShows } from "../messages/message-cache.ts";
 import { MessagePicture } from "../messages/message-picture.tsx";
@@ -22,7 +22,7 @@ const KEY = ["moderation", "messages"];
 export function ReportedMessages() {
   const { t } = useI18n();
   const { api } = useServices();
-  const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = useInfiniteQuery({
+  const list = useInfiniteQuery({
     queryKey: KEY,
     queryFn: ({ pageParam, signal }) =>
       take(
@@ -35,8 +35,9 @@ export function ReportedMessages() {
     getNextPageParam: (page) => page.nextCursor ?? undefined,
     staleTime: 0,
   });
+  const { data, error, hasNextPage, isFetching, fetchNextPage } = list;
   const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
-  useAgain(data ? error : null, fetchNextPage);
+  useAgain(list);
   const reports = data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>
@@ -47,7 +48,7 @@ export function ReportedMessages() {
       </ol>
       <div className="moderation-end" ref={end}>
         {isFetching && <Spinner label={t.loading} />}
-        {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
+        {error && <Failure error={error} onRetry={againOf(list)} />}
       </div>
       {data && !hasNextPage && !isFetching && reports.length === 0 && (
         <Notice title={t.moderationEmptyTitle} body={t.reportedMessagesEmpty} />

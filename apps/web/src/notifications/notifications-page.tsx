@@ -5,7 +5,7 @@ import { afterFailures, isTransient, take } from "../api/client.ts";
 import { once } from "../api/once.ts";
 import { useServices } from "../api/services.tsx";
 import type { Notification } from "../api/types.ts";
-import { useAgain } from "../api/use-again.ts";
+import { againOf, useAgain } from "../api/use-again.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
@@ -22,12 +22,11 @@ import "./notifications.css";
 export default function NotificationsPage() {
   const { t } = useI18n();
   const { api } = useServices();
-  const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = useInfiniteQuery(
-    notificationsQuery(api),
-  );
+  const list = useInfiniteQuery(notificationsQuery(api));
+  const { data, error, hasNextPage, isFetching, fetchNextPage } = list;
   usePageTitle(t.notifications);
   const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
-  useAgain(data ? error : null, fetchNextPage);
+  useAgain(list);
   const items = once(data?.pages.flatMap((page) => page.items) ?? []);
   const { isNew, hasNew, unmark } = useSeen(items, data?.pages[0]?.upTo ?? null);
   return (
@@ -54,7 +53,7 @@ export default function NotificationsPage() {
       </ul>
       <div className="people-end" ref={end}>
         {isFetching && !data && <Spinner label={t.loading} />}
-        {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
+        {error && <Failure error={error} onRetry={againOf(list)} />}
       </div>
     </div>
   );

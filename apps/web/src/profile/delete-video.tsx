@@ -31,7 +31,7 @@ export function DeleteVideo({ video, onClose, onDeleted }: Props) {
       onDeleted();
       if (path === `/video/${video.id}`) navigate("/", { replace: true });
       // Removes it from the feeds at once, without reloading them.
-      known.changeVideo(video.id, (now) => ({ ...now, playUrl: null }));
+      known.changeVideo(video.id, (now) => ({ ...now, state: "failed", playUrl: null }));
       for (const key of ["me", "user"]) void cache.invalidateQueries({ queryKey: [key] });
       cache.removeQueries({ queryKey: ["video", video.id] });
     },

@@ -24,7 +24,7 @@ export default function MePage() {
   const [editing, setEditing] = useState(false);
   usePageTitle(t.profile);
   useEffect(() => {
-    if (fresh) session.updateUser(fresh);
+    if (fresh && fresh.id === session.user()?.id) session.updateUser(fresh);
   }, [fresh, session]);
   const user = fresh ?? remembered;
   if (!user) return <ProfileSkeleton />;

@@ -1,7 +1,7 @@
 import type { InfiniteData, UseInfiniteQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import type { Video, VideoPage } from "../api/types.ts";
-import { useAgain } from "../api/use-again.ts";
+import { againOf, useAgain } from "../api/use-again.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Failure } from "../ui/failure.tsx";
 import { Spinner } from "../ui/notice.tsx";
@@ -20,7 +20,7 @@ export function VideoGrid({ label, query, tile, empty }: Props) {
   const { t } = useI18n();
   const { data, error, hasNextPage, isFetching, fetchNextPage } = query;
   const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
-  useAgain(data ? error : null, fetchNextPage);
+  useAgain(query);
   const videos = data?.pages.flatMap((page) => page.items) ?? [];
   if (data && !hasNextPage && videos.length === 0) return empty;
   return (
@@ -32,7 +32,7 @@ export function VideoGrid({ label, query, tile, empty }: Props) {
       </ul>
       <div className="grid-end" ref={end}>
         {isFetching && <Spinner label={t.loading} />}
-        {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : query.refetch())} />}
+        {error && <Failure error={error} onRetry={againOf(query)} />}
       </div>
     </section>
   );

@@ -42,20 +42,31 @@ const DEFAULTS: PreferenceValues = {
 
 /** Preferences of this browser; not tied to an account. */
 export function createPreferences(storage: Pick<Storage, "getItem" | "setItem">): Preferences {
-  let values = DEFAULTS;
-  try {
-    values = { ...DEFAULTS, ...(JSON.parse(storage.getItem(KEY) ?? "{}") as Partial<PreferenceValues>) };
-  } catch {
-    // Damaged by hand: start over.
-  }
+  let values = { ...DEFAULTS, ...read(storage) };
   const changes = createListeners();
+  if (typeof window !== "undefined")
+    window.addEventListener("storage", ({ key }) => {
+      if (key !== KEY && key !== null) return;
+      values = { ...DEFAULTS, ...read(storage) };
+      changes.call();
+    });
   return {
     get: () => values,
     set(change) {
-      values = { ...values, ...change };
+      // Another tab may have changed others meanwhile.
+      values = { ...values, ...read(storage), ...change };
       storage.setItem(KEY, JSON.stringify(values));
       changes.call();
     },
     subscribe: changes.add,
   };
+}
+
+function read(storage: Pick<Storage, "getItem">): Partial<PreferenceValues> {
+  try {
+    return JSON.parse(storage.getItem(KEY) ?? "{}") as Partial<PreferenceValues>;
+  } catch {
+    // Damaged by hand: start over.
+    return {};
+  }
 }

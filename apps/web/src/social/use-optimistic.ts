@@ -1,12 +1,15 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 import { useAction } from "../ui/use-action.ts";
+import { createConfirmed } from "./confirmed.ts";
 
 /** A change from one state to another. */
 export interface Step<State> {
   from: State;
   to: State;
 }
+
+const confirmed = createConfirmed<unknown>();
 
 /**
  * An action that is shown at once, and rolled back with the reason if the server refuses. Actions with the same
@@ -23,36 +26,36 @@ export function useOptimistic<State>(options: {
 }): (step: Step<State>) => void {
   const { scope, show, count, send, onSuccess } = options;
   const cache = useQueryClient();
-  /** A later tap is shown already. */
-  const isLast = () =>
-    cache.isMutating({ predicate: ({ options: { scope: of } }) => of?.id === scope }) === 1;
   const { mutate } = useAction({
     scope: { id: scope },
     async mutationFn(step: Step<State>) {
       // Answers that come meanwhile are from before it.
       const stop = cache.getQueryCache().subscribe((event) => {
         const isAnswer = event.type === "updated" && event.action.type === "success" && !event.action.manual;
-        if (isAnswer && isLast()) show(step.to);
+        if (isAnswer && confirmed.isLast(scope)) show(step.to);
       });
       return await send(step).finally(stop);
     },
     onError(_, { from, to }) {
       count?.({ from: to, to: from });
-      if (isLast()) show(from);
+      const now = confirmed.failed(scope);
+      if (now) show(now.state as State);
     },
     onSuccess(_, { to }) {
-      // Once more, for answers that are under way: they may be from before it.
-      if (isLast()) show(to);
+      // Once more, for answers that are under way: they may be from before it. A later tap is shown already.
+      if (confirmed.isLast(scope)) show(to);
+      confirmed.accepted(scope, to);
       onSuccess();
     },
   });
   return useCallback(
     (step) => {
       if (step.to === step.from) return;
+      confirmed.begin(scope, step.from);
       show(step.to);
       count?.(step);
       mutate(step);
     },
-    [show, count, mutate],
+    [scope, show, count, mutate],
   );
 }

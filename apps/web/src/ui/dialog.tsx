@@ -2,6 +2,7 @@ import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import { CloseIcon } from "./icons.tsx";
 import { ToastEcho } from "./toast.tsx";
+import { useDismissal } from "./use-dismissal.ts";
 import "./dialog.css";
 
 interface Props {
@@ -22,17 +23,7 @@ export function Dialog({ title, onClose, children }: Props) {
     return () => dialog?.close();
   }, []);
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the click is on the backdrop; keys have Escape.
-    <dialog
-      ref={ref}
-      className="dialog"
-      aria-labelledby={titleId}
-      onCancel={(event) => {
-        event.preventDefault();
-        onClose();
-      }}
-      onClick={(event) => event.target === ref.current && onClose()}
-    >
+    <dialog ref={ref} className="dialog" aria-labelledby={titleId} {...useDismissal(onClose)}>
       <div className="dialog-body">
         <header className="dialog-head">
           <h2 id={titleId} dir="auto">

@@ -1,6 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { Link } from "wouter";
+import { isGone } from "../api/problem.ts";
 import { videoQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
@@ -27,7 +28,7 @@ export function Pipeline({ id, onAgain }: { id: string; onAgain: () => void }) {
   const { data: video, error } = useQuery({
     ...videoQuery(api, id),
     refetchInterval: ({ state }) => {
-      const goesOn = !state.data || isUnderWay(state.data.state);
+      const goesOn = state.data ? isUnderWay(state.data.state) : !isGone(state.error);
       return goesOn && !(told && state.data) && POLL_MS;
     },
   });
@@ -38,7 +39,16 @@ export function Pipeline({ id, onAgain }: { id: string; onAgain: () => void }) {
     void cache.resetQueries({ queryKey: ["feed"] });
     void cache.invalidateQueries({ queryKey: ["me"] });
   }, [done, cache]);
-  if (!video) return error ? <p role="alert">{explain(t, error)}</p> : <Spinner label={t.loading} />;
+  if (!video && !error) return <Spinner label={t.loading} />;
+  if (!video)
+    return (
+      <div className="outcome">
+        <p role="alert">{explain(t, error)}</p>
+        <div className="outcome-actions">
+          <AgainButton onAgain={onAgain} />
+        </div>
+      </div>
+    );
   const steps = [t.stepUploaded, t.stepProcessing, video.draft ? t.draft : t.stepPublished];
   const reached = done ? 3 : video.state === "uploaded" ? 1 : 2;
   return (
@@ -62,13 +72,18 @@ export function Pipeline({ id, onAgain }: { id: string; onAgain: () => void }) {
   );
 }
 
-function Outcome({ video, onAgain }: { video: Video; onAgain: () => void }) {
-  const { t, format } = useI18n();
-  const again = (
+function AgainButton({ onAgain }: { onAgain: () => void }) {
+  const { t } = useI18n();
+  return (
     <button type="button" className="button" onClick={onAgain}>
       {t.uploadAnother}
     </button>
   );
+}
+
+function Outcome({ video, onAgain }: { video: Video; onAgain: () => void }) {
+  const { t, format } = useI18n();
+  const again = <AgainButton onAgain={onAgain} />;
   if (video.state === "published" || video.state === "ready") {
     return (
       <div className="outcome" role="status">

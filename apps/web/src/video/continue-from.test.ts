@@ -9,6 +9,11 @@ it("continues with older playable videos, without the video itself", () => {
   expect(continueFrom(video("1001"), listed).map(({ id }) => id)).toEqual(["1001", "1000", "98"]);
 });
 
+it("pictures are something to continue with", () => {
+  const pictures = { id: "1000", playUrl: null, kind: "pictures", state: "published" } as Video;
+  expect(continueFrom(video("1001"), [pictures])).toHaveLength(2);
+});
+
 it("continues in a list after the video, even if it is no longer in it", () => {
   const listed = [video("3"), video("1"), video("2")];
   expect(continueList(video("1"), listed).map(({ id }) => id)).toEqual(["1", "2"]);

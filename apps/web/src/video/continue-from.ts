@@ -1,4 +1,5 @@
 import type { Video } from "../api/types.ts";
+import { isPlayable } from "../feed/playable.ts";
 
 /** Ids are decimal numbers that grow with time. */
 const isOlder = (id: string, than: string): boolean =>
@@ -6,7 +7,7 @@ const isOlder = (id: string, than: string): boolean =>
 
 /** A video and the author's earlier ones: how one continues from a link or a profile. */
 export function continueFrom(video: Video, published: readonly Video[]): Video[] {
-  return [video, ...published.filter((other) => other.playUrl && isOlder(other.id, video.id))];
+  return [video, ...published.filter((other) => isPlayable(other) && isOlder(other.id, video.id))];
 }
 
 /** A video and those after it in a list. */

@@ -85,7 +85,7 @@ function Continued({ video }: { video: Video }) {
   const more = useCallback(() => {
     if (hasNextPage && !isFetching && !error) void fetchNextPage();
   }, [hasNextPage, isFetching, error, fetchNextPage]);
-  useAgain(next.data ? error : null, fetchNextPage);
+  useAgain(next);
   const hasMore = !listEnds || hasNextPage || next.isPending;
   const none = videos.length === 0;
   useEffect(() => {
