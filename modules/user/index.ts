@@ -80,7 +80,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
         getUsers: getUsers(accounts.reading),
         findUsers: findUsers(accounts.reading),
         updateProfile: updateProfile(accounts),
-        setPicture: setPicture(accounts, blobs, media, jobs),
+        setPicture: setPicture(accounts, blobs, media, jobs, protect),
       },
       async stop() {
         tokens.stop();
