@@ -64,3 +64,37 @@ test("a delivery outlasts a relation service that is away longer than any job is
     await workers.stop();
   }
 });
+
+test.each([
+  ["page", "31"],
+  ["job", "32"],
+])("published again before the last %s of its first delivery is done, a video reaches those who follow by then", async (when, videoId) => {
+  const store = feedStore(own.db, own.events);
+  const readers = [`${videoId}1`, `${videoId}2`];
+  for (const reader of readers) await store.openInbox(reader);
+  const video = { authorId: "11", videoId, publishedAtMs: 34 };
+  const publish = () => store.startDelivery(own.db, video, "0123456789abcdef0123456789abcdef", own.jobs);
+  let runs = 0;
+  const listFollowers = async () => {
+    if (runs > 1) return { userIds: readers, next: "" };
+    await store.removeVideo(own.db, video);
+    if (when === "page") await publish();
+    return { userIds: readers.slice(0, 1), next: "" };
+  };
+  const deliver = deliverVideo(store, { listFollowers } as never);
+  const run = async (job: Job) => {
+    const isFirst = ++runs === 1;
+    await deliver.run(job);
+    if (isFirst && when === "job") await publish();
+  };
+  await publish();
+  const workers = own.jobs.work({ kinds: { deliver: { ...deliver, run } }, concurrency: 1, pauseMs: 1 });
+  try {
+    const reached = own.db.selectFrom("inbox").select("user_id").where("video_id", "=", videoId);
+    await expect
+      .poll(() => reached.orderBy("user_id").execute())
+      .toEqual(readers.map((user_id) => ({ user_id })));
+  } finally {
+    await workers.stop();
+  }
+});

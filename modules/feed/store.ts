@@ -77,6 +77,8 @@ export function feedStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         })
         .onConflict((conflict) => conflict.doNothing())
         .execute();
+      // One that is under way, of a video that was taken back meanwhile, may have passed by those who follow since.
+      await on.deleteFrom("job").where("kind", "=", "deliver").where("key", "=", video.videoId).execute();
       await jobs.add(on, "deliver", video.videoId, { traceId });
     },
     async removeVideo(on: Queryable<Tables>, video: Authored): Promise<void> {

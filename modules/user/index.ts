@@ -52,7 +52,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
       onError: (error) => log.warn({ err: error }, "could not load or publish the signing keys"),
     });
     const accounts = perCall(db, (until) => accountStore(until, events));
-    const sessions = perCall(db, (until) => sessionStore(until, events));
+    const sessions = perCall(db, (until) => sessionStore(until, events, log));
     const deletionRequests = perCall(db, (until) => deletionRequestStore(until, events));
     const outcomes = consumeDeletionOutcomes(events, deletionRequests.lasting, jobs);
     const workers = jobs.work({ kinds: { [removePictureKind]: removePicture(db, blobs) }, concurrency: 1 });
@@ -80,7 +80,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
         getUsers: getUsers(accounts.reading),
         findUsers: findUsers(accounts.reading),
         updateProfile: updateProfile(accounts),
-        setPicture: setPicture(accounts, blobs, media, jobs),
+        setPicture: setPicture(accounts, blobs, media, jobs, protect),
       },
       async stop() {
         tokens.stop();

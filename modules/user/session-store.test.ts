@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "./migrations.ts";
@@ -8,10 +8,11 @@ import type { Tables } from "./tables.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let store: SessionStore;
+const warn = vi.fn();
 
 beforeAll(async () => {
   own = await createModuleDatabase<Tables>("user", `sessions_${Object.keys(migrations).length}`, migrations);
-  store = sessionStore(own.db, own.events);
+  store = sessionStore(own.db, own.events, { warn });
 });
 
 afterAll(() => own.drop());
@@ -71,4 +72,22 @@ test("an account that is being closed has no session, not even one opened at the
   expect(await add("3", 302)).toBe(false);
   const { rows } = await own.database.pool.query('select from "user".session where user_id = 3');
   expect(rows).toEqual([]);
+});
+
+test("who is signed in stays so where nobody can note that they were here", async () => {
+  const { pool } = own.database;
+  await addAccount("4");
+  await add("4", 400);
+  await pool.query(`
+    update "user".session set last_used_at = now() - interval '2 hours' where id = 400;
+    create function full_disk() returns trigger language plpgsql as
+      $$begin raise 'could not extend file' using errcode = '53100'; end$$;
+    create trigger full_disk before update on "user".session for each row execute function full_disk()`);
+  try {
+    const look = { userId: "4", sessionId: "400", unused: false };
+    expect(await store.aliveSessions([look])).toMatchObject([{ id: "400", moderator: false }]);
+    expect(warn).toHaveBeenCalledTimes(1);
+  } finally {
+    await pool.query('drop trigger full_disk on "user".session');
+  }
 });

@@ -3,6 +3,7 @@ import { sessionsEnded } from "#contracts/events.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { EventWriter } from "#platform/events/events.ts";
+import type { Logger } from "#platform/observe/log.ts";
 import { maxKnownDevices } from "./known-devices.ts";
 import type { Proven } from "./proven.ts";
 import { maxSessionsPerUser, passwordLastsMs } from "./rules.ts";
@@ -38,7 +39,7 @@ export function sessionRow(session: NewSession) {
 }
 
 /** The SQL of sessions. */
-export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
+export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>, log: Pick<Logger, "warn">) {
   const liveSession = (userId: UserId, id: SessionId) =>
     db
       .selectFrom("session")
@@ -128,7 +129,10 @@ export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         await sql`
           update "user".session s set last_used_at = now()
           from unnest(${stale.map((row) => row.user_id)}::int8[], ${stale.map((row) => row.id)}::int8[]) as r(user_id, id)
-          where s.user_id = r.user_id and s.id = r.id`.execute(db);
+          where s.user_id = r.user_id and s.id = r.id`
+          .execute(db)
+          // Nobody is signed out because it could not be noted that they were here.
+          .catch((error) => log.warn({ err: error }, "could not note that sessions were used"));
       }
       return rows;
     },

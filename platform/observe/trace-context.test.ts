@@ -41,3 +41,7 @@ test.each([
 test("drops a state that is too long", () => {
   expect(readTraceContext(`00-${trace}-${span}-01`, "a".repeat(513)).traceState).toBeUndefined();
 });
+
+test.each(["a=\u00e9", "a=1\t", "a=\u{1f600}"])("drops a state that no call can carry: %j", (state) => {
+  expect(readTraceContext(`00-${trace}-${span}-01`, state).traceState).toBeUndefined();
+});

@@ -18,8 +18,8 @@ export interface TraceContext {
 /** Version 00, or a later one that has more at its end. */
 const form =
   /^(?:00(?=.{53}$)|(?!00|ff)[0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:$|-)/;
-/** What a longer state says is dropped, as the standard allows. */
-const maxStateLength = 512;
+/** What a longer state says is dropped, as the standard allows; gRPC throws on one that is not printable ASCII. */
+const stateForm = /^[ -~]{1,512}$/;
 
 type Header = string | string[] | undefined;
 
@@ -32,7 +32,7 @@ export function readTraceContext(traceparent: Header, tracestate?: Header): Trac
     traceId,
     spanId,
     sampled: (Number.parseInt(flags!, 16) & 1) === 1,
-    traceState: traceState && traceState.length <= maxStateLength ? traceState : undefined,
+    traceState: stateForm.test(traceState) ? traceState : undefined,
   };
 }
 

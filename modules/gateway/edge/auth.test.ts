@@ -169,6 +169,21 @@ test("a person forgotten before very many others is still checked again, and lat
   await expect(auth.identify(ada, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
 });
 
+test("what nobody has heard stays unheard where what was forgotten before it is evicted after it", async () => {
+  const pass = stopClocks();
+  await followed(await tokenOf("eve"));
+  for (let i = 0; i < 10_000; i++) auth.forget(`${i}`);
+  const token = await tokenOf("ada");
+  await auth.identify(token, call());
+  ended.add("session of ada");
+  told = undefined;
+  pass(400);
+  await expect.poll(() => auth.known(token)).toBeUndefined();
+  auth.forget("another");
+  expect(auth.known(token)).toBeUndefined();
+  await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+});
+
 test("whose token it is, is known without a look as long as nobody need look", async () => {
   const pass = stopClocks();
   const token = await tokenOf("ada");

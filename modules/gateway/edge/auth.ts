@@ -83,6 +83,8 @@ export function createAuth(
   /** When that was: of whoever has logged in since, nothing is lost. */
   let lostAtMs = Number.POSITIVE_INFINITY;
   const lose = ({ count, atMs }: Forget) => {
+    // An older one is evicted after a gap in the log: what was lost then stays so.
+    if (count <= forgetsLost) return;
     forgetsLost = count;
     lostAtMs = atMs;
   };

@@ -49,6 +49,13 @@ test.each(
   expect(await taken(limits, routes[0]!, undefined, "192.0.2.2")).toBe(burst);
 });
 
+test("a request for the head alone is counted with the page's", async () => {
+  const limits = limitsWith(true);
+  expect(await taken(limits, "HEAD /api/v1/me/messages", "1")).toBe(60);
+  expect(await taken(limits, "GET /api/v1/me/messages", "1")).toBe(0);
+  expect(await taken(limits, "HEAD /api/v1/videos/:id", "1")).toBe(2000);
+});
+
 test("so many a person says over connections that they are writing", async () => {
   const limits = limitsWith(true);
   for (let i = 0; i < 60; i++) await limits.takeFor("typing", "1");

@@ -251,7 +251,9 @@ export function createLimits(
       const reads = method === "GET" || method === "HEAD";
       if (request.routeOptions.config.policy?.isList)
         await scraping.take(identity?.userId, addressKey(request.ip));
-      const limit = ofRoute.get(route) ?? (reads ? undefined : others);
+      // The server answers it as it does a GET, with all the work of one.
+      const asGet = method === "HEAD" ? ofRoute.get(`GET ${url}`) : undefined;
+      const limit = ofRoute.get(route) ?? asGet ?? (reads ? undefined : others);
       await limit?.take(identity ? personKey(identity.userId) : `address ${addressKey(request.ip)}`);
     },
     async takeFor(name, userId) {

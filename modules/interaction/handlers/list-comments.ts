@@ -15,6 +15,8 @@ type Service = Handlers<typeof InteractionService>;
 
 /** Larger than every count and floor. */
 const aboveAll = "999999999999999999";
+/** Comments and replies that were added since paging began: a list by heat counts them for each page. */
+const maxSince = 10_000n;
 const maxLatestVideos = 500;
 const maxLatest = 20;
 
@@ -38,9 +40,11 @@ export function commentLists(
     lastSequence: string,
   ): Promise<{ rows: CommentRow[]; next: string }> {
     if (order === CommentOrder.HEAT) {
-      const [asOf, heat, floor] = parseCursor(cursor, 3) ?? [lastSequence, aboveAll, aboveAll];
+      const [since, heat, floor] = parseCursor(cursor, 3) ?? [lastSequence, aboveAll, aboveAll];
+      const least = BigInt(lastSequence) - maxSince;
+      const asOf = BigInt(since!) < least ? String(least) : since!;
       const { rows, after } = await takePage(asked, maxPage, (limit) =>
-        store.byHeat(videoId, { asOf: asOf!, heat: heat!, floor: floor! }, limit),
+        store.byHeat(videoId, { asOf, heat: heat!, floor: floor! }, limit),
       );
       return { rows, next: after ? `${asOf}-${after.heat}-${after.floor}` : "" };
     }

@@ -6,6 +6,7 @@ import type { PerCall, StoreFor } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Media, PictureOptions } from "#platform/media/media-tool.ts";
+import type { Protection } from "#platform/protect/protection.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { AccountStore } from "../account-store.ts";
@@ -57,7 +58,16 @@ export function setPicture(
   blobs: BlobStore,
   media: Media,
   jobs: Jobs,
+  protect: Pick<Protection, "boundedQueue">,
 ): Service["setPicture"] {
+  // Each holds a connection while a store of files is asked, which may be silent, and others need connections too.
+  const queue = protect.boundedQueue("profile_picture_queue", {
+    help: "Profile pictures and covers that wait to be set",
+    concurrency: 2,
+    maxWaiting: 20,
+    typicalMs: 50,
+  });
+
   /** A clean JPEG made from the sent file, which is removed. */
   async function redraw(staged: string, options: PictureOptions) {
     const drawn = await blobs.stagingPath("jpg");
@@ -84,16 +94,17 @@ export function setPicture(
     // Outside of the transaction: a store far away may take its time.
     if (drawn) await blobs.commit(drawn.name, key as BlobKey);
     const isThere = async () => (await blobs.size(key as BlobKey)) !== undefined;
-    const set = store(call).setPicture(caller, { column, key, isThere, removal }, jobs);
-    const { account, dropped } = await set.catch(async (error) => {
-      if (key) await store.lasting.dropPicture(key, jobs).catch(() => {});
-      throw error;
-    });
+    const set = async () => {
+      const setting = store(call).setPicture(caller, { column, key, isThere, removal }, jobs);
+      return setting.catch(async (error) => {
+        if (key) await store.lasting.dropPicture(key, jobs).catch(() => {});
+        throw error;
+      });
+    };
+    const { account, dropped } = await queue.run(set, call.deadlineMs);
     // Gone with the next request; where it cannot be removed now, the job does it.
     if (dropped)
-      await store(call)
-        .removePicture(dropped, blobs)
-        .catch(() => {});
+      await queue.run(() => store(call).removePicture(dropped, blobs), call.deadlineMs).catch(() => {});
     return toUser(account);
   };
 }

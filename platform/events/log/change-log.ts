@@ -1,5 +1,5 @@
 import type { Database, Kysely } from "../../db/database.ts";
-import { type DomainError, isAwayOrBusy } from "../../errors/domain-error.ts";
+import { DomainError } from "../../errors/domain-error.ts";
 import type { Logger } from "../../observe/log.ts";
 
 const probeMs = 1_000;
@@ -39,7 +39,8 @@ export function changeLog(database: Database, log: Logger): ChangeLog {
       try {
         return await read(db);
       } catch (error) {
-        if (isAwayOrBusy(error) && !away) {
+        // One that is busy answers the next; nobody is to go without what is kept meanwhile, and ask it more.
+        if (error instanceof DomainError && error.kind === "unavailable" && !away) {
           away = error;
           log.warn({ reason: error.reason }, "the events of a database cannot be read");
           probe();

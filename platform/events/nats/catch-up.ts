@@ -105,7 +105,7 @@ async function sequenceAfter({ streams }: Nats, names: StreamNames, position: nu
   let high = state.last_seq + 1;
   // At `low` there is no later event than the position, at `high` there is.
   while (high - low > 1) {
-    const middle = (low + high) >> 1;
+    const middle = Math.floor((low + high) / 2);
     const message = await streams.getMessage(stream, { seq: middle });
     const event = message && readHead(names, message);
     if (event && event.position > position) high = middle;

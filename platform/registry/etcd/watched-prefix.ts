@@ -53,7 +53,7 @@ export function watchPrefix(
     onChange();
   }
 
-  function apply({ events, header }: WatchResponse): void {
+  function apply({ created, events, header }: WatchResponse): void {
     if (header!.revision < revision!) {
       // It was restored from a backup, or this member lags behind the one that was asked before.
       revision = undefined;
@@ -63,7 +63,8 @@ export function watchPrefix(
       if (type === EventType.DELETE) entries.delete(nameOf(kv!.key));
       else entries.set(nameOf(kv!.key), textOf(kv!.value));
     }
-    revision = header!.revision;
+    // While changes from before are still to come, the header tells what the store is at already.
+    if (!created) revision = events.at(-1)?.kv?.modRevision ?? header!.revision;
     if (events.length > 0) onChange();
   }
 
@@ -71,8 +72,11 @@ export function watchPrefix(
   function watch(): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       let silent = 0;
+      let ended = false;
       const stream = etcd.stream(Watch.method.watch, {
         answer(answer) {
+          // It had arrived before the end.
+          if (ended) return;
           silent = 0;
           live = true;
           if (answer.compactRevision > 0n) revision = undefined;
@@ -91,6 +95,7 @@ export function watchPrefix(
       }, askMs);
       const leave = onAbort(stopping.signal, () => end());
       function end(error?: Error): void {
+        ended = true;
         clearInterval(asking);
         leave();
         if (error) reject(error);
