@@ -205,7 +205,7 @@ export function createTimelineHub(
     try {
       const found = await events.changesSince([messageSent, timelinesGrown], cursor);
       // Too much was written to be told of: everybody is looked at sooner, unless signals have told of it.
-      if (cursor !== "" && !found.events && !signals.isShared()) share *= 8;
+      if (!found.events && !signals.isShared()) share *= 8;
       if (cursor !== "")
         for (const { message: said } of found.events ?? []) {
           // Older events have no numbers.
