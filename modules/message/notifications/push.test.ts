@@ -366,6 +366,16 @@ test("an account that is deleted meanwhile, or was before, has no browser", asyn
   expect(await own.db.selectFrom("notified").selectAll().execute()).toEqual([]);
 });
 
+test("a browser that many people name at once is one person's", async () => {
+  const endpoint = { endpoint: "https://push.example.org/one", p256dh: "p", auth: "a" };
+  const userIds = Array.from({ length: 8 }, (_, i) => String(i + 1));
+  for (let round = 0; round < 5; round++) {
+    await Promise.all(userIds.map((userId) => store().put(userId, "7", "en", endpoint)));
+    expect(await own.db.selectFrom("push_subscription").select("user_id").execute()).toHaveLength(1);
+    await own.db.deleteFrom("push_subscription").execute();
+  }
+});
+
 test("a browser whose session has ended unheard is told nothing, and forgotten", async () => {
   await subscribe("1");
   await happens(like("11", "2"));
