@@ -109,8 +109,12 @@ class Model {
     this.former.set(id, { removed, silent: was.silent });
     this.members = this.members.filter((one) => one !== was);
     const next = this.members.find(({ role }) => role === ADMIN) ?? this.members[0];
-    if (was.role === OWNER && next) next.role = OWNER;
+    if (was.role === OWNER && next) this.own(next);
     this.ended = this.members.length === 0;
+  }
+  own(next: Model["members"][number]) {
+    next.role = OWNER;
+    next.silent = false;
   }
   above(by: string, whom: string): string | undefined {
     const own = this.of(by);
@@ -143,8 +147,10 @@ class Model {
         if (other.role === role) return;
         if (own.role !== OWNER) return "GROUP_OWNER_ONLY";
         if (own === other) return "OWNER_STAYS";
-        if (role === OWNER) own.role = ADMIN;
-        other.role = role;
+        if (role === OWNER) {
+          own.role = ADMIN;
+          this.own(other);
+        } else other.role = role;
         return;
       case "silence": {
         const refused = this.above(by, whom);
@@ -391,6 +397,18 @@ test("who leaves while muted is muted when they come back, and a link counts eac
   }
   expect(await reasonOf(entrance().join(groupId, "3", code))).toBe("LINK_NOT_FOUND");
   await groups().silence(groupId, "1", "2", 0);
+  expect(await say(groupId, "2")).toMatchObject({ sender_id: "2" });
+});
+
+test.each([
+  ["leaves", (groupId: string) => groups().remove(groupId, "1", "1")],
+  ["hands over", (groupId: string) => groups().setRole(groupId, "1", "2", OWNER)],
+])("an admin who is muted may write when they own the group because its owner %s", async (_what, ends) => {
+  const groupId = await make("1", "2");
+  await groups().setRole(groupId, "1", "2", ADMIN);
+  await groups().silence(groupId, "1", "2", Date.now() + 3_600_000);
+  expect(await reasonOf(say(groupId, "2"))).toBe("MUTED_IN_GROUP");
+  await ends(groupId);
   expect(await say(groupId, "2")).toMatchObject({ sender_id: "2" });
 });
 

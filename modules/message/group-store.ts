@@ -153,10 +153,11 @@ export function groupStore(writer: GroupWriter, jobs: Pick<Jobs, "add">) {
           if (place.role === role) return;
           requireOwner(own);
           if (userId === callerId) throw refusal("OWNER_STAYS");
+          // Above an owner is nobody who could let them write again.
           const set = (id: string, to: GroupRole) =>
-            sql`update message.member set role = ${to} where group_id = ${groupId} and user_id = ${id}`.execute(
-              change.on,
-            );
+            sql`update message.member set role = ${to},
+                silent_until_ms = case when ${to === GroupRole.OWNER}::bool then 0 else silent_until_ms end
+              where group_id = ${groupId} and user_id = ${id}`.execute(change.on);
           if (role === GroupRole.OWNER) await set(callerId, GroupRole.ADMIN);
           await set(userId, role);
           const kinds = { [GroupRole.OWNER]: NoticeKind.OWNER, [GroupRole.ADMIN]: NoticeKind.ADMIN };

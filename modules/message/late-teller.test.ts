@@ -1,5 +1,9 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { startLateTeller } from "./late-teller.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 test("what waits is told when it is due, also if it began to wait while something else did", async () => {
   const dueMs: number[] = [];
@@ -24,5 +28,26 @@ test("what waits is told when it is due, also if it began to wait while somethin
     if (atMs !== all[2]) teller.tellAt(atMs);
   }
   await expect.poll(() => told).toEqual([...all].sort((a, b) => a - b));
+  await teller.stop();
+});
+
+test("what is due in a month, by a clock that is wrong, is looked for once a minute", async () => {
+  vi.useFakeTimers();
+  const nextAtMs = Date.now() + 30 * 24 * 3_600_000;
+  let looks = 0;
+  const teller = startLateTeller(
+    async () => {
+      looks++;
+      return { heads: [], nextAtMs };
+    },
+    () => {},
+    (error) => {
+      throw error;
+    },
+  );
+  await vi.advanceTimersByTimeAsync(300_000);
+  // Now and then, and when it would be due.
+  expect(looks).toBeGreaterThan(5);
+  expect(looks).toBeLessThan(15);
   await teller.stop();
 });

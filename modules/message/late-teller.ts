@@ -3,6 +3,8 @@ import { repeatEvery } from "#platform/module/repeat.ts";
 
 /** A person's devices are told of what comes often at most this often, and of the latest of it. */
 export const tellEveryMs = 5_000;
+/** Whoever was told from then until then is not told again yet. What is farther ahead is of a clock that is wrong. */
+export const toldLately = (nowMs: number) => ({ fromMs: nowMs - tellEveryMs + 1, toMs: nowMs + tellEveryMs });
 
 /** Whose timelines have got how far, and when the next of those that wait are due. */
 export interface LateTold {
@@ -43,7 +45,8 @@ export function startLateTeller(
         timerMs = Number.POSITIVE_INFINITY;
         telling = look().catch(onError);
       },
-      Math.max(atMs - Date.now(), 0) + marginMs,
+      // A clock that was wrong may have said when: what is later is looked for sooner, and no timer takes it all.
+      Math.min(Math.max(atMs - Date.now(), 0), lookEveryMs) + marginMs,
     );
     timer.unref();
   }

@@ -82,7 +82,10 @@ export async function comeIn(change: GroupChange, userId: string): Promise<void>
   change.notices.push({ kind: NoticeKind.JOINED, actorId: userId });
 }
 
-/** Takes somebody out; the place is locked. Of a deleted account nothing is left. An owner hands over. */
+/**
+ * Takes somebody out; the place is locked. Of a deleted account nothing is left. An owner hands over, to somebody who may
+ * write then: nobody is above them to let them.
+ */
 export async function takeOut(
   change: GroupChange,
   { user_id: userId, role, muted, seen, silent_until_ms, mentioned }: Place,
@@ -102,7 +105,7 @@ export async function takeOut(
   change.leaving.push({ userId, unread: muted ? -mentioned : Number(seen) - Number(group.total) });
   if (role !== GroupRole.OWNER || group.members === 0) return;
   const { rows } = await sql<{ user_id: string }>`
-    update message.member m set role = ${GroupRole.OWNER} from (
+    update message.member m set role = ${GroupRole.OWNER}, silent_until_ms = 0 from (
       select user_id from message.member where group_id = ${group.id}
       order by role desc, joined_id, user_id limit 1
     ) next where m.group_id = ${group.id} and m.user_id = next.user_id

@@ -69,6 +69,22 @@ test("an author is told of the first of fifty readers at once, and of all others
   expect(await marksOf("1")).toHaveLength(3);
 });
 
+test("an author whom a clock far ahead has told is told by the others nevertheless", async () => {
+  for (const userId of readers.slice(0, 2)) await read(userId, "7");
+  const ahead = () =>
+    own.db
+      .updateTable("told_readers")
+      .set({ told_ms: String(Date.now() + 3_600_000) })
+      .where("user_id", "=", "1")
+      .execute();
+  await ahead();
+  expect((await readerStore(own.db, own.events).tellLate()).heads).toEqual([{ userId: "1", seq: "2" }]);
+  await ahead();
+  await own.db.updateTable("group_chat").set({ last_id: "8", total: "2" }).execute();
+  await read(readers[2]!, "8");
+  expect(await marksOf("1")).toHaveLength(3);
+});
+
 test("who has left, or is deleted, is told of no readers and holds up nobody", async () => {
   for (const userId of readers.slice(0, 2)) await read(userId, "7");
   await own.db.deleteFrom("member").where("user_id", "=", "1").execute();

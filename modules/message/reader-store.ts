@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { unlessDeleted } from "#contracts/deleted-accounts.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { EventWriter } from "#platform/events/events.ts";
-import { type LateTold, tellEveryMs } from "./late-teller.ts";
+import { type LateTold, tellEveryMs, toldLately } from "./late-teller.ts";
 import type { Tables } from "./tables.ts";
 import { appendAndEmit, type NewEntry } from "./timeline-store.ts";
 
@@ -33,6 +33,7 @@ export async function readersTold(
   nowMs = Date.now(),
 ): Promise<{ entries: NewEntry[]; lateAtMs: number | undefined }> {
   if (reads.length === 0) return { entries: [], lateAtMs: undefined };
+  const { fromMs, toMs } = toldLately(nowMs);
   const { rows } = await sql<Read & { waits: boolean; told_ms: string }>`
     insert into message.told_readers as t (user_id, group_id, told_ms, read_id, waits)
     select user_id, group_id, ${nowMs}, max(read_id), false
@@ -40,8 +41,8 @@ export async function readersTold(
       ${reads.map((one) => one.read_id)}::int8[]) as w(user_id, group_id, read_id)
     group by user_id, group_id order by user_id, group_id
     on conflict (user_id, group_id) do update set read_id = greatest(t.read_id, excluded.read_id),
-      waits = t.told_ms > ${nowMs - tellEveryMs},
-      told_ms = case when t.told_ms > ${nowMs - tellEveryMs} then t.told_ms else ${nowMs} end
+      waits = t.told_ms between ${fromMs} and ${toMs},
+      told_ms = case when t.told_ms between ${fromMs} and ${toMs} then t.told_ms else ${nowMs} end
     returning user_id, group_id, read_id, waits, told_ms`.execute(on);
   const waiting = rows.filter(({ waits }) => waits).map(({ told_ms }) => Number(told_ms) + tellEveryMs);
   return {
@@ -57,6 +58,7 @@ export function readerStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   return {
     /** Who has left is told nothing more. */
     async tellLate(nowMs = Date.now()): Promise<LateTold> {
+      const { fromMs, toMs } = toldLately(nowMs);
       const heads = await unlessDeleted(() =>
         events.transaction(db, async (transaction, emit) => {
           const { rows } = await sql<Read & { there: boolean }>`
@@ -64,7 +66,7 @@ export function readerStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
               select t.user_id, t.group_id from message.told_readers t
               join (
                 select user_id, group_id from message.told_readers t
-                where ${waits} and told_ms <= ${nowMs - tellEveryMs} order by told_ms limit ${chunk}
+                where ${waits} and told_ms not between ${fromMs} and ${toMs} order by told_ms limit ${chunk}
               ) w using (user_id, group_id)
               where t.waits order by t.user_id, t.group_id for update of t
             )

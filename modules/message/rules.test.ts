@@ -1,5 +1,24 @@
+import { create, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
-import { checkContent, checkEmoji, checkNotSelf, refusalOf } from "./rules.ts";
+import {
+  ListReportedMessagesResponseSchema,
+  ReadTimelinesResponseSchema,
+} from "#contracts/gen/message_pb.ts";
+import { maxId } from "#platform/ids/snowflake.ts";
+import { maxMessageBytes } from "#platform/rpc/connection.ts";
+import { quotedCharacters } from "./message-row.ts";
+import {
+  checkContent,
+  checkEmoji,
+  checkNotSelf,
+  checkReport,
+  maxMentions,
+  maxMessages,
+  maxReactions,
+  maxReportsListed,
+  refusalOf,
+  shownAroundReported,
+} from "./rules.ts";
 
 const refused = (reason: string) => expect.objectContaining({ reason });
 
@@ -75,5 +94,44 @@ describe("refusalOf", () => {
     [9, true, true, undefined],
   ])("after %i to a stranger, friends %s, answered %s: %s", (toStranger, friends, answered, reason) => {
     expect(refusalOf({ toStranger, friends, answered })?.reason).toBe(reason);
+  });
+});
+
+describe("an answer with as many as there can be of the longest fits into one gRPC message", () => {
+  const id = maxId.toString();
+  const content = checkContent("😀".repeat(2_000));
+  const picture = { key: "k".repeat(100), smallKey: "k".repeat(100), width: 1_600, height: 1_600 };
+  test("of messages", () => {
+    const message = {
+      ...{ id, senderId: id, receiverId: id, content, sentAtMs: Date.now(), inGroup: true, forwarded: true },
+      ...{ picture, videoId: id, profileId: id },
+      replyTo: { id, senderId: id, content: "😀".repeat(quotedCharacters), picture: true },
+      reactions: Array.from({ length: maxReactions }, () => ({
+        ...{ emoji: checkEmoji("👩🏽‍❤️‍💋‍👨🏿"), count: 1_000, own: true },
+      })),
+      mentions: Array.from({ length: maxMentions }, () => ({ nameKey: "𐐨".repeat(32), userId: id })),
+    };
+    const entry = {
+      ...{ seq: id, atMs: Date.now(), idempotencyKey: "k".repeat(64), unread: 1 },
+      what: { case: "message" as const, value: message },
+    };
+    const timelines = Array.from({ length: maxMessages }, () => ({
+      ...{ epoch: "e".repeat(64), seq: id, recovered: true, entries: [entry] },
+    }));
+    const answer = create(ReadTimelinesResponseSchema, { timelines });
+    expect(toBinary(ReadTimelinesResponseSchema, answer).length).toBeLessThan(maxMessageBytes);
+  });
+  test("of reports", () => {
+    const line = {
+      ...{ senderId: id, content, sentAtMs: Date.now(), picture: true, shown: picture },
+      ...{ videoId: id, profileId: id, reported: true },
+    };
+    const report = {
+      ...{ id, reporterId: id, reason: 1, text: checkReport("😀".repeat(200)), reportedAtMs: Date.now() },
+      lines: Array.from({ length: 2 * shownAroundReported + 1 }, () => line),
+    };
+    const reports = Array.from({ length: maxReportsListed }, () => report);
+    const answer = create(ListReportedMessagesResponseSchema, { reports, next: id });
+    expect(toBinary(ListReportedMessagesResponseSchema, answer).length).toBeLessThan(maxMessageBytes);
   });
 });

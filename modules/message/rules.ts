@@ -6,7 +6,7 @@ import { checkText } from "#platform/text/text-rules.ts";
 
 export const maxStrangerMessages = 3;
 /** As many of the longest messages as fit into one gRPC answer. */
-export const maxMessages = 500;
+export const maxMessages = 300;
 export const maxConversations = 100;
 /** For everybody it can be taken back so long. */
 export const recallMs = 2 * 60_000;
@@ -130,7 +130,8 @@ export function maySeeTyping({ friends, blocked, answered }: Standing): boolean 
 export const shownAroundReported = 5;
 /** Of one person, that nobody has judged. */
 export const maxWaitingReports = 50;
-export const maxReportsListed = 100;
+/** They, with all their lines, fit into one gRPC answer. */
+export const maxReportsListed = 40;
 /** What nobody has judged in this time is not kept any longer. */
 export const reportKeptMs = 90 * 24 * 3_600_000;
 

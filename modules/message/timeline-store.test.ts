@@ -79,6 +79,19 @@ test("a position from before what was removed as too old is told so, one after i
   expect(await read("2", "1")).toMatchObject({ seq: "1", recovered: true, entries: [] });
 });
 
+test("a position before what was removed is told so also where fewer entries are asked for than are left", async () => {
+  const longAgo = Date.now() - 31 * 24 * 3_600_000;
+  const times = (count: number, atMs: number) =>
+    Array.from({ length: count }, (_, i) => entry("1", i + 1, atMs));
+  await add(...times(5, longAgo), ...times(15, Date.now()));
+  await store().expire(new AbortController().signal);
+  expect(await read("1", "2", 5)).toMatchObject({ seq: "20", recovered: false, entries: [] });
+  expect(await read("1", "5", 5)).toMatchObject({
+    recovered: true,
+    entries: [6, 7, 8, 9, 10].map((seq) => ({ seq: String(seq) })),
+  });
+});
+
 test("what is no epoch is none, and harms nobody who asks at the same time", async () => {
   await add(entry("1", 1), entry("2", 1));
   const { epoch, seq } = await read("1", "0");

@@ -265,9 +265,12 @@ export function timelineStore(db: Kysely<Tables>) {
         ) t on true
         order by w.n`.execute(db);
       return rows.map(({ epoch, seq, known, entries }, i) => {
-        const missed = Number(BigInt(seq) - BigInt(positions[i]!.seq));
-        // Old entries are removed from the beginning on.
-        const whole = (entries?.length ?? 0) === Math.min(missed, limit);
+        const from = positions[i]!.seq;
+        const missed = Number(BigInt(seq) - BigInt(from));
+        const count = Math.min(missed, limit);
+        // Where old entries were removed others may follow: as many, but farther on.
+        const last = Number(BigInt(entries?.at(-1)?.seq ?? from) - BigInt(from));
+        const whole = (entries?.length ?? 0) === count && last === count;
         const recovered = known && missed >= 0 && missed <= maxReplayed && whole;
         return { epoch, seq, recovered, entries: recovered ? (entries ?? []) : [] };
       });

@@ -8,7 +8,7 @@ import { oneOf, optionalTime, requiredId, text } from "./parameters.ts";
 import { toClassicUser, userSchema } from "./present.ts";
 
 /** The oldest new messages; a client gets the rest with its next request, which starts after these. */
-const maxListed = 500;
+const maxListed = 300;
 /** The most people in a list, which has no pages. */
 const maxFriends = 100;
 

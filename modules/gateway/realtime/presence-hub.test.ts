@@ -41,9 +41,12 @@ function world({ signalsCome = true } = {}) {
       return { userIds: userIds.filter((id) => hidden.has(id)) };
     },
   };
+  const tooMuch: string[] = [];
   const events = {
     async changesSince(_types: unknown, cursor: string) {
       if (logIsAway) throw new Error("away");
+      const next = tooMuch.shift();
+      if (next !== undefined) return { cursor: next, events: undefined };
       return { cursor: String(log.length + 1), events: cursor === "" ? [] : log.slice(Number(cursor) - 1) };
     },
   };
@@ -79,6 +82,8 @@ function world({ signalsCome = true } = {}) {
     logIsAway(is: boolean) {
       logIsAway = is;
     },
+    /** The log has too much to tell, and says from where to go on; empty: from nowhere. */
+    logTellsTooMuch: (cursor: string) => void tooMuch.push(cursor),
     block(one: string, other: string) {
       blocked.add(`${one} ${other}`);
       log.push({ type: "relation.blocked.v1", message: { blockerId: one, blockedId: other } });
@@ -249,6 +254,34 @@ test("a block is felt while the log cannot be read", async () => {
   block("1", "2");
   await seconds(12);
   expect(ada.knows("2")).toEqual({ userId: "2", online: false, lastSeenMs: undefined });
+});
+
+test("a block is felt that was made while the log had so much to tell that nobody could follow it", async () => {
+  const { gateway, watcher, block, logTellsTooMuch } = world();
+  const hub = gateway();
+  const ada = watcher("1");
+  hub.watch(ada, ["2"]);
+  hub.arrive("2");
+  await seconds(3);
+  logTellsTooMuch("");
+  await seconds(1);
+  expect(ada.told.map(({ online }) => online)).toEqual([true]);
+  block("1", "2");
+  // After the block.
+  logTellsTooMuch("2");
+  await seconds(3);
+  expect(ada.knows("2")).toEqual({ userId: "2", online: false, lastSeenMs: undefined });
+});
+
+test("while the log has too much to tell, everybody is asked for now and then", async () => {
+  const { gateway, watcher, questions, logTellsTooMuch } = world();
+  const hub = gateway();
+  hub.watch(watcher("1"), ["2"]);
+  await seconds(3);
+  const before = questions.watchable;
+  for (let i = 0; i < 30; i++) logTellsTooMuch("");
+  await seconds(30);
+  expect(questions.watchable - before).toBe(3);
 });
 
 test("a block made by another process ends it within two seconds", async () => {

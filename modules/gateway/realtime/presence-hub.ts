@@ -108,7 +108,9 @@ export function createPresenceHub(
   /** Who is looked at next. */
   let looking = watched.keys();
   let cursor = "";
-  /** When everybody's rights were last doubted because the log could not be read. */
+  /** The log has had too much to tell since it could last be followed. */
+  let isBlind = false;
+  /** When everybody's rights were last doubted because nobody can tell whose are others. */
   let blindMs = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
@@ -133,16 +135,17 @@ export function createPresenceHub(
       return;
     }
     const found = await events.changesSince(relationEvents, cursor).catch((error) => {
-      // Whom it tells of is not known: everybody is asked for now and then.
-      if (now - blindMs >= lookMs) {
-        blindMs = now;
-        doubtAll();
-      }
+      doubtNowAndThen(now);
       throw error;
     });
-    if (cursor !== "") {
-      if (!found.events) doubtAll();
-      for (const { type, message } of found.events ?? []) {
+    if (!found.events) {
+      isBlind = true;
+      doubtNowAndThen(now);
+    } else {
+      // What was made since everybody was last asked for is told by nobody.
+      if (isBlind) doubtAll();
+      isBlind = false;
+      for (const { type, message } of found.events) {
         const [one, other] =
           type === relationFollowed.name || type === relationUnfollowed.name
             ? [message.followerId, message.followeeId]
@@ -152,6 +155,12 @@ export function createPresenceHub(
       }
     }
     cursor = found.cursor;
+  }
+  /** Whom the log tells of is not known. */
+  function doubtNowAndThen(now: number): void {
+    if (now - blindMs < lookMs) return;
+    blindMs = now;
+    doubtAll();
   }
   function doubtAll(): void {
     for (const watcher of watchesOf.keys()) doubt(watcher);

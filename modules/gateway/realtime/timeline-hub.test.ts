@@ -25,7 +25,7 @@ async function done<T>(work: Promise<T>): Promise<T> {
 const call = { traceId: "0".repeat(32), deadlineMs: Number.POSITIVE_INFINITY };
 
 /** A hub over timelines that the test writes, whose reads are answered when it says so. */
-function setUp({ byHand = false, isShared = false } = {}) {
+function setUp({ byHand = false, isShared = false, mostEntries = Number.POSITIVE_INFINITY } = {}) {
   const heads = new Map<string, number>();
   let epoch = "e";
   let away = false;
@@ -50,7 +50,9 @@ function setUp({ byHand = false, isShared = false } = {}) {
       async readTimelines({ after }: { after: (Position & { userId: string })[] }) {
         reads += after.length;
         if (away) throw new Error("away");
-        const timelines = after.map((one) => read(one, Math.floor(500 / after.length)));
+        const timelines = after.map((one) => read(one, Math.floor(300 / after.length)));
+        const answered = timelines.reduce((sum, { entries }) => sum + entries.length, 0);
+        if (answered > mostEntries) throw new Error("larger than a message can be");
         if (byHand) await new Promise<void>((resolve) => held.push(resolve));
         return { timelines };
       },
@@ -58,9 +60,11 @@ function setUp({ byHand = false, isShared = false } = {}) {
     signals,
     {
       async changesSince(_types: unknown, cursor: string) {
+        // It cannot be followed from where there is too much either.
+        if (!logged) return { events: undefined, cursor: "" };
         if (cursor === "") return { events: undefined, cursor: "1" };
-        const events = logged?.map((message) => ({ message }));
-        logged = logged && [];
+        const events = logged.map((message) => ({ message }));
+        logged = [];
         return { events, cursor };
       },
     } as never,
@@ -210,6 +214,18 @@ test("what was told to nobody is found within 15 seconds, and a service that is 
   const end = reads();
   await vi.advanceTimersByTimeAsync(60_000);
   expect(reads()).toBe(end);
+});
+
+test("where an answer for many is too large, each of them is asked for alone", async () => {
+  const { hub, append, tell, receiver } = setUp({ mostEntries: 50 });
+  const all = Array.from({ length: 100 }, (_, i) => receiver(String(i + 1), { epoch: "e", seq: "0" }));
+  for (const one of all) await done(hub.join(one, call, () => {}));
+  for (const { userId } of all) {
+    append(userId, 3);
+    tell(userId);
+  }
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(all.filter(({ heard }) => heard.length !== 3)).toEqual([]);
 });
 
 test("what no signal tells is given when the log tells it, and what was given is not read again for that", async () => {

@@ -73,15 +73,16 @@ const retryMs = 1_000;
 /** Of a person, in this process. */
 const maxReceivers = 40;
 /**
- * Positions in one question to the service, which answers with 500 entries in all: who joins may have missed many, and
+ * Positions in one question to the service, which answers with 300 entries in all: who joins may have missed many, and
  * news are one entry mostly.
  */
 const joinsPerQuestion = 10;
 const newsPerQuestion = 100;
 /** 2,000 fit into a question. */
 const mostIds = 2_000;
-/** Positions asked for at a time. */
+/** Positions asked for at a time, and of those that are asked for alone. */
 const maxBatch = 500;
+const aloneAtOnce = 10;
 
 const isAfter = (seq: string, than: string) => BigInt(seq) > BigInt(than);
 
@@ -101,15 +102,17 @@ export function createTimelineHub(
   const nextPerson = inTurn(people);
   let stopped = false;
 
-  const reader = (perQuestion: number) =>
+  const reader = (perQuestion: number, atOnce = maxBatch) =>
     coalesce(
       async (after: (Position & { userId: string })[], call): Promise<Timeline[]> =>
         (await message.readTimelines({ after }, call)).timelines,
-      { idsIn: () => Math.ceil(mostIds / perQuestion), maxBatch },
+      { idsIn: () => Math.ceil(mostIds / perQuestion), maxBatch: atOnce },
     );
   /** Nobody who comes, and no news, waits behind looks at everybody. */
   const readForJoin = reader(joinsPerQuestion);
   const [readNews, readForLook] = [reader(newsPerQuestion), reader(newsPerQuestion)];
+  /** Whoever makes a question fail does so to nobody else again. */
+  const readAlone = reader(1, aloneAtOnce);
   const ownCall = (): Call => ({ traceId: newTraceId(), deadlineMs: Date.now() + readMs });
 
   /** Gives all receivers of a person what is new, until there is nothing. */
@@ -131,7 +134,7 @@ export function createTimelineHub(
       if (!stopped)
         person.retry = setTimeout(() => {
           person.retry = undefined;
-          void pull(person);
+          void pull(person, readAlone);
         }, retryMs).unref();
     } finally {
       person.pulling = false;
@@ -202,7 +205,7 @@ export function createTimelineHub(
     try {
       const found = await events.changesSince([messageSent, timelinesGrown], cursor);
       // Too much was written to be told of: everybody is looked at sooner, unless signals have told of it.
-      if (cursor !== "" && !found.events && !signals.isShared()) share *= 8;
+      if (!found.events && !signals.isShared()) share *= 8;
       if (cursor !== "")
         for (const { message: said } of found.events ?? []) {
           // Older events have no numbers.

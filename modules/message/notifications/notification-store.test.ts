@@ -203,6 +203,17 @@ test("however many things have news, a person's devices are told once in some se
   expect((await store().tellLate(atMs + 3 * tellEveryMs)).heads).toEqual([]);
 });
 
+test("whom a clock far ahead has told is told by the others nevertheless", async () => {
+  await apply([add(like("1", "11", "2"))], 1_000_000);
+  await apply([add(like("1", "11", "3"))], 1_000_100);
+  const ahead = () => own.db.updateTable("notified").set({ told_ms: "2000000" }).execute();
+  await ahead();
+  expect((await store().tellLate(1_000_200)).heads).toEqual([{ userId: "1", seq: "2" }]);
+  await ahead();
+  await apply([add(like("1", "12", "3"))], 1_000_300);
+  expect(await entriesOf("1")).toEqual(["5 2 11", "5 2 11", "5 2 12"]);
+});
+
 test("each is told of what waits for them when it is due, although others are told before", async () => {
   await apply([add(like("1", "11", "2"))], 1_000_000);
   await apply([add(like("1", "11", "3"))], 1_000_100);

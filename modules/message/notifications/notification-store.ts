@@ -5,7 +5,7 @@ import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Emit } from "#platform/events/event-type.ts";
 import type { EventWriter } from "#platform/events/events.ts";
-import { type LateTold, tellEveryMs } from "../late-teller.ts";
+import { type LateTold, tellEveryMs, toldLately } from "../late-teller.ts";
 import type { Tables } from "../tables.ts";
 import { appendAndEmit, entryKinds, type NewEntry } from "../timeline-store.ts";
 import type { Change } from "./changes.ts";
@@ -137,10 +137,12 @@ async function tell(
 ): Promise<{ entries: NewEntry[]; lateAtMs: number | undefined }> {
   const latest = new Map(news.map(({ userId }, i) => [userId, positions[i]!]));
   const latestWanted = new Map(wanted.map((one) => [one.userId, one]));
-  const againMs = (userId: string) => Number(people.get(userId)!.told_ms) + tellEveryMs;
+  const toldMs = (userId: string) => Number(people.get(userId)!.told_ms);
+  const { fromMs, toMs } = toldLately(nowMs);
+  const isWaiting = (userId: string) => toldMs(userId) >= fromMs && toldMs(userId) <= toMs;
   const userIds = [...latest.keys()];
-  const waiting = userIds.filter((id) => latestWanted.has(id) && againMs(id) > nowMs);
-  const now = userIds.filter((id) => latestWanted.has(id) && againMs(id) <= nowMs);
+  const waiting = userIds.filter((id) => latestWanted.has(id) && isWaiting(id));
+  const now = userIds.filter((id) => latestWanted.has(id) && !isWaiting(id));
   await sql`
     update message.notified p set position = w.position, untold = w.waits or p.untold and not w.now,
       told = case when w.now then w.position else p.told end,
@@ -151,7 +153,7 @@ async function tell(
     where p.user_id = w.user_id`.execute(on);
   return {
     entries: now.map((id) => entryOf(latestWanted.get(id)!, nowMs)),
-    lateAtMs: waiting.length > 0 ? Math.min(...waiting.map(againMs)) : undefined,
+    lateAtMs: waiting.length > 0 ? Math.min(...waiting.map(toldMs)) + tellEveryMs : undefined,
   };
 }
 
@@ -351,7 +353,8 @@ export function notificationStore(db: Kysely<Tables>, events: EventWriter<Tables
     async tellLate(nowMs = Date.now()): Promise<LateTold> {
       const waits = sql`p.untold and not exists (
         select from message.person g where g.user_id = p.user_id and g.gone)`;
-      const due = sql`${waits} and p.told_ms <= ${nowMs - tellEveryMs}`;
+      const { fromMs, toMs } = toldLately(nowMs);
+      const due = sql`${waits} and p.told_ms not between ${fromMs} and ${toMs}`;
       const heads = await unlessDeleted(() =>
         events.transaction(db, async (transaction, emit) => {
           const { rows: waiting } = await sql<{ user_id: string }>`

@@ -100,6 +100,8 @@ export function pushStore(db: Kysely<Tables>, seal: KeySeal) {
           .where("gone", "=", true)
           .execute();
         if (gone.length > 0) throw accountDeleted();
+        // People who name the same endpoint at once do so one after the other.
+        await sql`select pg_advisory_xact_lock(hashtextextended(${hash}, 0))`.execute(transaction);
         await transaction
           .deleteFrom("push_subscription")
           .where("endpoint_hash", "=", hash)

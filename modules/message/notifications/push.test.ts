@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import webPush from "web-push";
+import { Relationship } from "#contracts/gen/relation_pb.ts";
 import { notificationKinds as kinds } from "#contracts/notification-kinds.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { idAtTime } from "#platform/ids/snowflake.ts";
@@ -29,13 +30,14 @@ let status = 201;
 let headers: Record<string, string> = {};
 let asked = 0;
 let alive = true;
+let standing = 0;
 /** 0: it never answers. */
 const service = createServer((_request, response) => {
   asked++;
   if (status) response.writeHead(status, headers).end();
 });
 beforeEach(async () => {
-  [status, headers, asked, alive] = [201, {}, 0, true];
+  [status, headers, asked, alive, standing] = [201, {}, 0, true, 0];
   service.listen(0, "127.0.0.1");
   await once(service, "listening");
 });
@@ -73,6 +75,9 @@ const job = () =>
         checkSessions: async ({ sessions }: { sessions: { sessionId: string }[] }) => ({
           aliveSessionIds: alive ? sessions.map(({ sessionId }) => sessionId) : [],
         }),
+      },
+      relation: {
+        getStandings: async () => ({ standings: [Uint8Array.of(standing)] }),
       },
       video: {
         getVideos: async ({ ids }: { ids: string[] }) => ({
@@ -238,6 +243,25 @@ const written = () =>
   );
 const keysOfJobs = async () => (await jobs()).map(({ key }) => key.split(" ").slice(2, 4).join(" "));
 
+test.each([
+  ["whom the person blocks", Relationship.BLOCKS],
+  ["who blocks the person", Relationship.BLOCKED_BY],
+])("of what somebody has written %s by then, no browser is told", async (_who, flag) => {
+  await subscribe("1");
+  const one = { user_id: "1", peer_id: "2", read_id: "0", to_stranger: 0, answered: false };
+  await own.db
+    .insertInto("conversation")
+    .values({ ...one, last_id: "5", unread: 1 })
+    .execute();
+  await written();
+  standing = flag;
+  await run();
+  expect(asked).toBe(0);
+  standing = Relationship.FOLLOWS;
+  await run();
+  expect(asked).toBe(1);
+});
+
 test("of a conversation with unread messages a browser is told once a minute, and not of muted or read ones", async () => {
   await subscribe("1");
   await written();
@@ -340,6 +364,16 @@ test("an account that is deleted meanwhile, or was before, has no browser", asyn
   await expect(subscribe("1")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
   expect(await subscription()).toBeUndefined();
   expect(await own.db.selectFrom("notified").selectAll().execute()).toEqual([]);
+});
+
+test("a browser that many people name at once is one person's", async () => {
+  const endpoint = { endpoint: "https://push.example.org/one", p256dh: "p", auth: "a" };
+  const userIds = Array.from({ length: 8 }, (_, i) => String(i + 1));
+  for (let round = 0; round < 5; round++) {
+    await Promise.all(userIds.map((userId) => store().put(userId, "7", "en", endpoint)));
+    expect(await own.db.selectFrom("push_subscription").select("user_id").execute()).toHaveLength(1);
+    await own.db.deleteFrom("push_subscription").execute();
+  }
 });
 
 test("a browser whose session has ended unheard is told nothing, and forgotten", async () => {

@@ -1,6 +1,7 @@
 import { createHash, ECDH } from "node:crypto";
 import webPush from "web-push";
 import type { MessageService } from "#contracts/gen/message_pb.ts";
+import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import { kindName } from "#contracts/notification-kinds.ts";
@@ -38,6 +39,7 @@ export const pushKind = "push";
 
 interface PushClients {
   user: Client<typeof UserService, "getUsers" | "checkSessions">;
+  relation: Client<typeof RelationService, "getStandings">;
   video: Client<typeof VideoService, "getVideos">;
 }
 
@@ -75,7 +77,7 @@ export function pushJob(
   db: Kysely<Tables>,
   store: PushStore,
   jobs: Jobs,
-  { user, video }: PushClients,
+  { user, relation, video }: PushClients,
   keysOf: () => Promise<PushKeys>,
   { contact, allowPrivate }: PushConfig,
 ): JobKind {
@@ -128,14 +130,22 @@ export function pushJob(
   ): Promise<string | undefined> {
     const name = kindName(Number(kind));
     if (!name) return undefined;
-    const what = "unread" in about ? await ofMessages(about, subjectId) : await ofNotification(about, userId);
+    const what =
+      "unread" in about ? await ofMessages(about, userId, subjectId) : await ofNotification(about, userId);
     return what && JSON.stringify({ id: `${name}-${subjectId}`, kind: name, language, ...what });
   }
 
-  async function ofMessages({ unread, groupName }: PushedMessages, conversationId: string) {
+  async function ofMessages({ unread, groupName }: PushedMessages, userId: string, conversationId: string) {
     if (groupName !== null) return { name: groupName, unread, conversationId, inGroup: true };
-    const { users } = await user.getUsers({ ids: [conversationId] }, systemCall());
-    return users[0] && { name: users[0].name, unread, conversationId };
+    const people = [{ userId, otherIds: [conversationId] }];
+    const [{ users }, { standings }] = await Promise.all([
+      user.getUsers({ ids: [conversationId] }, systemCall()),
+      relation.getStandings({ people, oneWay: true }, systemCall()),
+    ]);
+    const isBlocked = standings[0]![0]! & (Relationship.BLOCKS | Relationship.BLOCKED_BY);
+    // One may have blocked the other since.
+    if (!users[0] || isBlocked) return undefined;
+    return { name: users[0].name, unread, conversationId };
   }
 
   async function ofNotification({ people, actorId, videoId, commentId }: PushedNotification, userId: string) {

@@ -81,3 +81,9 @@ it("knows what the other one has read, and what was muted on another device", ()
   });
   expect(isAsked("conversations")).toBe(false);
 });
+
+it("asks for the conversations again where something is gone: the group itself may be", () => {
+  const { entries, isAsked } = filled();
+  entries([{ seq: "10", at, kind: "removed", unread: 0 }]);
+  expect(isAsked("conversations")).toBe(true);
+});

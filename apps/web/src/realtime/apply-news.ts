@@ -62,6 +62,8 @@ export function applyNews(
           known.readByPeer(read.conversationId, read.upTo);
           askAgain("group", read.conversationId, "members");
         }
+        // Perhaps the group itself, with the viewer as its last member: nothing else tells of that.
+        if (kind === "removed") askAgain("conversations");
         if (invitation) askAgain("group-invitations");
         if (muted) known.mute(muted.conversationId, muted.muted);
       }
