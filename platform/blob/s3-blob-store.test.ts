@@ -145,6 +145,22 @@ describe("a file that its sender puts in the bucket", () => {
     expect(await left()).toEqual([`staging/${name}/000000`]);
   });
 
+  test("goes on also for who does not say the etags, once it is put together", async () => {
+    const { client, name, complete, putAll, left } = await begun();
+    const etags = await putAll();
+    for await (const { key, uploadId } of client.unfinished()) await client.complete(key, uploadId, etags);
+    await complete([]);
+    expect(await left()).toEqual([`staging/${name}/000000`]);
+  });
+
+  test("is missing for who does not say the etags, once it was removed", async () => {
+    const { store, name, complete, putAll, left } = await begun();
+    await putAll();
+    await store.discard(name);
+    await expect(complete([])).rejects.toMatchObject({ code: "ENOENT" });
+    expect(await left()).toEqual([]);
+  });
+
   test("leaves nothing when it is discarded, begun or completed", async () => {
     const { store, name, putAll, left } = await begun();
     const etags = await putAll();

@@ -264,10 +264,12 @@ export async function s3BlobStore(
             given.length > 0 ? [...given] : (await s3.parts(key, uploadId))?.map(({ etag }) => etag);
           // Without any it is put together already.
           if (etags && etags.length !== count) throw refusal("UPLOAD_PARTS_WRONG");
-          await s3.complete(key, uploadId, etags ?? []).catch((error) => {
-            throw isWrongPart(error) ? refusal("UPLOAD_PARTS_WRONG") : error;
-          });
+          if (etags)
+            await s3.complete(key, uploadId, etags).catch((error) => {
+              throw isWrongPart(error) ? refusal("UPLOAD_PARTS_WRONG") : error;
+            });
           const found = await s3.sizeOf(key);
+          if (found === undefined) throw missing(name);
           if (found !== sizeBytes)
             throw refusal(
               "BODY_TOO_LARGE",
