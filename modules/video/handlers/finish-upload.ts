@@ -35,8 +35,14 @@ export async function finishUpload(
   }
 
   const answer = await takeOrPlace().catch(async (error) => {
-    // It was cancelled while it was looked at.
-    if (error.code === "ENOENT") throw refusal("UPLOAD_NOT_FOUND");
+    // It was cancelled or swept while it was looked at.
+    if (error.code === "ENOENT") {
+      const noted = await store.lasting.finished(id, ownerId);
+      // Nobody else has put it in its place either.
+      if (noted && (await blobs.size(noted.sourceKey)) === undefined)
+        await store.lasting.withdraw(id, ownerId, jobs);
+      throw refusal("UPLOAD_NOT_FOUND");
+    }
     if (isForGood(error)) {
       await resumables.lasting.forget(id, ownerId);
       await blobs.discard(staged);
