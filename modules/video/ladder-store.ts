@@ -138,32 +138,35 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>, kee
         for (const { key } of storyboard ? [...made, storyboard] : made)
           if (!(await isUsed(transaction, key, id))) throw refusal("BUSY");
         const shownBefore = await shownBy(transaction, id, was);
+        // An operator may want none by now: what there is stays, and a backfill finds it when they are wanted again.
+        const isWanted = wanted > 0;
         // The video is locked before the job, as when it is deleted; else the two could deadlock.
         await transaction
           .updateTable("video")
           .set({
-            ladder: made.length === wanted ? "done" : "failed",
-            ladder_rungs: wanted,
+            ladder: !isWanted ? "none" : made.length === wanted ? "done" : "failed",
             steps: stepBegins("improving", made.length === wanted ? {} : { reason: "RENDITIONS_FAILED" }),
-            loudness: loudness && JSON.stringify(loudness),
-            storyboard: storyboard && JSON.stringify(storyboard),
-            renditions: JSON.stringify(
-              made.map(({ shortSide, width, height, ...rung }) => ({
-                shortSide,
-                width,
-                height,
-                bitrate: averageBitrate(
-                  rung.fragments.map(({ bytes }) => bytes),
-                  rung.fragments.map(({ durationUs }) => durationUs),
-                ),
-              })),
-            ),
+            ...(isWanted && {
+              ladder_rungs: wanted,
+              loudness: loudness && JSON.stringify(loudness),
+              storyboard: storyboard && JSON.stringify(storyboard),
+              renditions: JSON.stringify(
+                made.map(({ shortSide, width, height, ...rung }) => ({
+                  shortSide,
+                  width,
+                  height,
+                  bitrate: averageBitrate(
+                    rung.fragments.map(({ bytes }) => bytes),
+                    rung.fragments.map(({ durationUs }) => durationUs),
+                  ),
+                })),
+              ),
+            }),
           })
           .where("id", "=", id)
           .execute();
         await job.finish(transaction);
-        await transaction.deleteFrom("rendition").where("video_id", "=", id).execute();
-        // An operator may want none by now.
+        if (isWanted) await transaction.deleteFrom("rendition").where("video_id", "=", id).execute();
         if (made.length > 0)
           await transaction
             .insertInto("rendition")
