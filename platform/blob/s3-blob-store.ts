@@ -14,15 +14,13 @@ import {
   isStagedName,
   roomPerFile,
 } from "./blob-store.ts";
-import { diskBlobStore, inspectBytes } from "./disk-blob-store.ts";
+import { diskBlobStore, inspectBytes, touchEveryMs } from "./disk-blob-store.ts";
 
 /** Parts of any file that this process has in memory at once. */
 const partsAtOnce = 8;
 /** Of one file. */
 const partsOfFile = 4;
 const linkSeconds = 900;
-/** Of a copy for a tool; much more often than left ones are swept. */
-const touchEveryMs = 10 * 60_000;
 /** The extension of files that their senders put in the bucket themselves. */
 const direct = "put";
 /** So many parts at most, of more than `partBytes` if need be. */
