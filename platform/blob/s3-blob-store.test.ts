@@ -53,6 +53,19 @@ test("another process, which shares no folder, works on what one has received", 
   await Promise.all([gateway.close(), worker.close()]);
 });
 
+test("of a staged file that is being discarded no blob is made", async () => {
+  const { client } = await ceph().bucket();
+  const { store, close } = await open(client, { handsOver: true });
+  onTestFinished(close);
+  const { name, sha256, sizeBytes } = await store.receive(Readable.from([randomBytes(9_000_000)]), {
+    maxBytes: 1e9,
+  });
+  await client.remove(`staging/${name}/000000`);
+  const key = blobKey("source", sha256, "bin");
+  await expect(store.commit(name, key, sizeBytes)).rejects.toMatchObject({ code: "ENOENT" });
+  expect(await store.size(key)).toBeUndefined();
+});
+
 test("the sweep removes what nobody has touched for long, and uploads in parts that were given up", async () => {
   const { client } = await ceph().bucket();
   const { store, files, close } = await open(client, { handsOver: true });

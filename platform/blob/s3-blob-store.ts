@@ -279,10 +279,12 @@ export async function s3BlobStore(
       },
     },
     discard: discardStaged,
-    async commit(name, key) {
+    async commit(name, key, sizeBytes) {
       checkName(name);
       if ((await sizeOf(key)) !== undefined) return discardStaged(name);
       const parts = await partsOf(name);
+      if (parts.length > 0 && sizeBytes !== undefined && sizeOfParts(parts) !== sizeBytes)
+        throw missing(name);
       if (parts.length === 0)
         await local.withFile({ staged: name }, async (path) =>
           putFile(path, key, await local.partialSize(name)),

@@ -29,7 +29,7 @@ export async function finishUpload(
       const file = { id, ownerId, staged, sha256, sizeBytes, address: row.address };
       return takeOver(file, undefined, parts, call);
     }
-    await blobs.commit(staged, finished.sourceKey);
+    await blobs.commit(staged, finished.sourceKey, Number(row.size_bytes));
     if (!(await store.lasting.keepsBlob(finished.sourceKey, jobs))) throw refusal("UPLOAD_NOT_FOUND");
     return finished.upload;
   }
