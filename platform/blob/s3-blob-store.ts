@@ -18,6 +18,8 @@ import { diskBlobStore, inspectBytes, touchEveryMs } from "./disk-blob-store.ts"
 
 /** Parts of any file that this process has in memory at once. */
 const partsAtOnce = 8;
+/** Files that are copied to the local disk at once. */
+const copiesAtOnce = 4;
 /** Of one file. */
 const partsOfFile = 4;
 const linkSeconds = 900;
@@ -58,6 +60,9 @@ export async function s3BlobStore(
 ): Promise<BlobStore> {
   const local = await diskBlobStore(dir, { ...(reserveBytes !== undefined && { reserveBytes }) });
   const inTurn = turns(partsAtOnce);
+  const copyInTurn = turns(copiesAtOnce);
+  /** The room on the local disk that copies, and what is made of them, have yet to take. */
+  let promisedBytes = 0;
   /** Where a sender puts a file; what is worked on is a copy, which has no URL. */
   const directKey = (name: string) => `direct/${name}`;
   const isDirect = (name: string) => name.endsWith(`.${direct}`);
@@ -157,17 +162,25 @@ export async function s3BlobStore(
     use: (path: string) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    if ((await local.freeBytes()) < sizeBytes * roomPerFile) throw refusal("DISK_FULL");
     const copy = await local.stagingPath("copy");
     // A sweep would take it for left behind.
     const touch = () => utimes(copy.path, new Date(), new Date()).catch(() => {});
     const touching = setInterval(touch, touchEveryMs).unref();
+    let restBytes = sizeBytes * roomPerFile;
+    promisedBytes += restBytes;
     try {
-      await pipeline(Readable.from(bytesOf(keys)), createWriteStream(copy.path, { mode: 0o600 }), {
-        ...(signal && { signal }),
-      });
+      if ((await local.freeBytes()) < promisedBytes) throw refusal("DISK_FULL");
+      await copyInTurn(() =>
+        pipeline(Readable.from(bytesOf(keys)), createWriteStream(copy.path, { mode: 0o600 }), {
+          ...(signal && { signal }),
+        }),
+      );
+      // It is not free any more.
+      promisedBytes -= sizeBytes;
+      restBytes -= sizeBytes;
       return await use(copy.path);
     } finally {
+      promisedBytes -= restBytes;
       clearInterval(touching);
       await rm(copy.path, { force: true });
     }
