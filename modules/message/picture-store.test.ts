@@ -150,6 +150,42 @@ test("what is sent on stays also when the first message goes meanwhile; what no 
   expect(await areThere(picture)).toEqual(gone);
 });
 
+test("blobs are listed to the last one, however many messages and reports have the same", async () => {
+  const { pool } = own.database;
+  // Nineteen have the first two, the twentieth has the others.
+  const keys = (first: string, last: string) =>
+    ["", "/small"]
+      .map((size) => `case when n < 20 then '${first}${size}' else '${last}${size}' end`)
+      .join(", ");
+  await pool.query(
+    `insert into message.message (low_id, high_id, id, sender_id, content)
+     select 1, 2, n, 1, '' from generate_series(1, 20) n`,
+  );
+  await pool.query(
+    `insert into message.picture (low_id, high_id, message_id, key, small_key, width, height)
+     select 1, 2, n, ${keys("a", "c")}, 1, 1 from generate_series(1, 20) n`,
+  );
+  await pool.query(
+    `insert into message.report (reporter_id, id, peer_id, message_id, sender_id, in_group, reason, text)
+     select 2, n, 1, n, 1, false, 1, '' from generate_series(1, 20) n`,
+  );
+  await pool.query(
+    `insert into message.report_line (reporter_id, report_id, message_id, sender_id, content, picture)
+     select 2, n, n, 1, '', true from generate_series(1, 20) n`,
+  );
+  await pool.query(
+    `insert into message.report_picture (reporter_id, report_id, message_id, key, small_key, width, height)
+     select 2, n, n, ${keys("b", "d")}, 1, 1 from generate_series(1, 20) n`,
+  );
+  const listed = [];
+  for (let after: string | undefined = ""; after !== undefined; ) {
+    const page = await pictureUses.list(own.db, after, 5);
+    listed.push(...page.map(({ key }) => key));
+    after = page.length < 5 ? undefined : page.at(-1)!.key;
+  }
+  expect(listed).toEqual(["a", "b", "c", "d"].flatMap((key) => [key, `${key}/small`]));
+});
+
 test("a person sends so many pictures a day, however many at once, and as many on the next one", async () => {
   const nowMs = Date.now();
   const count = (userId: string, atMs = nowMs) => countPicture(own.db, userId, atMs);

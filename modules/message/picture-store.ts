@@ -238,18 +238,20 @@ export const pictureUses: BlobUses<Tables> = {
     const { rows } = await sql<UsedBlob>`
       select key, 'the message ' || min(message_id) as "usedBy", min(sender_id)::text as "personId" from (
         select p.key, p.message_id, m.sender_id from (
-          (select key, low_id, high_id, message_id from message.picture where key > ${after} order by 1 limit ${limit})
+          -- Many may have the same: in each part the limit is one of keys, not of messages.
+          (select distinct on (key) key, low_id, high_id, message_id from message.picture
+            where key > ${after} order by 1 limit ${limit})
           union all
-          (select small_key, low_id, high_id, message_id from message.picture
+          (select distinct on (small_key) small_key, low_id, high_id, message_id from message.picture
             where small_key > ${after} order by 1 limit ${limit})
         ) as p
         join message.message m on m.low_id = p.low_id and m.high_id = p.high_id and m.id = p.message_id
         union all
         select p.key, p.message_id, l.sender_id from (
-          (select key, reporter_id, report_id, message_id from message.report_picture
+          (select distinct on (key) key, reporter_id, report_id, message_id from message.report_picture
             where key > ${after} order by 1 limit ${limit})
           union all
-          (select small_key, reporter_id, report_id, message_id from message.report_picture
+          (select distinct on (small_key) small_key, reporter_id, report_id, message_id from message.report_picture
             where small_key > ${after} order by 1 limit ${limit})
         ) as p
         join message.report_line l using (reporter_id, report_id, message_id)

@@ -72,11 +72,12 @@ export const pictureUses: BlobUses<Tables> = {
   async list(db, after, limit) {
     const { rows } = await sql<UsedBlob>`
       select key, 'the account ' || min(id) as "usedBy", min(id)::text as "personId" from (
-        (select avatar_key as key, id from "user".account
-          where avatar_key <> '' and avatar_key > ${after} order by 1 limit ${limit})
+        -- Many may have the same: in each half the limit is one of keys, not of accounts.
+        (select avatar_key as key, min(id) as id from "user".account
+          where avatar_key <> '' and avatar_key > ${after} group by 1 order by 1 limit ${limit})
         union all
-        (select background_key, id from "user".account
-          where background_key <> '' and background_key > ${after} order by 1 limit ${limit})
+        (select background_key, min(id) from "user".account
+          where background_key <> '' and background_key > ${after} group by 1 order by 1 limit ${limit})
       ) as picture
       group by 1 order by 1 limit ${limit}`.execute(db);
     return rows;

@@ -11,7 +11,7 @@ const mostWaiting = 100;
 const lookEveryMs = 500;
 
 /** What was published before there were rungs, or storyboards, or when they could not be made. */
-const lacking = sql<boolean>`state = 'published' and pictures = '[]'
+export const lacking = sql<boolean>`state = 'published' and pictures = '[]'
   and (ladder in ('none', 'failed') or (ladder = 'done' and storyboard is null and loudness is null and renditions <> '[]'))`;
 
 /**

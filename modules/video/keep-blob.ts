@@ -24,7 +24,7 @@ export async function keepBlob(
   const key = blobKey(namespace, staged.sha256, extension);
   if (!(await store.claimBlob(key, id))) throw new VideoGone();
   // Outside of a transaction: a store far away may take its time.
-  await blobs.commit(staged.name, key);
+  await blobs.commit(staged.name, key, staged.sizeBytes);
   if (!(await store.keepsBlob(key, jobs, id))) throw new VideoGone();
   return { key, sizeBytes: staged.sizeBytes };
 }

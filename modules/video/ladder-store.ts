@@ -1,5 +1,6 @@
 import { videoImproved } from "#contracts/events.ts";
 import type { VideoId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { roomPerFile } from "#platform/blob/blob-store.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
@@ -8,7 +9,7 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import type { MediaInfo } from "#platform/media/media-tool.ts";
 import type { Made } from "./bench.ts";
-import { releaseBlobs, releaseKeys } from "./blob-use-store.ts";
+import { isUsed, releaseBlobs, releaseKeys } from "./blob-use-store.ts";
 import { type KeepSources, replacedLifetimeMs } from "./rules.ts";
 import { averageBitrate, lockShown, shownBy, shownColumns } from "./shown-files.ts";
 import { reasonOfTry, stepBegins } from "./steps.ts";
@@ -117,7 +118,7 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>, kee
       const { all, placed } = await unpublishedBytes(db);
       return Math.max(0, all * roomPerFile - placed);
     },
-    /** The end: the rungs, what the video shows of them, the event and the job, in one transaction. */
+    /** The end: the rungs, what the video shows of them, the event and the job, in one transaction. Error: BUSY. */
     async finishLadder(
       id: VideoId,
       { rungs: made, wanted, loudness, storyboard }: MadeLadder,
@@ -133,33 +134,39 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>, kee
           .forUpdate()
           .executeTakeFirst();
         if (!was) return;
+        // The same bytes as before may have been let go of as replaced since they were kept: another try keeps them again.
+        for (const { key } of storyboard ? [...made, storyboard] : made)
+          if (!(await isUsed(transaction, key, id))) throw refusal("BUSY");
         const shownBefore = await shownBy(transaction, id, was);
+        // An operator may want none by now: what there is stays, and a backfill finds it when they are wanted again.
+        const isWanted = wanted > 0;
         // The video is locked before the job, as when it is deleted; else the two could deadlock.
         await transaction
           .updateTable("video")
           .set({
-            ladder: made.length === wanted ? "done" : "failed",
-            ladder_rungs: wanted,
+            ladder: !isWanted ? "none" : made.length === wanted ? "done" : "failed",
             steps: stepBegins("improving", made.length === wanted ? {} : { reason: "RENDITIONS_FAILED" }),
-            loudness: loudness && JSON.stringify(loudness),
-            storyboard: storyboard && JSON.stringify(storyboard),
-            renditions: JSON.stringify(
-              made.map(({ shortSide, width, height, ...rung }) => ({
-                shortSide,
-                width,
-                height,
-                bitrate: averageBitrate(
-                  rung.fragments.map(({ bytes }) => bytes),
-                  rung.fragments.map(({ durationUs }) => durationUs),
-                ),
-              })),
-            ),
+            ...(isWanted && {
+              ladder_rungs: wanted,
+              loudness: loudness && JSON.stringify(loudness),
+              storyboard: storyboard && JSON.stringify(storyboard),
+              renditions: JSON.stringify(
+                made.map(({ shortSide, width, height, ...rung }) => ({
+                  shortSide,
+                  width,
+                  height,
+                  bitrate: averageBitrate(
+                    rung.fragments.map(({ bytes }) => bytes),
+                    rung.fragments.map(({ durationUs }) => durationUs),
+                  ),
+                })),
+              ),
+            }),
           })
           .where("id", "=", id)
           .execute();
         await job.finish(transaction);
-        await transaction.deleteFrom("rendition").where("video_id", "=", id).execute();
-        // An operator may want none by now.
+        if (isWanted) await transaction.deleteFrom("rendition").where("video_id", "=", id).execute();
         if (made.length > 0)
           await transaction
             .insertInto("rendition")

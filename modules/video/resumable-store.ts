@@ -158,13 +158,17 @@ export function resumableStore(db: Kysely<Tables>) {
         .where((row) =>
           "ownerId" in which
             ? row("owner_id", "=", which.ownerId)
-            : row.or([
-                row("touched_at", "<", sql<Date>`now() - ${which.untouchedMs} * interval '1 ms'`),
-                row("begun_at", "<", sql<Date>`now() - ${which.olderThanMs} * interval '1 ms'`),
-                row.and([
-                  row("direct", "is not", null),
-                  row("partial", "<>", ""),
-                  row("begun_at", "<", sql<Date>`now() - ${which.directMs} * interval '1 ms'`),
+            : row.and([
+                // Not one that somebody completes just now.
+                row("writer_until", "<", sql<Date>`clock_timestamp()`),
+                row.or([
+                  row("touched_at", "<", sql<Date>`now() - ${which.untouchedMs} * interval '1 ms'`),
+                  row("begun_at", "<", sql<Date>`now() - ${which.olderThanMs} * interval '1 ms'`),
+                  row.and([
+                    row("direct", "is not", null),
+                    row("partial", "<>", ""),
+                    row("begun_at", "<", sql<Date>`now() - ${which.directMs} * interval '1 ms'`),
+                  ]),
                 ]),
               ]),
         )

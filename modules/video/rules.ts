@@ -14,6 +14,12 @@ export const resumableLifetimeMs = 2 * uploadLifetimeMs;
 export const directLifetimeMs = 24 * 3_600_000;
 /** However much is added to it. */
 export const longestResumableMs = 7 * uploadLifetimeMs;
+/** Until when it can be asked for: the first of these ends, of which that of a whole one begins with its last byte. */
+export function resumableExpiryMs(row: { begun_at: Date; touched_at: Date; partial: string }): number {
+  const untouchedMs = row.partial === "" ? uploadLifetimeMs : resumableLifetimeMs;
+  return Math.min(row.touched_at.getTime() + untouchedMs, row.begun_at.getTime() + longestResumableMs);
+}
+
 /** A challenge for a known file: reading what it asks for takes a moment. */
 export const challengeLifetimeMs = 5 * 60_000;
 /** How long a writer may append without asking again. */

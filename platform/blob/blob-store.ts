@@ -94,8 +94,11 @@ export interface BlobStore {
   direct?: DirectUploads;
   /** Discards a staged file, if it exists. */
   discard(name: string): Promise<void>;
-  /** Makes a staged file the blob `key`, durably; an existing blob stays. */
-  commit(name: string, key: BlobKey): Promise<void>;
+  /**
+   * Makes a staged file the blob `key`, durably; an existing blob stays. It is missing unless it has its `sizeBytes`, where
+   * they are given: who discards it may have begun.
+   */
+  commit(name: string, key: BlobKey, sizeBytes?: number): Promise<void>;
   /** Removes a blob, if it exists. */
   remove(key: BlobKey): Promise<void>;
   size(key: BlobKey): Promise<number | undefined>;

@@ -1,7 +1,17 @@
 import { execFile } from "node:child_process";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import fs, { type FileHandle, mkdtemp, open, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
+import fs, {
+  type FileHandle,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -54,10 +64,9 @@ describe("commit", () => {
   test("has the bytes on the disk before they have their name, and the name before it says so", async () => {
     const staged = await receive(randomBytes(1000));
     const key = blobKey("video", staged.sha256, "mp4");
-    const [from, to] = await Promise.all([
-      store.withFile({ staged: staged.name }, async (path) => path),
-      store.withFile({ key }, async (path) => path),
-    ]);
+    const from = await store.withFile({ staged: staged.name }, async (path) => path);
+    const { sha256 } = staged;
+    const to = join(dir, "video", sha256.slice(0, 2), sha256.slice(2, 4), `${sha256}.mp4`);
     const { ino } = await stat(from);
     const folder = await open(dir);
     const handles = Object.getPrototypeOf(folder) as FileHandle;
@@ -176,6 +185,22 @@ test("a sweep reads the folder a few names at a time, and lets others work meanw
     wholeFolders.mockRestore();
     syncBuiltinESMExports();
   }
+});
+
+test("a blob that is lent to a tool stays there, removed and swept meanwhile, and nothing is left of it", async () => {
+  const key = await put(Buffer.from("a blob"));
+  const hourAgo = new Date(Date.now() - 3_600_000);
+  await store.withFile({ key }, (path) => utimes(path, hourAgo, hourAgo));
+  await store.withFile({ key }, async (path) => {
+    await writeFile(`${path}.scratch`, "left by a tool that was killed");
+    await store.remove(key);
+    expect(await store.sweepStaged(60_000)).toBe(0);
+    expect(await readFile(path, "utf8")).toBe("a blob");
+  });
+  expect(await store.size(key)).toBeUndefined();
+  expect(await store.sweepStaged(0)).toBe(1);
+  expect(await files()).toEqual([]);
+  await expect(store.withFile({ key }, async () => {})).rejects.toMatchObject({ code: "ENOENT" });
 });
 
 test("the sweep removes files untouched for long, and nothing else", async () => {

@@ -1,6 +1,17 @@
 import { createHash, randomUUID } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, opendir, rename, rm, stat, statfs } from "node:fs/promises";
+import {
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  opendir,
+  rename,
+  rm,
+  stat,
+  statfs,
+  utimes,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { DomainError } from "../errors/domain-error.ts";
@@ -21,6 +32,10 @@ import { closeFolder } from "./close-folder.ts";
 export const inspectBytes = 1024;
 /** The extension of partial files. */
 const partial = "part";
+/** That of blobs under a second name, while a tool reads them. */
+const lent = "lent";
+/** What a tool reads, much more often than left ones are swept. */
+export const touchEveryMs = 10 * 60_000;
 /** Large writes: a 1 GB upload would otherwise be a hundred thousand small ones. */
 const writeBytes = 1024 * 1024;
 const syncBytes = 64 * 1024 * 1024;
@@ -151,19 +166,46 @@ export async function diskBlobStore(
     size: async (key) => sizeOf(blobPath(key)),
     read: (key, range) => createReadStream(blobPath(key), { ...range, highWaterMark: 256 * 1024 }),
     freeBytes: async () => Math.max(0, await freeBytes()),
-    withFile: async (source, use) => use("key" in source ? blobPath(source.key) : stagedPath(source.staged)),
+    async withFile(source, use) {
+      if ("staged" in source) return use(stagedPath(source.staged));
+      const blob = blobPath(source.key);
+      const path = stagedPath(`${nameOf()}.${lent}`);
+      // The blob may be removed or moved while a tool opens it again and again; and what tools put beside it is swept here.
+      const isLinked = await link(blob, path).then(() => true, unlessNoLinks);
+      if (!isLinked) return use(blob);
+      const touching = setInterval(() => touchLent(path).catch(() => {}), touchEveryMs).unref();
+      try {
+        return await use(path);
+      } finally {
+        clearInterval(touching);
+        await rm(path, { force: true });
+      }
+    },
     async sweepStaged(olderThanMs, partialOlderThanMs = olderThanMs) {
       let swept = 0;
       for await (const name of stagedNames()) {
         const info = await stat(join(staging, name)).catch(() => undefined);
         const keptMs = name.endsWith(`.${partial}`) ? partialOlderThanMs : olderThanMs;
-        if (!info || Date.now() - info.mtimeMs < keptMs) continue;
+        // The content of a blob is as old as it is; its second name changes the file itself.
+        const sinceMs = name.endsWith(`.${lent}`) ? info?.ctimeMs : info?.mtimeMs;
+        if (sinceMs === undefined || Date.now() - sinceMs < keptMs) continue;
         await rm(join(staging, name), { force: true });
         swept++;
       }
       return swept;
     },
   };
+}
+
+/** Changes the file, and not when its content was written. */
+async function touchLent(path: string): Promise<void> {
+  await utimes(path, new Date(), (await stat(path)).mtime);
+}
+
+/** Some file systems have no second names, and some files belong to another account. */
+function unlessNoLinks(error: NodeJS.ErrnoException): false {
+  if (["EPERM", "ENOTSUP", "ENOSYS", "EMLINK", "EXDEV"].includes(error.code ?? "")) return false;
+  throw error;
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import fs, { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { checkS3 } from "../s3/check-s3.ts";
 import { type S3Client, s3Client } from "../s3/s3-client.ts";
 import { blobStoreContract } from "../testing/blob-store-contract.ts";
@@ -51,6 +52,71 @@ test("another process, which shares no folder, works on what one has received", 
   expect((await buffer(gateway.store.read(key))).equals(content)).toBe(true);
   expect(await worker.files()).toHaveLength(1);
   await Promise.all([gateway.close(), worker.close()]);
+});
+
+describe("copies for tools", () => {
+  async function withBlobs(count: number, client: S3Client, given = client) {
+    const folder = await mkdtemp(join(tmpdir(), "douya-s3-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const keys = Array.from({ length: count }, (_, at) => blobKey("video", String(at).repeat(64), "mp4"));
+    for (const key of keys) await client.put(key, Buffer.alloc(1000));
+    return { keys, store: await s3BlobStore(given, folder, { reserveBytes: 0 }) };
+  }
+
+  test("are promised room together", async () => {
+    const { keys, store } = await withBlobs(2, (await ceph().bucket()).client);
+    const [first, second] = keys as [string, string];
+    // For one and a half of them, and what is made of them.
+    const room = vi.spyOn(fs, "statfs").mockResolvedValue({ bavail: 4500, bsize: 1 } as never);
+    syncBuiltinESMExports();
+    try {
+      await store.withFile({ key: first }, async () => {
+        await expect(store.withFile({ key: second }, async () => {})).rejects.toMatchObject({
+          reason: "DISK_FULL",
+        });
+      });
+      expect(await store.withFile({ key: second }, async (path) => (await readFile(path)).length)).toBe(1000);
+    } finally {
+      room.mockRestore();
+      syncBuiltinESMExports();
+    }
+  });
+
+  test("are made a few at once", async () => {
+    const { client } = await ceph().bucket();
+    let [begun, running, most] = [0, 0, 0];
+    let goOn = () => {};
+    const opened = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    async function* slow(...[key]: Parameters<S3Client["read"]>) {
+      begun++;
+      most = Math.max(most, ++running);
+      await opened;
+      yield* client.read(key);
+      running--;
+    }
+    const read: S3Client["read"] = (...asked) => Readable.from(slow(...asked));
+    const { keys, store } = await withBlobs(9, client, { ...client, read });
+    const copies = Promise.all(keys.map((key) => store.withFile({ key }, async () => {})));
+    await expect.poll(() => begun).toBeGreaterThanOrEqual(4);
+    goOn();
+    await copies;
+    expect([begun, most]).toEqual([9, 4]);
+  });
+});
+
+test("of a staged file that is being discarded no blob is made", async () => {
+  const { client } = await ceph().bucket();
+  const { store, close } = await open(client, { handsOver: true });
+  onTestFinished(close);
+  const { name, sha256, sizeBytes } = await store.receive(Readable.from([randomBytes(9_000_000)]), {
+    maxBytes: 1e9,
+  });
+  await client.remove(`staging/${name}/000000`);
+  const key = blobKey("source", sha256, "bin");
+  await expect(store.commit(name, key, sizeBytes)).rejects.toMatchObject({ code: "ENOENT" });
+  expect(await store.size(key)).toBeUndefined();
 });
 
 test("the sweep removes what nobody has touched for long, and uploads in parts that were given up", async () => {
@@ -143,6 +209,22 @@ describe("a file that its sender puts in the bucket", () => {
     await client.copy(`staging/${name}/000000`, `direct/${name}`);
     await complete(etags);
     expect(await left()).toEqual([`staging/${name}/000000`]);
+  });
+
+  test("goes on also for who does not say the etags, once it is put together", async () => {
+    const { client, name, complete, putAll, left } = await begun();
+    const etags = await putAll();
+    for await (const { key, uploadId } of client.unfinished()) await client.complete(key, uploadId, etags);
+    await complete([]);
+    expect(await left()).toEqual([`staging/${name}/000000`]);
+  });
+
+  test("is missing for who does not say the etags, once it was removed", async () => {
+    const { store, name, complete, putAll, left } = await begun();
+    await putAll();
+    await store.discard(name);
+    await expect(complete([])).rejects.toMatchObject({ code: "ENOENT" });
+    expect(await left()).toEqual([]);
   });
 
   test("leaves nothing when it is discarded, begun or completed", async () => {

@@ -14,15 +14,15 @@ import {
   isStagedName,
   roomPerFile,
 } from "./blob-store.ts";
-import { diskBlobStore, inspectBytes } from "./disk-blob-store.ts";
+import { diskBlobStore, inspectBytes, touchEveryMs } from "./disk-blob-store.ts";
 
 /** Parts of any file that this process has in memory at once. */
 const partsAtOnce = 8;
+/** Files that are copied to the local disk at once. */
+const copiesAtOnce = 4;
 /** Of one file. */
 const partsOfFile = 4;
 const linkSeconds = 900;
-/** Of a copy for a tool; much more often than left ones are swept. */
-const touchEveryMs = 10 * 60_000;
 /** The extension of files that their senders put in the bucket themselves. */
 const direct = "put";
 /** So many parts at most, of more than `partBytes` if need be. */
@@ -60,6 +60,9 @@ export async function s3BlobStore(
 ): Promise<BlobStore> {
   const local = await diskBlobStore(dir, { ...(reserveBytes !== undefined && { reserveBytes }) });
   const inTurn = turns(partsAtOnce);
+  const copyInTurn = turns(copiesAtOnce);
+  /** The room on the local disk that copies, and what is made of them, have yet to take. */
+  let promisedBytes = 0;
   /** Where a sender puts a file; what is worked on is a copy, which has no URL. */
   const directKey = (name: string) => `direct/${name}`;
   const isDirect = (name: string) => name.endsWith(`.${direct}`);
@@ -159,17 +162,25 @@ export async function s3BlobStore(
     use: (path: string) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    if ((await local.freeBytes()) < sizeBytes * roomPerFile) throw refusal("DISK_FULL");
     const copy = await local.stagingPath("copy");
     // A sweep would take it for left behind.
     const touch = () => utimes(copy.path, new Date(), new Date()).catch(() => {});
     const touching = setInterval(touch, touchEveryMs).unref();
+    let restBytes = sizeBytes * roomPerFile;
+    promisedBytes += restBytes;
     try {
-      await pipeline(Readable.from(bytesOf(keys)), createWriteStream(copy.path, { mode: 0o600 }), {
-        ...(signal && { signal }),
-      });
+      if ((await local.freeBytes()) < promisedBytes) throw refusal("DISK_FULL");
+      await copyInTurn(() =>
+        pipeline(Readable.from(bytesOf(keys)), createWriteStream(copy.path, { mode: 0o600 }), {
+          ...(signal && { signal }),
+        }),
+      );
+      // It is not free any more.
+      promisedBytes -= sizeBytes;
+      restBytes -= sizeBytes;
       return await use(copy.path);
     } finally {
+      promisedBytes -= restBytes;
       clearInterval(touching);
       await rm(copy.path, { force: true });
     }
@@ -264,10 +275,12 @@ export async function s3BlobStore(
             given.length > 0 ? [...given] : (await s3.parts(key, uploadId))?.map(({ etag }) => etag);
           // Without any it is put together already.
           if (etags && etags.length !== count) throw refusal("UPLOAD_PARTS_WRONG");
-          await s3.complete(key, uploadId, etags ?? []).catch((error) => {
-            throw isWrongPart(error) ? refusal("UPLOAD_PARTS_WRONG") : error;
-          });
+          if (etags)
+            await s3.complete(key, uploadId, etags).catch((error) => {
+              throw isWrongPart(error) ? refusal("UPLOAD_PARTS_WRONG") : error;
+            });
           const found = await s3.sizeOf(key);
+          if (found === undefined) throw missing(name);
           if (found !== sizeBytes)
             throw refusal(
               "BODY_TOO_LARGE",
@@ -279,10 +292,12 @@ export async function s3BlobStore(
       },
     },
     discard: discardStaged,
-    async commit(name, key) {
+    async commit(name, key, sizeBytes) {
       checkName(name);
       if ((await sizeOf(key)) !== undefined) return discardStaged(name);
       const parts = await partsOf(name);
+      if (parts.length > 0 && sizeBytes !== undefined && sizeOfParts(parts) !== sizeBytes)
+        throw missing(name);
       if (parts.length === 0)
         await local.withFile({ staged: name }, async (path) =>
           putFile(path, key, await local.partialSize(name)),

@@ -146,11 +146,11 @@ export async function severalDisks(
       // On a disk that is away it is swept when it is back.
       await (await open(disk))?.discard(name);
     },
-    async commit(name, key) {
+    async commit(name, key, sizeBytes) {
       const store = await diskOf(name);
       const found = await find(key);
       if (found && found.store !== store) return store.discard(name);
-      return store.commit(name, key);
+      return store.commit(name, key, sizeBytes);
     },
     async remove(key) {
       if (!isBlobKey(key)) throw refusal("BLOB_KEY_INVALID");

@@ -79,7 +79,8 @@ export function createMediaTool(
 
     const notices: MediaNotice[] = wholeBytes === null ? [] : ["VIDEO_CUT_OFF"];
     let audio = found.find((stream) => stream === sound) ?? null;
-    for (const other of otherSounds) audio ??= (await engine.decodable(source, [other], run))[0] ?? null;
+    for (const other of otherSounds.slice(0, MOST_OTHER_SOUNDS))
+      audio ??= (await engine.decodable(source, [other], run))[0] ?? null;
     if (
       !audio &&
       facts.streams.some(
@@ -353,6 +354,9 @@ export function createMediaTool(
     },
   };
 }
+
+/** Beside the first one: each that cannot be decoded costs a child. */
+const MOST_OTHER_SOUNDS = 4;
 
 /** Rungs need what their bit rates say, give or take; more is a mistake, and the disk is not there for it. */
 const ROOM_OF_RUNGS = 2;

@@ -60,6 +60,8 @@ const MOST_TILES = 256;
 const MOST_ITEMS = 1024;
 const MOST_EXTENTS = 8;
 const MOST_BOXES = 4096;
+/** Of a tile; HEVC has 600 slices in a picture at most (ITU-T H.265, table A.8). */
+const MOST_UNITS = 4096;
 const CODECS = { hvc1: "hevc", av01: "av1" } as const;
 const CONFIGURATIONS = { hvc1: "hvcC", av01: "av1C" } as const;
 /** What we apply, and what only describes. */
@@ -85,6 +87,8 @@ const HDR_TRANSFERS = { 16: "smpte2084", 18: "arib-std-b67" } as const;
 const HDR_COLOURS = { matrix: "bt2020nc", primaries: "bt2020" };
 const ALPHA = new Set(["urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", "urn:mpeg:hevc:2015:auxid:1"]);
 const OPAQUE_RANGE = { range: "pc", matrix: null, transfer: null, primaries: null } as const;
+/** More than the names of ALPHA. */
+const MOST_NAME_BYTES = 64;
 const [VPS, PPS, SPS, MOST_SLICE] = [32, 34, 33, 31];
 const START = Buffer.from([0, 0, 0, 1]);
 /** Ends a sequence of pictures: the next one stands alone. */
@@ -113,7 +117,7 @@ async function readMeta(handle: FileHandle, meta: Buffer): Promise<Heif> {
   const places = readPlaces(need("iloc"));
   const iprp = boxesOf(need("iprp"));
   const properties = readProperties(iprp);
-  const iref = child("iref");
+  const references = readReferences(child("iref"));
   const bytesOf = (item: number) => extentsOf(places.get(item), child("idat"), handle);
 
   const { size, firstTile, ...whole } = await readTiles(primary);
@@ -126,7 +130,7 @@ async function readMeta(handle: FileHandle, meta: Buffer): Promise<Heif> {
   const colours = all.filter(({ type }) => type === "colr");
   const read = readColours(colours);
   const hdr = read?.transfer ? { peakNits: peakOf(readLight(all)) } : null;
-  const alphaItem = iref && findAlpha(iref, primary, properties);
+  const alphaItem = findAlpha(references, primary, properties);
   return {
     ...{ ...whole, width: crop.width, height: crop.height, crop },
     upright: readUpright(shown),
@@ -134,17 +138,17 @@ async function readMeta(handle: FileHandle, meta: Buffer): Promise<Heif> {
     // It says what the colours were before they are mapped.
     profile: hdr ? null : readProfile(colours),
     hdr,
-    alpha: iref && alphaItem !== undefined ? await readAlpha(iref, alphaItem) : null,
+    alpha: alphaItem === undefined ? null : await readAlpha(alphaItem),
   };
 
   /** It is cropped and turned as the picture is. */
-  async function readAlpha(iref: Buffer, item: number): Promise<Heif["alpha"]> {
+  async function readAlpha(item: number): Promise<Heif["alpha"]> {
     const { size: own, firstTile, ...tiles } = await readTiles(item);
     if (!sameSize(own, size)) throw refusals.pictureUnsupported("composed");
     const colours = [...(properties.get(item) ?? []), ...firstTile].filter(({ type }) => type === "colr");
     return {
       ...{ ...tiles, crop, colours: readColours(colours) ?? OPAQUE_RANGE },
-      premultiplied: readReferences(iref, "prem", primary).includes(item),
+      premultiplied: targetsOf(references, "prem", primary).includes(item),
     };
   }
 
@@ -155,7 +159,7 @@ async function readMeta(handle: FileHandle, meta: Buffer): Promise<Heif> {
     let grid = { rows: 1, columns: 1, size: null as PictureSize | null };
     if (types.get(whole) === "grid") {
       grid = readGrid(await bytesOf(whole).then(({ read }) => read(MOST_GRID_BYTES)));
-      items = readReferences(iref ?? damaged(), "dimg", whole);
+      items = targetsOf(references, "dimg", whole);
       if (items.length !== grid.rows * grid.columns) damaged();
     }
     const [kind] = items.map((item) => types.get(item));
@@ -236,7 +240,9 @@ export async function writeStream(handle: FileHandle, heif: Tiles, path: string)
 /** Slices alone: parameters in the pictures could change their size. */
 function slicesOf(item: Buffer, { lengthBytes }: Tiles): Buffer {
   const parts: Buffer[] = [];
+  let units = 0;
   for (let at = 0; at + lengthBytes <= item.length; ) {
+    if (++units > MOST_UNITS) damaged();
     const from = at + lengthBytes;
     const end = from + item.readUIntBE(at, lengthBytes);
     if (end > item.length) damaged();
@@ -376,28 +382,45 @@ function readGrid(data: Buffer): { rows: number; columns: number; size: PictureS
   return { rows, columns, size };
 }
 
-function readReferences(iref: Buffer, wanted: string, from: number): number[] {
+interface Reference {
+  type: string;
+  from: number;
+  /** Of whom: read when it is asked for. */
+  targets(): number[];
+}
+
+function readReferences(iref: Buffer | undefined): Reference[] {
+  if (!iref) return [];
   const bytes = readFull(iref).version === 0 ? 2 : 4;
-  for (const { type, data } of boxesOf(iref.subarray(4))) {
-    if (type !== wanted || data.readUIntBE(0, bytes) !== from) continue;
-    const count = data.readUInt16BE(bytes);
-    if (count > MOST_TILES) damaged();
-    return Array.from({ length: count }, (_, i) => data.readUIntBE(bytes + 2 + i * bytes, bytes));
-  }
-  return [];
+  return boxesOf(iref.subarray(4)).map(({ type, data }) => ({
+    type,
+    from: data.readUIntBE(0, bytes),
+    targets() {
+      const count = data.readUInt16BE(bytes);
+      if (count > MOST_TILES) damaged();
+      return Array.from({ length: count }, (_, i) => data.readUIntBE(bytes + 2 + i * bytes, bytes));
+    },
+  }));
+}
+
+function targetsOf(references: Reference[], type: string, from: number): number[] {
+  return references.find((one) => one.type === type && one.from === from)?.targets() ?? [];
 }
 
 /** The picture that says how opaque another one is. */
-function findAlpha(iref: Buffer, of: number, properties: Map<number, Property[]>): number | undefined {
-  const bytes = readFull(iref).version === 0 ? 2 : 4;
-  for (const { type, data } of boxesOf(iref.subarray(4))) {
-    if (type !== "auxl") continue;
-    const item = data.readUIntBE(0, bytes);
-    const auxC = find(properties.get(item) ?? [], "auxC");
-    const [name = ""] = auxC?.toString("latin1", 4).split("\0") ?? [];
-    if (ALPHA.has(name) && readReferences(iref, "auxl", item).includes(of)) return item;
-  }
-  return undefined;
+function findAlpha(
+  references: Reference[],
+  of: number,
+  properties: Map<number, Property[]>,
+): number | undefined {
+  const isAlpha = ({ type, from, targets }: Reference) => {
+    if (type !== "auxl") return false;
+    const auxC = find(properties.get(from) ?? [], "auxC");
+    // What follows may be long, and belong to thousands of references.
+    const [name = ""] = auxC?.toString("latin1", 4, 4 + MOST_NAME_BYTES).split("\0") ?? [];
+    return ALPHA.has(name) && targets().includes(of);
+  };
+  return references.find(isAlpha)?.from;
 }
 
 interface Property extends Box {

@@ -16,6 +16,8 @@ export interface HeifPlan {
   exif?: Buffer;
   /** How opaque each pixel is: files of one picture each, as many and as large as the tiles. */
   alpha?: readonly Buffer[];
+  /** More references from one item to another. */
+  references?: readonly (readonly [type: string, from: number, to: number])[];
   brand?: "heic" | "avif";
 }
 
@@ -31,6 +33,7 @@ export function heifOfTiles(plan: HeifPlan): Buffer<ArrayBuffer> {
     tileHeight,
     properties = [],
     alpha = [],
+    references = [],
     brand = "heic",
   } = plan;
   const kind = brand === "heic" ? "hvc1" : "av01";
@@ -78,6 +81,7 @@ export function heifOfTiles(plan: HeifPlan): Buffer<ArrayBuffer> {
           box("auxl", u16(alphaId), u16(1), u16(1)),
           box("dimg", u16(alphaId), u16(alpha.length), ...alphaIds.map(u16)),
         ),
+        ...references.map(([type, from, to]) => box(type, u16(from), u16(1), u16(to))),
       ),
       box(
         "iprp",

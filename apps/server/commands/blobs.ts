@@ -140,7 +140,7 @@ async function move(databases: Databases, from: BlobPlace, to: BlobPlace): Promi
         } else if (staged !== "deleted") {
           // Nobody removes it, or begins to use it, between the look and the act.
           const placed = await uses.hold(db, key, async (used) => {
-            if (used && staged) await to.blobs.commit(staged.name, key);
+            if (used && staged) await to.blobs.commit(staged.name, key, staged.sizeBytes);
             // A copy on a disk that is away is removed by the next move.
             if (used) await from.blobs.remove(key).catch(unlessAway);
             return used;

@@ -97,7 +97,7 @@ export async function takeOver(
   await store(call)
     .addUpload({ id, ownerId, address, sourceKey, sizeBytes, info, resumable: !refuse }, refuse)
     .catch(endOfSession);
-  await blobs.commit(staged, sourceKey).catch(async (error) => {
+  await blobs.commit(staged, sourceKey, sizeBytes).catch(async (error) => {
     // It would take its owner's room, and nobody knows its id. What came in pieces goes on here.
     if (refuse) await store.lasting.withdraw(id, ownerId, jobs).catch(() => {});
     throw error;

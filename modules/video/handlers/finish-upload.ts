@@ -29,14 +29,20 @@ export async function finishUpload(
       const file = { id, ownerId, staged, sha256, sizeBytes, address: row.address };
       return takeOver(file, undefined, parts, call);
     }
-    await blobs.commit(staged, finished.sourceKey);
+    await blobs.commit(staged, finished.sourceKey, Number(row.size_bytes));
     if (!(await store.lasting.keepsBlob(finished.sourceKey, jobs))) throw refusal("UPLOAD_NOT_FOUND");
     return finished.upload;
   }
 
   const answer = await takeOrPlace().catch(async (error) => {
-    // It was cancelled while it was looked at.
-    if (error.code === "ENOENT") throw refusal("UPLOAD_NOT_FOUND");
+    // It was cancelled or swept while it was looked at.
+    if (error.code === "ENOENT") {
+      const noted = await store.lasting.finished(id, ownerId);
+      // Nobody else has put it in its place either.
+      if (noted && (await blobs.size(noted.sourceKey)) === undefined)
+        await store.lasting.withdraw(id, ownerId, jobs);
+      throw refusal("UPLOAD_NOT_FOUND");
+    }
     if (isForGood(error)) {
       await resumables.lasting.forget(id, ownerId);
       await blobs.discard(staged);

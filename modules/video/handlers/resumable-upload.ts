@@ -7,7 +7,7 @@ import { type Call, requireCaller, type ServedCall } from "#platform/rpc/call.ts
 import { type Lasting, lastingWork } from "#platform/rpc/lasting-work.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { ResumableRow, ResumableStore } from "../resumable-store.ts";
-import { endOfSession, refuseMoreUnfinished, resumableLifetimeMs, writerMs } from "../rules.ts";
+import { endOfSession, refuseMoreUnfinished, resumableExpiryMs, writerMs } from "../rules.ts";
 import { roomBesideOthers, roomFor, type UploadParts } from "./add-upload.ts";
 import { finishUpload } from "./finish-upload.ts";
 
@@ -124,12 +124,13 @@ export function resumableUploads(
   };
 }
 
-function toResumable({ id, partial, size_bytes, touched_at, unchecked_from }: ResumableRow) {
+function toResumable(row: ResumableRow) {
+  const { id, partial, size_bytes, unchecked_from } = row;
   return {
     id,
     partial,
     sizeBytes: Number(size_bytes),
-    expiresAtMs: touched_at.getTime() + resumableLifetimeMs,
+    expiresAtMs: resumableExpiryMs(row),
     uncheckedFrom: unchecked_from === null ? undefined : Number(unchecked_from),
   };
 }
