@@ -117,8 +117,9 @@ const pictureOutbox = createPictureOutbox({
 followViewer(session, (isAnother) => {
   forgetViewer(cache);
   if (!isAnother) return;
+  // What waits to be sent is kept by person.
   for (const store of [uploads, pictureUploads]) store.reset();
-  for (const store of [drafts, outbox]) store.clear();
+  drafts.clear();
 });
 const realtime = createRealtime({ api, session, cache, outbox, onVideos: applyLive(cache, session) });
 // Before React renders: the first video is what people wait for.

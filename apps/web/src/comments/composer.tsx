@@ -1,13 +1,12 @@
-import { useMutation } from "@tanstack/react-query";
+import { useIsMutating, useMutation } from "@tanstack/react-query";
 import {
   type Dispatch,
   type FormEvent,
   type KeyboardEvent,
   type SetStateAction,
   useEffect,
-  useLayoutEffect,
   useRef,
-  useState,
+  useSyncExternalStore,
 } from "react";
 import { take } from "../api/client.ts";
 import { asProblem } from "../api/problem.ts";
@@ -41,7 +40,7 @@ interface Outgoing {
   replyTo: Comment | null;
 }
 
-/** The field for a comment. What the server does not accept comes back into it. */
+/** The field for a comment. The text stays until the server has accepted it, and what is written meanwhile after that. */
 export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
   const { t } = useI18n();
   const { api, drafts } = useServices();
@@ -50,20 +49,21 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
   const asMember = useAsMember();
   const input = useRef<HTMLTextAreaElement>(null);
   const where = `comments/${videoId}`;
-  const [text, setText] = useState(() => drafts.get(where));
-  const [key, setKey] = useState(newKey);
-  // Characters typed between the request and the display of the field are in the draft.
-  useLayoutEffect(() => setText(drafts.get(where)), [drafts, where]);
-  const write = (next: string) => {
-    setText(next);
-    drafts.set(where, next);
+  const text = useSyncExternalStore(drafts.subscribe, () => drafts.get(where));
+  const write = (next: string) => drafts.set(where, next);
+  /** The same text sent again, as after a lost answer, is the same comment; another one is another request. */
+  const keyOf = (to: string) => {
+    const what = JSON.stringify([to, text]);
+    const [before, known] = JSON.parse(drafts.get(`${where}/sent`) || "[]") as string[];
+    const key = known && before === what ? known : newKey();
+    drafts.set(`${where}/sent`, JSON.stringify([what, key]));
+    return key;
   };
-  // Another text is another request; the same text sent again is the same comment.
-  const change = (next: string) => {
-    write(next);
-    setKey(newKey());
-  };
+  const mutationKey = ["comment", videoId];
+  // Also that of a field that was closed meanwhile.
+  const isSending = useIsMutating({ mutationKey }) > 0;
   const send = useMutation({
+    mutationKey,
     mutationFn: ({ text, key, replyTo }: Outgoing) => {
       const body = { text: text.trim(), idempotencyKey: key };
       return replyTo
@@ -75,34 +75,29 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
           )
         : take(api.POST("/api/v1/videos/{id}/comments", { params: { path: { id: videoId } }, body }));
     },
-    onSuccess: (comment, { replyTo }) => {
+    onSuccess: (comment, { text, replyTo }) => {
       lists.added(comment);
+      drafts.set(`${where}/sent`, "");
+      const now = drafts.get(where);
+      if (now.startsWith(text)) write(now.slice(text.length).trimStart());
       // Another one may have been chosen meanwhile.
       onReplyTo((now) => (now?.id === replyTo?.id ? null : now));
     },
-    onError: (error, sent) => {
-      const since = drafts.get(where);
-      write([sent.text, since].filter(Boolean).join("\n"));
-      if (!since) setKey(sent.key);
+    onError: (error) => {
       if (asProblem(error).reason === "COMMENTS_CLOSED") lists.closed(true);
     },
   });
-  const { reset } = send;
   useEffect(() => {
-    reset();
     if (replyTo) input.current?.focus();
-  }, [replyTo, reset]);
+  }, [replyTo]);
 
   const askGuest = () => {
     if (!closed) asMember("comment", () => {});
   };
   function onSubmit(event: FormEvent) {
     event.preventDefault();
-    if (!text.trim() || closed || send.isPending) return;
-    asMember("comment", () => {
-      send.mutate({ text, key, replyTo });
-      change("");
-    });
+    if (!text.trim() || closed || isSending) return;
+    asMember("comment", () => send.mutate({ text, key: keyOf(replyTo?.id ?? ""), replyTo }));
   }
   const used = [...text].length;
   return (
@@ -132,7 +127,7 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
           placeholder={replyTo ? t.replyTo(replyTo.author.name) : t.writeComment}
           aria-label={replyTo ? t.replyTo(replyTo.author.name) : t.writeComment}
           aria-disabled={closed}
-          onText={change}
+          onText={write}
           // Not on focus: the Tab key may only be passing.
           onClick={askGuest}
           onKeyDown={(event) => isWriting(event) && askGuest()}
@@ -142,7 +137,7 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
           type="submit"
           className="composer-send"
           aria-label={t.send}
-          disabled={closed || !text.trim() || send.isPending}
+          disabled={closed || !text.trim() || isSending}
         >
           <SendIcon size={20} />
         </button>

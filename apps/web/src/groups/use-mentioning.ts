@@ -2,6 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { type KeyboardEvent, type RefObject, type SyntheticEvent, useEffect, useId, useState } from "react";
 import { useServices, useUser } from "../api/services.tsx";
 import type { User } from "../api/types.ts";
+import { useAgain } from "../api/use-again.ts";
 import { membersQuery } from "./group-queries.ts";
 import { isMeant, mentionAt } from "./mention-at.ts";
 
@@ -24,17 +25,16 @@ export function useMentioning(groupId: string, { text, onText, fieldRef }: Field
   const [chosen, setChosen] = useState(0);
   const at = mentionAt(text, Math.min(caret, text.length));
   const isOpen = at !== undefined && at.start !== closedAt;
-  const { data, hasNextPage, isFetching, fetchNextPage } = useInfiniteQuery({
-    ...membersQuery(api, groupId),
-    enabled: isOpen,
-  });
+  const list = useInfiniteQuery({ ...membersQuery(api, groupId), enabled: isOpen });
+  const { data, error, hasNextPage, isFetching, fetchNextPage } = list;
+  useAgain(list, isOpen);
   const meant = isOpen
     ? (data?.pages ?? [])
         .flatMap((page) => page.items.map(({ user }) => user))
         .filter((user) => user.id !== me?.id && isMeant(user, at.query))
         .slice(0, MOST_SHOWN)
     : [];
-  const isShort = isOpen && meant.length < MOST_SHOWN && hasNextPage && !isFetching;
+  const isShort = isOpen && meant.length < MOST_SHOWN && hasNextPage && !isFetching && !error;
   useEffect(() => {
     if (isShort) void fetchNextPage();
   }, [isShort, fetchNextPage]);

@@ -59,6 +59,9 @@ function PictureViewer({ picture, alt, onClose }: { picture: Picture; alt: strin
         onClose();
       }}
       onClick={onClose}
+      // It lies within its message, which has a menu of its own: here the browser's own saves the picture.
+      onContextMenu={(event) => event.stopPropagation()}
+      onPointerDown={(event) => event.stopPropagation()}
     >
       <img src={picture.url} alt={alt} width={picture.width} height={picture.height} />
       <button type="button" className="icon-button" aria-label={t.close} onClick={onClose}>

@@ -20,6 +20,8 @@ export function useMessageActs(conversationId: string) {
   const show = (id: string, emoji: string, on: boolean) =>
     known.touch(conversationId, id, (now) => withReaction(now, emoji, on));
 
+  // In the order of the taps.
+  const scope = { id: `reactions in ${conversationId}` };
   const react = useAction<unknown, { message: Message; emoji: string; on: boolean }>({
     mutationFn: ({ message: { id }, emoji, on }) => {
       const params = { path: { ...path(id), emoji } };
@@ -29,10 +31,11 @@ export function useMessageActs(conversationId: string) {
           : api.DELETE("/api/v1/conversations/{userId}/messages/{messageId}/reactions/{emoji}", { params }),
       );
     },
-    // In the order of the taps.
-    scope: { id: `reactions in ${conversationId}` },
+    scope,
     onMutate({ message, emoji, on }) {
-      confirmed.begin(`${message.id} ${emoji}`, !on);
+      const underWay = cache.isMutating({ predicate: ({ options }) => options.scope?.id === scope.id });
+      // It is counted itself.
+      confirmed.begin(`${message.id} ${emoji}`, !on, underWay === 1);
       show(message.id, emoji, on);
     },
     onSuccess: (_, { message, emoji, on }) => confirmed.accepted(`${message.id} ${emoji}`, on),

@@ -145,7 +145,7 @@ export function createPictureUploadStore({
       const body = { pictures, ...said };
       const { id } = await take(api.POST("/api/v1/videos", { body, signal }));
       forget(state.drafts);
-      set({ ...IDLE, step: "published", postId: id });
+      set({ ...IDLE, publication, step: "published", postId: id });
     } catch (error) {
       if (!signal.aborted) set({ step: "composing", problem: asProblem(error) });
     }

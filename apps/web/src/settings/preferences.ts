@@ -44,17 +44,21 @@ const DEFAULTS: PreferenceValues = {
 export function createPreferences(storage: Pick<Storage, "getItem" | "setItem">): Preferences {
   let values = { ...DEFAULTS, ...read(storage) };
   const changes = createListeners();
+  /** What another tab may have changed meanwhile; what plays in this one, and whether it is heard, stays its own. */
+  const ofAllTabs = () => {
+    const { feedTab: _tab, sound: _sound, ...others } = read(storage);
+    return others;
+  };
   if (typeof window !== "undefined")
     window.addEventListener("storage", ({ key }) => {
       if (key !== KEY && key !== null) return;
-      values = { ...DEFAULTS, ...read(storage) };
+      values = { ...values, ...ofAllTabs() };
       changes.call();
     });
   return {
     get: () => values,
     set(change) {
-      // Another tab may have changed others meanwhile.
-      values = { ...values, ...read(storage), ...change };
+      values = { ...values, ...ofAllTabs(), ...change };
       storage.setItem(KEY, JSON.stringify(values));
       changes.call();
     },

@@ -14,9 +14,10 @@ export function createConfirmed<State>() {
   }
   return {
     isLast,
-    begin(key: string, from: State) {
+    /** `isFirst`: whatever began before has ended, also without a word, as with a session. */
+    begin(key: string, from: State, isFirst: boolean) {
       const thing = things.get(key);
-      if (thing) thing.changes++;
+      if (thing && !isFirst) thing.changes++;
       else things.set(key, { state: from, changes: 1 });
     },
     accepted(key: string, state: State) {

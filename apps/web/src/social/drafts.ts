@@ -1,3 +1,5 @@
+import { createListeners } from "../api/listeners.ts";
+
 const KEY = "douya.drafts";
 
 /** Unsent texts by place; they outlive pages and a login, not the window. */
@@ -9,13 +11,19 @@ export function createDrafts(storage: Pick<Storage, "getItem" | "setItem" | "rem
       return {};
     }
   }
+  const changes = createListeners();
   return {
+    subscribe: changes.add,
     get: (where: string): string => all()[where] ?? "",
     set(where: string, text: string) {
       const { [where]: _, ...others } = all();
       storage.setItem(KEY, JSON.stringify(text ? { ...others, [where]: text } : others));
+      changes.call();
     },
-    clear: () => storage.removeItem(KEY),
+    clear() {
+      storage.removeItem(KEY);
+      changes.call();
+    },
   };
 }
 

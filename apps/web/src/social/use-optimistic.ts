@@ -51,11 +51,12 @@ export function useOptimistic<State>(options: {
   return useCallback(
     (step) => {
       if (step.to === step.from) return;
-      confirmed.begin(scope, step.from);
+      const underWay = cache.isMutating({ predicate: ({ options }) => options.scope?.id === scope });
+      confirmed.begin(scope, step.from, underWay === 0);
       show(step.to);
       count?.(step);
       mutate(step);
     },
-    [scope, show, count, mutate],
+    [cache, scope, show, count, mutate],
   );
 }
