@@ -142,6 +142,35 @@ describe("keys", () => {
     await page.getByRole("complementary").getByText(en.noComments).waitFor();
   });
 
+  test("a comment that does not arrive is in its field, also where that was closed meanwhile", async () => {
+    const { page, expectComplaint } = await fan();
+    expectComplaint(/ERR_/);
+    const comments = /\/videos\/\d+\/comments$/;
+    await page.keyboard.press("c");
+    await page.getByRole("complementary").getByText(en.noComments).waitFor();
+    const release = await holdRequests(page, comments);
+    const asked = page.waitForRequest(comments);
+    await field(page).fill("not lost");
+    await page.keyboard.press("Enter");
+    await asked;
+    await page.getByRole("complementary").getByRole("button", { name: en.close }).click();
+    await field(page).waitFor({ state: "detached" });
+    await page.keyboard.press("c");
+    await field(page).waitFor();
+    const send = page.getByRole("complementary").getByRole("button", { name: en.send });
+    expect(await send.isDisabled()).toBe(true);
+    release("abort");
+    await expect.poll(() => send.isEnabled()).toBe(true);
+    expect(await field(page).inputValue()).toBe("not lost");
+    await page.unroute(comments);
+    await send.click();
+    await page.locator(".comment-text", { hasText: "not lost" }).waitFor();
+    await expect.poll(() => field(page).inputValue()).toBe("");
+    await page.getByRole("button", { name: en.deleteAction }).click();
+    await page.getByRole("dialog").getByRole("button", { name: en.deleteAction }).click();
+    await page.getByRole("complementary").getByText(en.noComments).waitFor();
+  });
+
   test("Escape closes comments that are still on their way, and the next L likes", async () => {
     const { bob, page } = await fan();
     const release = await cold(page);

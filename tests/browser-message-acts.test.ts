@@ -82,6 +82,9 @@ describe("what one can do with messages in the browser", () => {
     }
     expect(await his.getByRole("button", { name: en.cancelReply }).count()).toBe(0);
     await hers.locator("button.bubble-picture").last().click();
+    // The browser's own menu saves it; the message's would lie over it.
+    await hers.getByRole("dialog").locator("img").click({ button: "right" });
+    expect(await hers.getByRole("dialog").count()).toBe(1);
     await hers.getByRole("dialog").getByRole("button", { name: en.close }).click();
     await hers.getByRole("dialog").waitFor({ state: "detached" });
   });
