@@ -43,6 +43,8 @@ export async function moveSchema({ module, from, to, main, record, onProgress }:
     await source.query(
       `drop schema if exists "${kept}" cascade; alter schema "${module}" rename to "${kept}"`,
     );
+    // It may have left this one before.
+    if (to !== main) await target.query("update placement.database set left_at = null");
     await record(knowing);
     // The main one last, when the other has what it then says, or first, when it has everything itself.
     await target.query("commit");
