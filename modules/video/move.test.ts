@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
 import { followSchema } from "#platform/db/move/follow-schema.ts";
 import { moveSchema } from "#platform/db/move/move-schema.ts";
-import { claimMain, hasLeft } from "#platform/db/placement.ts";
+import { claimMain, hasLeft, noteInUse, refuseInUse } from "#platform/db/placement.ts";
 import { createModuleDatabase, type ModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "./migrations.ts";
 import type { Tables } from "./tables.ts";
@@ -69,4 +69,10 @@ test("a database that the module had left before has it again after a move", asy
   await to.database.pool.query("update placement.database set left_at = now()");
   await moveSchema({ ...move(), main: from.database, async record() {} });
   expect(await hasLeft(to.database.pool)).toBe(false);
+});
+
+test("a database that the module was taken back from may be moved to again, also when nothing could be noted after", async () => {
+  await noteInUse(from.database.pool, true);
+  await moveSchema({ ...move(), main: to.database, async record() {} });
+  await refuseInUse("video", from.database.pool);
 });
