@@ -342,6 +342,22 @@ describe("deleting an account at one gateway", () => {
     refused(await classicClient(() => server.origin).post("/comment/action/", said), 10108);
   });
 
+  test("shows nobody its lists from the first step on", async () => {
+    const [eve, ben] = await Promise.all([server.register(), server.register()]);
+    expect((await eve.put(`/users/${ben.id}/follow`)).status).toBe(204);
+    expect((await ben.put(`/users/${eve.id}/follow`)).status).toBe(204);
+    // Its first step alone: the others need its event.
+    await databaseOf(server).query(`update "user".account set state = 'closing' where id = $1`, [eve.id]);
+    for (const list of ["likes", "reposts", "following", "followers", "friends"]) {
+      const path = `/users/${eve.id}/${list}`;
+      for (const seen of [await ben.get(path), await server.api("GET", path)])
+        expectProblem(seen, 404, "USER_NOT_FOUND");
+    }
+    const asked = { token: ben.session.accessToken, user_id: eve.id };
+    for (const path of ["/favorite/list/", "/relation/follow/list/", "/relation/follower/list/"])
+      refused(await classicClient(() => server.origin).get(path, asked), 10109);
+  });
+
   test("leaves nothing of what comes in at another one, which has just seen the session alive", async () => {
     const { eve, ben, bens } = await entangled(server);
     const uploads = [body(await eve.upload(freshClip()), 201), body(await eve.upload(freshClip()), 201)];

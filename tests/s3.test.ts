@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -562,6 +562,13 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
       expect(answer).toMatch(/files, \d+ MB, moved to .*; 2 are not: see above/);
       await rmdir(onDisk(coverKey));
       for (const damaged of [coverKey, key]) await rename(`${onDisk(damaged)}.good`, onDisk(damaged));
+      // Nor is a file given up for a copy that is not the same.
+      await client.put(key, Buffer.from("0123456789"));
+      const differing = await move("s3");
+      expect(differing.code).toBe(1);
+      expect(differing.answer).toContain(`DIFFERS ${key} of `);
+      expect((await stat(onDisk(key))).size).toBe(video.sizeBytes);
+      await client.remove(key);
       expect(await move("s3")).toMatchObject({ code: 0 });
       expect(await blobs(["verify"], {})).toMatchObject({ code: 0 });
     });

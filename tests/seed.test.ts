@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
 import { startProgram } from "./harness/program.ts";
 
@@ -17,10 +18,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function run(...args: string[]): Promise<string> {
+const run = (...args: string[]) => ends(0, args);
+async function ends(expected: number, args: string[]): Promise<string> {
   const program = startProgram(args, { DOUYA_DATA: folder, DOUYA_DATABASE_URL: database.url });
   const { code } = await program.ended;
-  expect(code, program.output()).toBe(0);
+  expect(code, program.output()).toBe(expected);
   return program.answer();
 }
 
@@ -42,4 +44,15 @@ test("seed fills in a demonstration and a synthetic dataset whose counts are rig
       (select sum(unread)::int from message.person) as unread`);
   await client.end();
   expect(rows[0]).toEqual({ follows: 11, spoken_of: 6, replies: 8, pinned: 3, conversations: 4, unread: 4 });
+});
+
+test("who was there before is not promised the new password, and what is missing by that is told", async () => {
+  // As after one that was ended while it registered people.
+  await queryOnce(
+    database.url,
+    `update "user".account set username = 'x', name_key = 'x' where username = 'lin'`,
+  );
+  const said = await ends(1, ["seed", "--password=another one"]);
+  expect(said).toMatch(/^Log in as lin, password another one$/m);
+  expect(said).toMatch(/^maya, tofu, jonas were there before/m);
 });

@@ -1,6 +1,5 @@
 import { accountErased } from "#contracts/events.ts";
 import type { StoreFor } from "#platform/db/database.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Consumer } from "#platform/events/consumer/consumer.ts";
 import { eachInTimeSlices } from "#platform/events/consumer/time-slice.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
@@ -11,6 +10,7 @@ import type { MarkStore } from "./mark-store.ts";
 import { storedKinds } from "./reaction-kinds.ts";
 import type { ReactionStore } from "./reaction-store.ts";
 import type { ReportStore } from "./report-store.ts";
+import { ignoreGone } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /**
@@ -98,10 +98,4 @@ export function consumeErasures(
       }
     }),
   });
-}
-
-/** It goes with the comment above it, or with the video. */
-function ignoreGone(error: unknown): false {
-  if (!(error instanceof DomainError && error.kind === "not-found")) throw error;
-  return false;
 }

@@ -87,13 +87,17 @@ export function commentStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     /**
      * Removes a comment with its replies, if `check` allows it; of very many replies only the oldest. Returns whether
      * the comment is still there and this must be called again. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND, and what
-     * `check` throws.
+     * `check` throws, which may write in the transaction of the step.
      */
-    removeStep: (videoId: string, id: string, check: (comment: CommentRow, video: VideoRow) => void) =>
+    removeStep: (
+      videoId: string,
+      id: string,
+      check: (comment: CommentRow, video: VideoRow, transaction: Transaction<Tables>) => void | Promise<void>,
+    ) =>
       onVideo(videoId, async (transaction, video, emit): Promise<boolean> => {
         const comment = await find(transaction, videoId, id);
         if (!comment) throw refusal("COMMENT_NOT_FOUND");
-        check(comment, video);
+        await check(comment, video, transaction);
         const repliesOnly = Number(comment.replies) > removalChunk;
         const which = repliesOnly
           ? sql`id in (

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { videoDeleted } from "#contracts/events.ts";
+import { reactionsRemoved, videoDeleted } from "#contracts/events.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { commentStore } from "./comment-store.ts";
 import { consumeVideoDeletions } from "./consumers.ts";
@@ -140,5 +140,22 @@ describe("consumeVideoDeletions", () => {
     await consumer.settled();
     expect((await reactions.userStats([author]))[0]?.likes_received).toBe("600");
     await consumer.stop();
+  });
+});
+
+describe("removeReactions", () => {
+  it("tells of nothing where there was none, since every gateway forgets its pages by it", async () => {
+    const { db, events, database } = test;
+    await addVideos(db, [{ videoId: "103", authorId: "1" }]);
+    const told = async () =>
+      (
+        await database.pool.query("select from events.log where type = $1 and key = '103'", [
+          reactionsRemoved.name,
+        ])
+      ).rows.length;
+    const { removeReactions } = removalStore(db, events);
+    expect([await removeReactions("103"), await told()]).toEqual([false, 0]);
+    await reactionStore(db, events).apply([{ videoId: "103", userId: "5", reaction: 1, id: "1" }]);
+    expect([await removeReactions("103"), await told()]).toEqual([false, 1]);
   });
 });

@@ -38,9 +38,8 @@ export function removalStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       await db.updateTable("video").set({ author_id: "0" }).where("video_id", "=", videoId).execute();
     },
     removeReactions: (videoId: string) =>
-      inChunks(videoId, (transaction, emit) => {
-        emit(reactionsRemoved, { videoId });
-        return sql<{ count: string }>`
+      inChunks(videoId, async (transaction, emit) => {
+        const removed = await sql<{ count: string }>`
           with gone as (
             delete from interaction.reaction where video_id = ${videoId} and user_id in (
               select user_id from interaction.reaction where video_id = ${videoId} order by user_id limit ${removalChunk}
@@ -60,6 +59,9 @@ export function removalStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             dislikes = dislikes - (select count(*) from gone where reaction = -1)
           where video_id = ${videoId}
           returning (select count(*) from gone)`.execute(transaction);
+        // Whose counts change it does not say, so whoever hears of it forgets everything.
+        if (Number(removed.rows[0]?.count ?? 0) > 0) emit(reactionsRemoved, { videoId });
+        return removed;
       }),
     /** Of facts that are counted beside the video and have no other consequence. */
     removeFacts: (

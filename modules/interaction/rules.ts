@@ -1,5 +1,5 @@
 import { refusal } from "#contracts/reasons.ts";
-import type { DomainError } from "#platform/errors/domain-error.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
 
 export const maxPage = 100;
@@ -41,6 +41,12 @@ export function mayDelete(
   videoAuthorId: string,
 ): boolean {
   return moderator === true || callerId === authorId || callerId === videoAuthorId;
+}
+
+/** Of a comment's removal: it has gone with the comment above it, with the video, or by somebody else. */
+export function ignoreGone(error: unknown): false {
+  if (!(error instanceof DomainError && error.kind === "not-found")) throw error;
+  return false;
 }
 
 /** Who may close a video's comments and pin one. */

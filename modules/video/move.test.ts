@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
 import { followSchema } from "#platform/db/move/follow-schema.ts";
 import { moveSchema } from "#platform/db/move/move-schema.ts";
-import { claimMain } from "#platform/db/placement.ts";
+import { claimMain, hasLeft, noteInUse, refuseInUse } from "#platform/db/placement.ts";
 import { createModuleDatabase, type ModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "./migrations.ts";
 import type { Tables } from "./tables.ts";
@@ -19,7 +19,7 @@ beforeEach(async () => {
     await createModuleDatabase<Tables>("video", "move", migrations),
     await createModuleDatabase<Tables>("video", "move", migrations),
   ];
-  await claimMain(from.database);
+  for (const { database } of [from, to]) await claimMain(database);
   const { uploadId } = await upload(from);
   const post = { id: nextId() as VideoId, authorId: eve, uploadId, title: "" };
   await uploadStore(from.db).publish(post, from.jobs);
@@ -50,7 +50,6 @@ test("what people keep is counted once, and goes on being counted, after a move"
 });
 
 test("so it is when people go on uploading meanwhile", async () => {
-  await claimMain(to.database);
   const followed = await followSchema({ ...move(), stream: `move_${process.pid}` });
   try {
     await followed.compare();
@@ -64,4 +63,16 @@ test("so it is when people go on uploading meanwhile", async () => {
   } finally {
     await followed.end();
   }
+});
+
+test("a database that the module had left before has it again after a move", async () => {
+  await to.database.pool.query("update placement.database set left_at = now()");
+  await moveSchema({ ...move(), main: from.database, async record() {} });
+  expect(await hasLeft(to.database.pool)).toBe(false);
+});
+
+test("a database that the module was taken back from may be moved to again, also when nothing could be noted after", async () => {
+  await noteInUse(from.database.pool, true);
+  await moveSchema({ ...move(), main: to.database, async record() {} });
+  await refuseInUse("video", from.database.pool);
 });

@@ -191,7 +191,7 @@ export async function refuseInUse(module: string, own: Pool): Promise<void> {
 }
 
 /** Notes in a database that the module has moved there, or back. */
-export async function noteInUse(own: Pool, inUse: boolean): Promise<void> {
+export async function noteInUse(own: Pool | ClientBase, inUse: boolean): Promise<void> {
   await own.query("update placement.database set in_use_since = case when $1 then now() end", [inUse]);
 }
 

@@ -43,6 +43,19 @@ test("written entries stay as they were, whatever they contain", async () => {
   await security.stop();
 });
 
+test("an entry that is written within a transaction is there when that is", async () => {
+  const db = own.database.of("security");
+  const security = createSecurityLog(db, createLog("silent"));
+  const before = (await rows()).length;
+  const changing = db.transaction().execute(async (transaction) => {
+    await security.write({ kind: "comment-deleted", actorId: "9" }, transaction);
+    throw new Error("not after all");
+  });
+  await expect(changing).rejects.toThrow("not after all");
+  expect(await rows()).toHaveLength(before);
+  await security.stop();
+});
+
 test("an entry that cannot be written fails like any other change", async () => {
   const away = openDatabase("postgres://nobody@127.0.0.1:1/none", { log: createLog("silent") });
   const security = createSecurityLog(away.of("security"), createLog("silent"));

@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type QueryExecutorProvider, sql } from "kysely";
 import type { Kysely } from "../db/database.ts";
 import type { Logger } from "../observe/log.ts";
 
@@ -43,8 +43,8 @@ export interface SecurityLog {
    * written.
    */
   note(entry: SecurityEntry): void;
-  /** Written at once, for actions that somebody is accountable for. */
-  write(entry: SecurityEntry): Promise<void>;
+  /** Written at once, for actions that somebody is accountable for; `on`: in the transaction of the action. */
+  write(entry: SecurityEntry, on?: QueryExecutorProvider): Promise<void>;
   /** Writes what is left. */
   stop(): Promise<void>;
 }
@@ -64,7 +64,10 @@ export function createSecurityLog(db: Kysely<unknown>, log: Logger): SecurityLog
   let writing: Promise<void> = Promise.resolve();
   let sweptAtMs = 0;
 
-  async function insert(entries: { entry: SecurityEntry; times: number }[]): Promise<void> {
+  async function insert(
+    entries: { entry: SecurityEntry; times: number }[],
+    on: QueryExecutorProvider = db,
+  ): Promise<void> {
     if (entries.length === 0) return;
     const column = (of: (entry: SecurityEntry) => string | undefined) =>
       entries.map(({ entry }) => of(entry)?.slice(0, maxText).replaceAll("\0", "") ?? null);
@@ -76,7 +79,7 @@ export function createSecurityLog(db: Kysely<unknown>, log: Logger): SecurityLog
         ${column((entry) => entry.actorId)}::int8[], ${column((entry) => entry.subject)}::text[],
         ${column((entry) => entry.address)}::text[], ${column((entry) => entry.device)}::text[],
         ${column((entry) => entry.reason)}::text[], ${entries.map(({ times }) => times)}::int4[]
-      ) as t(kind, user_id, actor_id, subject, address, device, reason, times)`.execute(db);
+      ) as t(kind, user_id, actor_id, subject, address, device, reason, times)`.execute(on);
   }
 
   async function sweep(): Promise<void> {
@@ -113,7 +116,7 @@ export function createSecurityLog(db: Kysely<unknown>, log: Logger): SecurityLog
       if (known) known.times++;
       else waiting.set(key, { entry: shown, times: 1 });
     },
-    write: (entry) => insert([{ entry, times: 1 }]),
+    write: (entry, on) => insert([{ entry, times: 1 }], on),
     async stop() {
       clearInterval(timer);
       await flush();

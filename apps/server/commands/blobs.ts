@@ -132,6 +132,12 @@ async function move(databases: Databases, from: BlobPlace, to: BlobPlace): Promi
       if (sizeBytes === "away" || there === "away") {
         bad++;
         console.log(`AWAY ${key} of ${usedBy}: it stays where it is`);
+      } else if (there !== undefined && there !== sizeBytes) {
+        // One of the two is damaged, and it may be that one.
+        bad++;
+        console.log(
+          `DIFFERS ${key} of ${usedBy}: ${sizeBytes} bytes in ${from.name}, ${there} in ${to.name}; remove the damaged one and repeat this`,
+        );
       } else if (sizeBytes !== undefined) {
         const staged = there === undefined ? await copied(key, sizeBytes) : undefined;
         if (staged === "damaged") {

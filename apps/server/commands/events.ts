@@ -4,8 +4,9 @@ import * as declared from "#contracts/events.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Database } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
-import { deadLetters, drop, forget, readTail, replay, reset } from "#platform/events/admin/admin.ts";
+import { deadLetters, drop, forget, replay, reset } from "#platform/events/admin/admin.ts";
 import { readAllLag } from "#platform/events/admin/all-lag.ts";
+import { allTails } from "#platform/events/admin/all-tails.ts";
 import { splitPartitions } from "#platform/events/admin/split-partitions.ts";
 import type { EventType } from "#platform/events/event-type.ts";
 import { leaveGap } from "#platform/events/log/restored.ts";
@@ -172,21 +173,12 @@ async function showDead(databases: Databases, { group, limit }: Values): Promise
 }
 
 async function showTail(databases: Databases, { type, limit, follow }: Values): Promise<void> {
-  const wanted = type?.split(",");
-  const logs = databases.all().map(({ name, database }) => ({ name, pool: database.pool, after: "" }));
-  for (let most = limit; ; most = 1000) {
-    const found = await Promise.all(
-      logs.map(async (log) => {
-        const from = log.after === "" ? {} : { after: log.after };
-        const rows = await readTail(log.pool, { types: wanted, limit: most, ...from });
-        log.after = rows.at(-1)?.position ?? (log.after || "0");
-        return rows.map((row) => ({ ...row, where: logs.length > 1 ? `${log.name} ` : "" }));
-      }),
-    );
-    // Positions of different logs say nothing about each other.
-    const rows = logs.length === 1 ? found[0]! : found.flat().sort((a, b) => a.at.getTime() - b.at.getTime());
-    for (const row of rows.slice(-most)) {
-      console.log(`${row.where}${row.position} ${row.at.toISOString()} ${row.type} ${described(row)}`);
+  const logs = databases.all().map(({ name, database }) => ({ name, pool: database.pool }));
+  const read = allTails(logs, { types: type?.split(","), limit });
+  for (;;) {
+    for (const row of await read()) {
+      const where = logs.length > 1 ? `${row.log.name} ` : "";
+      console.log(`${where}${row.position} ${row.at.toISOString()} ${row.type} ${described(row)}`);
     }
     if (!follow) return;
     await delay(followEveryMs);

@@ -34,13 +34,19 @@ export const seedCommand: Command = {
     const config = { ...readConfig(), host: "127.0.0.1", port: 0, limits: false };
     const server = await serve(config, "all", createLog(config.logLevel));
     try {
+      // Before anybody has it: of what is interrupted this is all that one knows.
+      console.log(`Whoever is new gets the password ${password}`);
       const people = await seedDemo(server, password);
       if (size.users + size.follows + size.videos > 0) await seedGraph(server, size, password);
-      if (people > 0)
-        console.log(
-          `\nLog in as ${demoPeople.map((person) => person.username).join(", ")}, password ${password}`,
-        );
+      const before = demoPeople.map(({ username }) => username).filter((name) => !people.includes(name));
+      if (people.length > 0) console.log(`\nLog in as ${people.join(", ")}, password ${password}`);
       else console.log("\nThe people of the demonstration are there already.");
+      if (people.length > 0 && before.length > 0) {
+        process.exitCode = 1;
+        console.log(
+          `${before.join(", ")} were there before, with passwords of their own, and what they do is missing: fill in an empty database to have all of it.`,
+        );
+      }
       if (size.users > 0)
         console.log(`user1 to user${size.users} have the password ${password} when they are new.`);
     } finally {
@@ -49,8 +55,8 @@ export const seedCommand: Command = {
   },
 };
 
-/** Adds people, clips and their actions through the public API; returns how many people are new. */
-async function seedDemo(server: Server, password: string): Promise<number> {
+/** Adds people, clips and their actions through the public API; returns the names of the people who are new. */
+async function seedDemo(server: Server, password: string): Promise<string[]> {
   const client = demoClient(server.address);
   const progress = progressBar();
   const people: DemoPerson[] = [];
@@ -63,7 +69,7 @@ async function seedDemo(server: Server, password: string): Promise<number> {
     }
     progress("demo", people.length, demoPeople.length);
   }
-  if (people.length === 0) return 0;
+  if (people.length === 0) return [];
   const videos: DemoVideo[] = [];
   const clips = (await readdir(demoDir)).filter((file) => file.endsWith(".mp4")).sort();
   for (const [i, clip] of clips.entries()) {
@@ -74,7 +80,7 @@ async function seedDemo(server: Server, password: string): Promise<number> {
     progress("clips", i + 1, clips.length);
   }
   await bringToLife(client, people, videos);
-  return people.length;
+  return people.map(({ username }) => username);
 }
 
 /** Each module's share of a synthetic dataset, written straight into its tables. */

@@ -40,10 +40,11 @@ export function followRoutes({ relation, composer, urlsFor }: GatewayContext): F
         async (request) => {
           const call = callOf(request);
           const { cursor = "", limit } = request.query;
-          const { userIds, next } = await relation[list](
-            { userId: request.params.id, before: cursor, limit },
-            call,
-          );
+          const userId = request.params.id;
+          const [{ userIds, next }] = await Promise.all([
+            relation[list]({ userId, before: cursor, limit }, call),
+            composer.requirePerson(userId, call),
+          ]);
           const urls = urlsFor(request);
           const people = await composer.people(userIds, call);
           return { items: people.map((person) => toApiUser(person, urls)), nextCursor: next || null };

@@ -106,10 +106,11 @@ export function reactionRoutes({
       async (request) => {
         const call = callOf(request);
         const { cursor = "", limit } = request.query;
-        const { videoIds, next } = await interaction.listReposts(
-          { userId: request.params.id, before: cursor, limit },
-          call,
-        );
+        const userId = request.params.id;
+        const [{ videoIds, next }] = await Promise.all([
+          interaction.listReposts({ userId, before: cursor, limit }, call),
+          composer.requirePerson(userId, call),
+        ]);
         return pageFor(request, await composer.publicVideoViews(videoIds, call), next);
       },
     );
@@ -129,11 +130,12 @@ export function reactionRoutes({
       async (request) => {
         const call = callOf(request);
         const { cursor = "", limit } = request.query;
-        const { videoIds, next } = await interaction.listLiked(
-          { userId: request.params.id, before: cursor, limit },
-          call,
-        );
-        return pageFor(request, await composer.likedVideoViews(videoIds, request.params.id, call), next);
+        const userId = request.params.id;
+        const [{ videoIds, next }] = await Promise.all([
+          interaction.listLiked({ userId, before: cursor, limit }, call),
+          composer.requirePerson(userId, call),
+        ]);
+        return pageFor(request, await composer.likedVideoViews(videoIds, userId, call), next);
       },
     );
   };

@@ -55,7 +55,10 @@ export function favoriteEndpoints(app: FastifyInstance, context: GatewayContext)
     async handle(parameters, request) {
       const userId = requiredId(parameters, "user_id");
       const call = callOf(request);
-      const { videoIds } = await interaction.listLiked({ userId, limit: maxListed }, call);
+      const [{ videoIds }] = await Promise.all([
+        interaction.listLiked({ userId, limit: maxListed }, call),
+        composer.requirePerson(userId, call),
+      ]);
       const urls = urlsFor(request);
       const views = await composer.likedVideoViews(videoIds, userId, call);
       return { ...ok, video_list: toClassicVideos(views, urls) };

@@ -16,7 +16,8 @@ export function mergeParameters(...sources: unknown[]): Parameters {
   const values = new Map<string, string>();
   const broken = new Map<string, string>();
   const whatIsWrong = (name: string, value: unknown) => {
-    if (typeof value !== "string") return "is given twice";
+    if (Array.isArray(value)) return "is given twice";
+    if (typeof value !== "string") return "must be text";
     if (value.length > maxLength) return "is too long";
     if ((values.get(name) ?? value) !== value) return "is given twice with different values";
   };

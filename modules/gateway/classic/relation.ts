@@ -46,7 +46,10 @@ export function relationEndpoints(app: FastifyInstance, context: GatewayContext)
       async handle(parameters, request) {
         const userId = requiredId(parameters, "user_id");
         const call = callOf(request);
-        const { userIds } = await relation[list]({ userId, limit: maxListed }, call);
+        const [{ userIds }] = await Promise.all([
+          relation[list]({ userId, limit: maxListed }, call),
+          composer.requirePerson(userId, call),
+        ]);
         const urls = urlsFor(request);
         const people = await composer.people(userIds, call);
         return { ...ok, user_list: people.map((person) => toClassicUser(person, urls)) };

@@ -17,6 +17,8 @@ import { createVideoViews, type VideoView } from "./video-views.ts";
 export interface Composer {
   /** In the order asked; unknown ones are left out. */
   people(ids: string[], call: PublicCall): Promise<Person[]>;
+  /** For lists of one person, asked beside them: nobody is shown an account that is being deleted. Error: USER_NOT_FOUND. */
+  requirePerson(id: string, call: PublicCall): Promise<void>;
   videoViewsById(ids: string[], call: PublicCall): Promise<VideoView[]>;
   videoViews(videos: Video[], call: PublicCall): Promise<VideoView[]>;
   /**
@@ -41,10 +43,11 @@ export function createComposer(
   { oneWay = false }: { oneWay?: boolean } = {},
 ): Composer {
   const optional = optionalPart(log);
-  const { people, person } = createPeople(parts, clients, optional, { oneWay });
+  const { people, person, requirePerson } = createPeople(parts, clients, optional, { oneWay });
   const { videoViews, videoViewsById } = createVideoViews(parts, clients, people, optional);
   return {
     people,
+    requirePerson,
     videoViews,
     videoViewsById,
     unblockedPeople: async (ids, call) => (await people(ids, call)).filter((one) => isUnblocked(one, call)),

@@ -1,6 +1,7 @@
 import type { UserStats } from "#contracts/gen/interaction_pb.ts";
 import { type Relation, Relationship } from "#contracts/gen/relation_pb.ts";
 import type { User } from "#contracts/gen/user_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { coalesce } from "#platform/rpc/coalesce.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
@@ -92,11 +93,16 @@ export function createPeople(
     return wanted.length === 0 ? [] : compose(wanted, findUsers(wanted, call), call);
   }
 
+  async function requirePerson(id: string, call: PublicCall): Promise<void> {
+    const find = await findUsers([id], call);
+    if (!find(id)) throw refusal("USER_NOT_FOUND");
+  }
+
   async function person(found: User, call: PublicCall): Promise<Person> {
     const users = Promise.resolve(() => found);
     const [one] = await compose([found.id], users, call);
     return one!;
   }
 
-  return { people, person };
+  return { people, person, requirePerson };
 }

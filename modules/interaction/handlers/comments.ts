@@ -1,7 +1,7 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
-import type { PerCall } from "#platform/db/database.ts";
+import type { PerCall, Transaction } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -13,8 +13,8 @@ import type { Draft } from "../comment-drafts.ts";
 import type { CommentStore } from "../comment-store.ts";
 import { toComment } from "../present.ts";
 import type { PublishedVideos } from "../published-videos.ts";
-import { blockedByAuthor, checkComment, mayCurate, mayDelete, notYours } from "../rules.ts";
-import type { CommentRow, VideoRow } from "../tables.ts";
+import { blockedByAuthor, checkComment, ignoreGone, mayCurate, mayDelete, notYours } from "../rules.ts";
+import type { CommentRow, Tables, VideoRow } from "../tables.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
@@ -66,19 +66,25 @@ export function commentHandlers(
         (isId(commentId) && (await store(call).comment(videoId, commentId))?.author_id === actorId);
       if (!mayBeHidden) await videos.find(videoId, call);
       if (!isId(commentId)) throw refusal("COMMENT_NOT_FOUND");
-      let moderated: string | undefined;
-      const check = (comment: CommentRow, video: VideoRow) => {
+      let isBegun = false;
+      const check = async (comment: CommentRow, video: VideoRow, transaction: Transaction<Tables>) => {
         if (!mayDelete(call, comment.author_id, video.author_id))
           throw notYours("Only the author of a comment or of the video, or a moderator, can delete it.");
-        if (actorId !== comment.author_id && actorId !== video.author_id) moderated = comment.author_id;
+        if (isBegun || actorId === comment.author_id || actorId === video.author_id) return;
+        const subject = `comment ${commentId} on video ${videoId}`;
+        const entry = {
+          kind: "comment-deleted",
+          userId: comment.author_id,
+          actorId,
+          subject,
+          reason,
+        } as const;
+        await security.write(entry, transaction);
       };
       const own = store(call);
-      // One that ends in between has done a part of the work and can be repeated.
-      while (await own.removeStep(videoId, commentId, check));
-      if (moderated) {
-        const subject = `comment ${commentId} on video ${videoId}`;
-        await security.write({ kind: "comment-deleted", userId: moderated, actorId, subject, reason });
-      }
+      const step = () => own.removeStep(videoId, commentId, check);
+      // One that ends in between has done a part of the work and can be repeated. Somebody else may do the rest.
+      for (let more = await step(); more; more = await step().catch(ignoreGone)) isBegun = true;
       return {};
     },
     async pinComment({ videoId, commentId }, call) {

@@ -1,4 +1,5 @@
 import { type InteractionService, ReportReason } from "#contracts/gen/interaction_pb.ts";
+import { readIdCursor } from "#contracts/id-cursor.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
@@ -9,7 +10,7 @@ import type { SecurityLog } from "#platform/security/security-log.ts";
 import { toComment } from "../present.ts";
 import type { PublishedVideos } from "../published-videos.ts";
 import type { ReportStore } from "../report-store.ts";
-import { checkReport, maxPage, parseCursor } from "../rules.ts";
+import { checkReport, maxPage } from "../rules.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
@@ -32,7 +33,7 @@ export function reportHandlers(
     },
     async listReportedComments({ cursor, limit: asked }, call) {
       requireModerator(call);
-      const position = parseCursor(cursor, 1)?.[0] ?? "0";
+      const position = readIdCursor(cursor) ?? "0";
       const { rows, after } = await takePage(asked, maxPage, (limit) => store(call).queue(position, limit));
       return {
         comments: rows.map((row) => ({

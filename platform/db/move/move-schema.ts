@@ -2,7 +2,7 @@ import type { ClientBase, PoolClient } from "pg";
 import { refusal } from "../../errors/reasons.ts";
 import type { Database } from "../database.ts";
 import { patiently } from "../patiently.ts";
-import { lockPlacements } from "../placement.ts";
+import { lockPlacements, noteInUse } from "../placement.ts";
 import { checksumOf, copyIdentities, copyTable } from "./copy-table.ts";
 import { tablesOf } from "./tables.ts";
 
@@ -43,6 +43,10 @@ export async function moveSchema({ module, from, to, main, record, onProgress }:
     await source.query(
       `drop schema if exists "${kept}" cascade; alter schema "${module}" rename to "${kept}"`,
     );
+    // It may have left this one before.
+    if (to !== main) await target.query("update placement.database set left_at = null");
+    // In the same commit: nobody repeats a move back that ends right after it.
+    if (from !== main) await noteInUse(source, false);
     await record(knowing);
     // The main one last, when the other has what it then says, or first, when it has everything itself.
     await target.query("commit");
