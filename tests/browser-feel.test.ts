@@ -85,13 +85,19 @@ describe("on a phone", () => {
 
   test("a question about a comment keeps off its buttons", async () => {
     const { page } = await hold(ada);
-    const boxOf = async (locator: Locator) => (await locator.boundingBox())!;
     await page.goto(`/video/${videoId}?comments`);
     await page.locator(".comment").first().getByRole("button", { name: zh.deleteAction }).tap();
     const question = page.getByRole("dialog", { name: zh.deleteCommentTitle });
-    const words = await boxOf(question.getByText(zh.deleteCommentBody));
-    const buttons = await boxOf(question.locator(".dialog-actions"));
-    expect(buttons.y - words.y - words.height).toBeGreaterThan(8);
+    await question.getByText(zh.deleteCommentBody).waitFor();
+    // Both at once: it may still be moving.
+    const apartPx = () =>
+      question.evaluate((element) => {
+        const [words, buttons] = [".dialog-text", ".dialog-actions"].map((part) =>
+          element.querySelector(part).getBoundingClientRect(),
+        );
+        return buttons.top - words.bottom;
+      });
+    await expect.poll(apartPx).toBeGreaterThan(8);
   });
 
   test("on a small phone no choice is cut in two", async () => {
