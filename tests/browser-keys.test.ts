@@ -31,6 +31,13 @@ describe("keys", () => {
     body(await person.get<Schemas["Video"]>(`/videos/${videoId}`)).reaction;
   const field = (page: Page) => page.getByRole("complementary").getByLabel(en.writeComment);
 
+  /** Deletes the only comment: others begin without one. */
+  async function takeBack(page: Page) {
+    await page.getByRole("button", { name: en.deleteAction }).click();
+    await page.getByRole("dialog").getByRole("button", { name: en.deleteAction }).click();
+    await page.getByRole("complementary").getByText(en.noComments).waitFor();
+  }
+
   /** A follower of the author who watches the video. */
   async function fan() {
     const bob = await server.register();
@@ -138,9 +145,7 @@ describe("keys", () => {
     release("continue");
     await page.locator(".comment-text", { hasText: "the first" }).waitFor();
     await expect.poll(() => field(page).inputValue()).toBe("and more");
-    await page.getByRole("button", { name: en.deleteAction }).click();
-    await page.getByRole("dialog").getByRole("button", { name: en.deleteAction }).click();
-    await page.getByRole("complementary").getByText(en.noComments).waitFor();
+    await takeBack(page);
   });
 
   test("a comment that does not arrive is in its field, also where that was closed meanwhile", async () => {
@@ -167,9 +172,7 @@ describe("keys", () => {
     await send.click();
     await page.locator(".comment-text", { hasText: "not lost" }).waitFor();
     await expect.poll(() => field(page).inputValue()).toBe("");
-    await page.getByRole("button", { name: en.deleteAction }).click();
-    await page.getByRole("dialog").getByRole("button", { name: en.deleteAction }).click();
-    await page.getByRole("complementary").getByText(en.noComments).waitFor();
+    await takeBack(page);
   });
 
   test("Escape closes comments that are still on their way, and the next L likes", async () => {

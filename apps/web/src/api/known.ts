@@ -1,6 +1,7 @@
 import type { Query, QueryClient } from "@tanstack/react-query";
 import { useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
+import { afterAnswers } from "./after-answers.ts";
 import { useServices } from "./services.tsx";
 import type { SessionStore } from "./session.ts";
 import type { User, Video } from "./types.ts";
@@ -29,12 +30,7 @@ export function createKnown(cache: QueryClient, session: Pick<SessionStore, "use
     // An answer that is under way is from before the change, from after it, or half of each: it is not added to.
     const settle = (value: object) =>
       is(value) ? (shown ? withDifferences(value, shown) : to(value)) : value;
-    for (const query of cache.getQueryCache().getAll())
-      if (query.state.fetchStatus !== "idle")
-        query.promise?.then(
-          () => change(query, settle),
-          () => {},
-        );
+    afterAnswers(cache, {}, (query) => change(query, settle));
   }
   return {
     changeVideo: (id, to) => changeAll((value): value is Video => isVideo(value) && value.id === id, to),

@@ -1,5 +1,6 @@
 import { type InfiniteData, type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
+import { afterAnswers } from "../api/after-answers.ts";
 import { type Known, useKnown } from "../api/known.ts";
 import type { Comment, CommentPage, ReplyPage } from "../api/types.ts";
 
@@ -38,8 +39,7 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
   /** Now, and in answers that are under way, which may be from before. */
   function andAfterwards(act: () => void) {
     act();
-    for (const { state, promise } of cache.getQueryCache().findAll({ queryKey: ["comments", videoId] }))
-      if (state.fetchStatus !== "idle") promise?.then(act, () => {});
+    afterAnswers(cache, { queryKey: ["comments", videoId] }, act);
   }
   /** First in each list that does not have it: people see what they have just written, in both orders. */
   const showFirst = (comment: Comment) =>

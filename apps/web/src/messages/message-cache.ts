@@ -1,4 +1,5 @@
 import type { InfiniteData, QueryClient } from "@tanstack/react-query";
+import { afterAnswers } from "../api/after-answers.ts";
 import type { Conversation, ConversationPage, Group, Message, MessagePage, Unread } from "../api/types.ts";
 
 type Messages = InfiniteData<MessagePage>;
@@ -37,8 +38,7 @@ export function createMessageCache(cache: QueryClient) {
   /** Now, and `afterwards` in an answer that is under way, which may be from before. */
   function change(queryKey: readonly string[], act: () => void, afterwards = act) {
     act();
-    const query = cache.getQueryCache().find({ queryKey });
-    if (query && query.state.fetchStatus !== "idle") query.promise?.then(afterwards, () => {});
+    afterAnswers(cache, { queryKey, exact: true }, afterwards);
   }
 
   function addToMessages(peerId: string, message: Message) {
