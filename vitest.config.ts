@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { testWorkers } from "./platform/testing/free-ports.ts";
 import { patienceMs } from "./platform/testing/patience.ts";
 
 /** Half a minute in which it does nothing but wait: where it comes last, nothing runs beside it. */
@@ -22,7 +23,7 @@ export default defineConfig({
     testTimeout: 5 * patienceMs,
     hookTimeout: 5 * patienceMs,
     expect: { poll: { timeout: patienceMs } },
-    maxWorkers: 2,
+    maxWorkers: testWorkers,
     sequence: { sequencer: WaitsFirst },
     // Files leave nothing behind, and loading what they import takes longer than most of them.
     isolate: false,

@@ -5,12 +5,13 @@ import { freePort } from "#platform/net/free-port.ts";
  * below those of `npm run cluster`. Each worker of the test runner has some of its own, for the same reason.
  */
 const lowest = 12_000;
-const ofEach = 5_000;
-const workers = 2;
+const ofEach = 3_000;
+/** How many files run at once: more than two cores have work for, as tests often wait. */
+export const testWorkers = 3;
 
 /** Unused ports, all different. */
 export async function freePorts(count: number): Promise<number[]> {
-  const from = lowest + ofEach * (Number(process.env.VITEST_POOL_ID ?? 0) % workers);
+  const from = lowest + ofEach * (Number(process.env.VITEST_POOL_ID ?? 0) % testWorkers);
   const found: number[] = [];
   while (found.length < count) found.push(await freePort([from, from + ofEach], found));
   return found;
