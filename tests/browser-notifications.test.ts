@@ -57,6 +57,15 @@ describe("notifications in the browser", () => {
       .getByText(en.notified.comment([named(cleo)], 0, "0"))
       .waitFor();
     expect(await page.locator('.notification[data-new="true"]').count()).toBeGreaterThan(1);
+    await page.getByRole("button", { name: en.markAllSeen }).waitFor();
+    await page.setViewportSize({ width: 320, height: 568 });
+    const linesOfHeading = () =>
+      page.getByRole("heading", { name: en.notifications }).evaluate((heading): number => {
+        const words = heading.ownerDocument.createRange();
+        words.selectNodeContents(heading);
+        return words.getClientRects().length;
+      });
+    await expect.poll(linesOfHeading).toBe(1);
     await page.getByRole("button", { name: en.markAllSeen }).click();
     await expect.poll(() => page.locator('.notification[data-new="true"]').count()).toBe(0);
     await row(page, en.notified.comment([named(cleo)], 0, "0"))

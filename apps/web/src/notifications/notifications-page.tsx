@@ -10,7 +10,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Failure } from "../ui/failure.tsx";
-import { SettingsIcon } from "../ui/icons.tsx";
+import { CheckAllIcon, SettingsIcon } from "../ui/icons.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import { usePageShown } from "../ui/use-page-shown.ts";
@@ -35,8 +35,14 @@ export default function NotificationsPage() {
         <BackButton />
         <h1>{t.notifications}</h1>
         {hasNew && (
-          <button type="button" className="button button-quiet notifications-seen" onClick={unmark}>
-            {t.markAllSeen}
+          <button
+            type="button"
+            className="icon-button"
+            aria-label={t.markAllSeen}
+            title={t.markAllSeen}
+            onClick={unmark}
+          >
+            <CheckAllIcon />
           </button>
         )}
         <Link href="/settings" className="icon-button" aria-label={t.notificationSettings}>

@@ -120,6 +120,11 @@ export const CheckIcon = (props: IconProps) => (
     <path d="m5 12.5 4.7 4.700L19.5 7" />
   </Icon>
 );
+export const CheckAllIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="m2.5 12.5 4.500 4.700L16 7M12.500 16.500l.7.7L22 7" />
+  </Icon>
+);
 export const CameraIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="M4 8.400A1.4 1.4 0 0 1 5.4 7h2.400l1.5-2.200h5.400L16.2 7h2.400A1.4 1.4 0 0 1 20 8.400v9.200a1.4 1.4 0 0 1-1.4 1.400H5.400A1.4 1.4 0 0 1 4 17.600z" />
