@@ -8,6 +8,7 @@ const include = [
   "tests/follows.test.ts",
   "tests/visibility.test.ts",
   "tests/consistency/consistency.test.ts",
+  "tests/consistency/devices.test.ts",
   "tests/cluster/fault-matrix.test.ts",
   "tests/cluster/cluster.test.ts",
   "tests/feed-property.test.ts",

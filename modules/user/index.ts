@@ -1,6 +1,7 @@
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { repeatEvery } from "#platform/module/repeat.ts";
 import { sealedBy } from "#platform/seal/key-seal.ts";
 import { accountStore } from "./account-store.ts";
 import { commonPasswords } from "./common-passwords.ts";
@@ -24,6 +25,8 @@ import { seedUsers } from "./seed.ts";
 import { sessionStore } from "./session-store.ts";
 import type { Tables } from "./tables.ts";
 import { createTokens } from "./tokens.ts";
+
+const expireEveryMs = 24 * 3_600_000;
 
 export interface UserConfig {
   /** The cluster's secret; the keys that sign tokens are encrypted with it. */
@@ -56,6 +59,9 @@ export const userModule = defineModule<UserConfig, Tables>()({
     const deletionRequests = perCall(db, (until) => deletionRequestStore(until, events));
     const outcomes = consumeDeletionOutcomes(events, deletionRequests.lasting, jobs);
     const workers = jobs.work({ kinds: { [removePictureKind]: removePicture(db, blobs) }, concurrency: 1 });
+    const stopExpiry = repeatEvery(expireEveryMs, sessions.lasting.removeExpired, (error) =>
+      log.warn({ err: error }, "could not remove expired sessions"),
+    );
     const passwords = createPasswords(protect);
     const common = commonPasswords();
     // Separate from those of logins: else a stranger's guesses would lock the owner out of what only they can do.
@@ -84,6 +90,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
       },
       async stop() {
         tokens.stop();
+        await stopExpiry();
         await outcomes.stop();
         await workers.stop();
         await passwords.stop();

@@ -52,6 +52,20 @@ test("a session too many ends the one not used for longest, and nobody else's", 
   expect(kept("2")).toEqual([1]);
 });
 
+test("expired sessions go, others stay, however many there are", async () => {
+  const { pool } = own.database;
+  await pool.query(
+    `insert into "user".session (user_id, id, classic, user_agent, expires_at)
+     select 10000 + n, n, true, '', now() + case n % 3 when 0 then interval '1 hour' else interval '-1 second' end
+     from generate_series(1, 6000) n`,
+  );
+  await store.removeExpired(new AbortController().signal);
+  const { rows } = await pool.query(
+    `select count(*)::int, bool_and(id % 3 = 0) as right from "user".session where user_id > 10000`,
+  );
+  expect(rows).toEqual([{ count: 2_000, right: true }]);
+});
+
 test("an account that is being closed has no session, not even one opened at the same moment", async () => {
   await addAccount("3");
   expect(await add("3", 300)).toBe(true);

@@ -11,6 +11,9 @@ import type { Tables } from "./tables.ts";
 
 export type SessionRow = Selectable<Tables["session"]>;
 
+/** Rows of one statement of the chore. */
+const lookedAt = 2_000;
+
 export interface NewSession {
   userId: UserId;
   id: SessionId;
@@ -145,6 +148,27 @@ export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>, lo
         .orderBy("last_used_at", "desc")
         .limit(maxSessionsPerUser)
         .execute(),
+    /**
+     * Removes those that have expired. It goes through all of them, since an index by their end would have to move with
+     * each refresh.
+     */
+    async removeExpired(stopping: AbortSignal): Promise<void> {
+      let last: { user_id: string; id: string } | undefined = { user_id: "0", id: "0" };
+      while (last && !stopping.aborted) {
+        const page = await sql<{ user_id: string; id: string }>`
+          with page as materialized (
+            select user_id, id, expires_at from "user".session
+            where (user_id, id) > (${last.user_id}::int8, ${last.id}::int8) order by user_id, id limit ${lookedAt}
+          ), expired as (
+            select s.user_id, s.id from page p join "user".session s using (user_id, id)
+            where p.expires_at < now() and s.expires_at < now() for update of s skip locked
+          ), gone as (
+            delete from "user".session s using expired e where s.user_id = e.user_id and s.id = e.id
+          )
+          select user_id, id from page order by user_id desc, id desc limit 1`.execute(db);
+        last = page.rows[0];
+      }
+    },
     endSession: (userId: UserId, id: SessionId): Promise<void> =>
       events.transaction(db, async (transaction, emit) => {
         const ended = await transaction
