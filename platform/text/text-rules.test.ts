@@ -34,6 +34,9 @@ describe("checkText", () => {
     expect(() => checkText("a".repeat(10_000), name)).toThrow(refused(/at most 32/));
     expect(() => checkText("\ufdfa".repeat(10_000), title)).toThrow(refused(/at most 200/));
     expect(() => checkText("\u0344".repeat(32), name)).toThrow(refused(/at most 32/));
+    expect(() => checkText("\ufdfa".repeat(4), name)).toThrow(refused(/one may stand for many/));
+    // Thai and German letters that are two in the form under which names are found.
+    for (const letter of ["\u0e33", "\u00df"]) expect(checkText(letter.repeat(32), name)).toHaveLength(32);
   });
 
   test.each([

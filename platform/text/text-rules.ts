@@ -26,7 +26,7 @@ export interface TextRule {
   min: number;
   /** In Unicode code points. */
   max: number;
-  /** Whether people are recognised by it, so that nothing may be hidden in it. */
+  /** Whether people are recognised by it, so that nothing may be hidden in it, and its key is no longer than twice as much. */
   identifies?: boolean;
   /** Whether it appears within other text, so that it must not change its direction. */
   isName?: boolean;
@@ -49,6 +49,9 @@ export function checkText(text: string, rule: TextRule): string {
   if (length < rule.min)
     throw refuse(rule.min === 1 ? "must not be empty" : `has at least ${rule.min} characters`);
   if (length > rule.max) throw refuse(`has at most ${rule.max} characters`);
+  // ﷺ is eighteen letters in the form under which names are found and kept.
+  if (rule.identifies && [...nameKey(clean)].length > 2 * rule.max)
+    throw refuse(`has at most ${rule.max} characters, of which one may stand for many`);
   if (allowed === 0 && /[\n\r\u0085\u2028\u2029]/.test(clean))
     throw refuse("is one line, without line breaks");
   if (unprintable.test(allowed > 0 ? clean.replace(/[\n\t]/g, "") : clean))
