@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { tellEveryMs } from "./late-teller.ts";
 import { migrations } from "./migrations.ts";
@@ -32,6 +32,11 @@ beforeEach(async () => {
   await own.database.pool.query(
     "insert into message.message (low_id, high_id, id, sender_id, content) values (0, 90, 7, 1, 'x'), (0, 90, 8, 1, 'y')",
   );
+  // However long fifty take to read, it is at one time.
+  vi.useFakeTimers({ toFake: ["Date"] });
+  return () => {
+    vi.useRealTimers();
+  };
 });
 
 let waits: number[] = [];

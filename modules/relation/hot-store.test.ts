@@ -144,6 +144,8 @@ describe("the ranking", () => {
     await insert(Number(first >> 22n) * 2 ** 22, 4500);
     clockMs += hotMs / 2;
     await change(new Map(), "1", "7", true);
+    // Counted by now, it cannot be counted again after it has expired.
+    await consumer.settled();
     await own.db.transaction().execute((on) => hot.rebuild(on));
     expect(await ranking()).toEqual([{ userId: "7", won: 4501 }]);
     clockMs += hotMs / 2;

@@ -17,6 +17,7 @@ import type { Media } from "#platform/media/media-tool.ts";
 import { drifts } from "#platform/testing/drifts.ts";
 import { heldUp, waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { patienceMs } from "#platform/testing/patience.ts";
 import { consumeDeletionRequests } from "./account-erasure.ts";
 import { type AccountErasureStore, accountErasureStore } from "./account-erasure-store.ts";
 import { addUpload } from "./handlers/add-upload.ts";
@@ -208,7 +209,7 @@ async function addFile(disk: BlobStore, blobs: BlobStore) {
   const call = {
     callerId: eve,
     traceId: "0".repeat(32),
-    deadlineMs: Date.now() + 30_000,
+    deadlineMs: Date.now() + patienceMs,
     signal: new AbortController().signal,
   };
   return addUpload(

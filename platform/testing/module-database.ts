@@ -7,6 +7,7 @@ import { migrations as leaseMigrations } from "../lease/migrations.ts";
 import { type ProcessLease, startLease } from "../lease/process-lease.ts";
 import { createLog } from "../observe/log.ts";
 import { migrations as securityMigrations } from "../security/migrations.ts";
+import { patienceMs } from "./patience.ts";
 import { createTestDatabaseFrom } from "./test-database.ts";
 
 /** What a process of the module has. */
@@ -41,7 +42,8 @@ export async function createModuleDatabase<Tables>(
     await migrate(fresh, schema, migrations);
     await fresh.close();
   });
-  const database = openDatabase(test.url, { log });
+  // Where hundreds ask at once, the last of them waits for a connection as long as it takes.
+  const database = openDatabase(test.url, { log, connectTimeoutMs: patienceMs });
   const joined: { lease: ProcessLease; jobs: ProcessJobs; events: ProcessEvents }[] = [];
   const join = () => {
     const lease = startLease(database.pool, { log });
