@@ -7,7 +7,8 @@ import { createAdmit } from "./admit.ts";
 import { callOf, watchClients } from "./request-call.ts";
 
 test("a request whose client goes while it waits is not answered, and holds up nobody", async () => {
-  const admission = createAdmission({ loopDelayMs: () => 0 });
+  // Its clock stands: who waits is turned away after 200 ms, and who is inside for 500 ms gives their place away.
+  const admission = createAdmission({ loopDelayMs: () => 0, nowMs: () => 0 });
   const admit = createAdmit({ admission: () => admission }, { userOf: () => undefined });
   const app = fastify({ forceCloseConnections: true });
   const [begun, refused]: [string[], string[]] = [[], []];
@@ -36,12 +37,12 @@ test("a request whose client goes while it waits is not answered, and holds up n
   for (let i = 0; i < 20; i++) ask("inside");
   await expect.poll(() => begun).toHaveLength(20);
   const gone = ask("gone");
-  await expect.poll(() => admission.waiting(), { interval: 1 }).toBe(1);
+  await expect.poll(() => admission.waiting()).toBe(1);
   gone.destroy();
-  await expect.poll(() => refused, { interval: 1 }).toEqual(["CALLER_GONE"]);
+  await expect.poll(() => refused).toEqual(["CALLER_GONE"]);
   expect(admission.waiting()).toBe(0);
   const stays = ask("stays");
-  await expect.poll(() => admission.waiting(), { interval: 1 }).toBe(1);
+  await expect.poll(() => admission.waiting()).toBe(1);
   for (const answer of held.splice(0)) answer();
   await expect.poll(() => held).toHaveLength(1);
   held[0]!();

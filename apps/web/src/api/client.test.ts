@@ -52,7 +52,10 @@ it("waits silently only where the server does not say when to come back", () => 
   expect(isSoonOver(new Problem(404))).toBe(false);
 });
 
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
 
 it("a renewal that a busy server or a proxy refuses knows when to retry", async () => {
   vi.stubGlobal("navigator", { cookieEnabled: true });
