@@ -75,10 +75,10 @@ describe.each(shapes)("who is here and who is writing, %s", (shape) => {
     await until("they see each other", () => hers.presence(ben.id)?.online && his.presence(ada.id)?.online);
     body(await ben.delete(`/users/${ada.id}/follow`), 204);
     const nothing = { online: false, lastSeenAt: null };
-    await until("she does not", () => hers.presence(ben.id)?.online === false);
+    await until("neither does", () => !hers.presence(ben.id)!.online && !his.presence(ada.id)!.online);
     expect([hers.presence(ben.id), his.presence(ada.id)]).toMatchObject([nothing, nothing]);
     body(await ben.put(`/users/${ada.id}/follow`), 204);
-    await until("she does again", () => hers.presence(ben.id)?.online);
+    await until("both do again", () => hers.presence(ben.id)!.online && his.presence(ada.id)!.online);
     body(await ben.put(`/users/${ada.id}/block`), 204);
     await until("neither does", () => !hers.presence(ben.id)!.online && !his.presence(ada.id)!.online);
     expect(hers.presence(ben.id)).toMatchObject(nothing);

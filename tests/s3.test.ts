@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, rmdir, stat, writeFile } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import type { S3Client } from "#platform/s3/s3-client.ts";
@@ -226,13 +227,16 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
         body: JSON.stringify({ etags }),
         signal: gone.signal,
       }).catch(() => {});
-      const count = async (sql: string) => (await queryOnce(deployment.databaseUrl, sql)).length;
-      await until("it is begun", () =>
-        count(`select from video.resumable_upload where id = ${begun.id} and writer <> ''`),
+      const isThere = async (what: string) =>
+        (await queryOnce(deployment.databaseUrl, `select from video.${what}`)).length > 0;
+      const isTaken = () => isThere(`upload where id = ${begun.id}`);
+      await until(
+        "it is begun, if not over",
+        async () => (await isThere(`resumable_upload where id = ${begun.id} and writer <> ''`)) || isTaken(),
       );
       gone.abort();
       await asked;
-      await until("it is taken over", () => count(`select from video.upload where id = ${begun.id}`));
+      await until("it is taken over", isTaken);
       await until("it has its place", async () => (await unfinished()).length === 0);
     });
 
@@ -241,12 +245,18 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
       const clip = Buffer.concat([freshClip(), freeBox(20_000_000)]);
       const begun = await begin(ada, clip);
       const etags = await put(begun, clip);
+      // It does not end before it was seen.
+      const holder = new pg.Client({ connectionString: deployment.databaseUrl });
+      await holder.connect();
+      onTestFinished(() => holder.end());
+      await holder.query("begin; lock table video.upload in share mode");
       const asked = complete(ada, begun.id, etags).catch(() => {});
       const row = await until("it is begun", async () => {
         const begunOnes = `select partial from video.resumable_upload where id = ${begun.id} and writer <> ''`;
         return (await queryOnce<{ partial: string }>(deployment.databaseUrl, begunOnes))[0];
       });
       await deployment.programOf("video").kill();
+      await holder.end();
       mayStay.add(`staging/${row.partial}/000000`);
       await asked;
       await deployment.restart("video");

@@ -112,6 +112,7 @@ describe("blobs on two disks", () => {
     );
     await bringBack();
     await until("the picture is gone", async () => (await folderOf()) === undefined);
-    expect(await queryOnce(deployment.databaseUrl, `select from "user".job`)).toEqual([]);
+    // The job ends after its file.
+    await expect.poll(() => queryOnce(deployment.databaseUrl, `select from "user".job`)).toEqual([]);
   });
 });

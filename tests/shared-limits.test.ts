@@ -33,12 +33,20 @@ describe("two gateways that share a Redis", () => {
   }
 
   test("count together: what was used up at one is used up at the other", async () => {
-    const ada = await server.register();
-    expect(await letIn(deployment.origin, ada, 10)).toBe(10);
-    const later = await letIn(second, ada, 15);
+    const first: number[] = [];
+    const later: number[] = [];
+    // While Redis does not answer within a tenth of a second, each counts alone: then the next person shows it.
+    await expect
+      .poll(async () => {
+        const ada = await server.register();
+        first.push(await letIn(deployment.origin, ada, 10));
+        later.push(await letIn(second, ada, 15));
+        return later.at(-1);
+      })
+      .toBeLessThan(15);
+    expect(new Set(first)).toEqual(new Set([10]));
     // Five are left of fifteen, and five a minute come again.
-    expect(later).toBeGreaterThanOrEqual(5);
-    expect(later).toBeLessThan(15);
+    expect(Math.min(...later)).toBeGreaterThanOrEqual(5);
   });
 
   test("go on when it hangs or is gone, and keep limiting", async () => {
@@ -53,13 +61,13 @@ describe("two gateways that share a Redis", () => {
   });
 
   test("a process that is given a password that Redis does not take says so and does not start", async () => {
+    await redis().processes[0]!.ask("CONFIG", "SET", "requirepass", "the-one");
     const program = startProgram(["serve", "--target=gateway"], {
       DOUYA_DATA: deployment.dataDir,
       DOUYA_DATABASE_URL: deployment.databaseUrl,
       DOUYA_PORT: "0",
       DOUYA_REDIS_URL: redis().url.replace("redis://", "redis://:not-the-one@"),
     });
-    await redis().processes[0]!.ask("CONFIG", "SET", "requirepass", "the-one");
     await program.printed(/wants another user name or password than DOUYA_REDIS_URL has/);
     expect(program.output()).not.toContain("not-the-one");
     await program.stop();

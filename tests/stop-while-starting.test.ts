@@ -29,8 +29,10 @@ test("a process that waits for a migration of somebody else ends when it is told
   const program = start();
   onTestFinished(() => program.stop());
   await until("it waits", async () => {
+    // Not one of another test, whose database is on the same server.
     const { rows } = await other.query(
-      "select from pg_stat_activity where query like '%pg_try_advisory_lock%' and pid <> pg_backend_pid()",
+      `select from pg_stat_activity where datname = current_database()
+         and query like '%pg_try_advisory_lock%' and pid <> pg_backend_pid()`,
     );
     return rows.length > 0;
   });

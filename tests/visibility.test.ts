@@ -108,6 +108,7 @@ describe.each(shapes)("who sees what, %s", (shape) => {
       ask("author", `/videos/${video.id}/comments/${commentId}/replies`, "POST", { text: "you too" }),
     );
     for (const what of ["like", "repost"]) await done(ask("friend", `/videos/${video.id}/${what}`, "PUT"));
+    await until("the friend is told", () => surfaces["friend's notifications"]!.sees("friend"));
     for (const viewer of names) await done(ask(viewer, `/videos/${video.id}/bookmark`, "PUT"));
     await arrived("public");
   });

@@ -93,8 +93,7 @@ describe.each(shapes)("web push, %s", (shape) => {
     const write = async (to: string, text: string) =>
       body(await ben.post(`/conversations/${to}/messages`, { json: { content: text } }), 201);
     const endpoint = await subscribe(dora);
-    await write(dora.id, "a secret");
-    await write(dora.id, "another secret");
+    await Promise.all(["a secret", "another secret"].map((text) => write(dora.id, text)));
     const [pushed] = await pushedTo(endpoint);
     expect(pushed!.message).toEqual({
       ...{ id: `message-${ben.id}`, kind: "message", language: "en" },
@@ -131,6 +130,11 @@ describe.each(shapes)("web push, %s", (shape) => {
       ),
     );
     const endpoint = await subscribe(ada);
+    const query = (sql: string) => queryOnce(server.deployment.databaseUrlOf("message"), sql);
+    const pauseUntil = (ms: number) =>
+      query(`update message.push_subscription set paused_ms = ${ms} where user_id = ${ada.id}`);
+    // The push waits until the page was seen, however long that takes.
+    await pauseUntil(Date.now() + 3_600_000);
     await like(cleo, video);
     await until("the second like", async () => {
       const { items } = body(await ada.get<{ items: Schemas["Notification"][] }>("/notifications"));
@@ -139,8 +143,13 @@ describe.each(shapes)("web push, %s", (shape) => {
       await done(ada.put("/notifications/seen", { json: { upTo: found.position } }));
       return true;
     });
+    await pauseUntil(0);
+    const waiting = `message.job where kind = 'push' and key like '${ada.id} %'`;
+    expect(await query(`select from ${waiting}`)).toHaveLength(1);
+    await query(`update message.job set run_at = now() where id in (select id from ${waiting})`);
     await like(ben, other);
     await pushedTo(endpoint);
+    await until("nothing waits", async () => (await query(`select from ${waiting}`)).length === 0);
     expect(service.to(endpoint).map(({ message }) => message?.id)).toEqual([`like-${other}`]);
     await done(ada.delete("/push/subscriptions", { json: { endpoint } }));
   });
