@@ -274,7 +274,7 @@ describe("actions on videos and people", () => {
       await field.fill("Worth keeping");
       await page.keyboard.press("Enter");
       await page.locator(".toast, [role=alert]", { hasText: words }).first().waitFor();
-      expect((await page.getByRole("main").textContent()) ?? "").toContain("Worth keeping");
+      await expect.poll(() => page.getByRole("main").textContent()).toContain("Worth keeping");
     }
     const alert = page.getByRole("alert").filter({ hasText: words });
     await page.goto("/upload");

@@ -109,26 +109,22 @@ describe("axe", () => {
     });
   }
 
-  test.each(visitors)(
-    "the pages of %s on a %s",
-    async (who, device) => {
-      const visitor = await visit(who, device);
-      visitor.expectStatus(404);
-      const { page } = visitor;
-      for (const [path, shown] of who === "members" ? members() : guests) {
-        await page.goto(path!);
-        await page.locator(shown!).first().waitFor({ state: "attached" });
-        await expect.poll(() => page.locator(".spinner").count()).toBe(0);
-        for (const colorScheme of ["light", "dark"] as const) {
-          await page.emulateMedia({ colorScheme });
-          // Polled, since colours fade and a film starts.
-          const message = `${path} ${colorScheme}`;
-          await expect.poll(() => violations(page, colorScheme), { message }).toEqual([]);
-        }
+  test.each(visitors)("the pages of %s on a %s", async (who, device) => {
+    const visitor = await visit(who, device);
+    visitor.expectStatus(404);
+    const { page } = visitor;
+    for (const [path, shown] of who === "members" ? members() : guests) {
+      await page.goto(path!);
+      await page.locator(shown!).first().waitFor({ state: "attached" });
+      await expect.poll(() => page.locator(".spinner").count()).toBe(0);
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        // Polled, since colours fade and a film starts.
+        const message = `${path} ${colorScheme}`;
+        await expect.poll(() => violations(page, colorScheme), { message }).toEqual([]);
       }
-    },
-    180_000,
-  );
+    }
+  });
 
   const small = {
     phone: [
@@ -158,42 +154,41 @@ describe("axe", () => {
     ["/settings", "main", [t.logOutEverywhere]],
     ["/settings", "main", [t.deleteAccount]],
   ];
-  test.each(visitors)(
-    "the dialogs of %s on a %s have a name and room, and give the focus back",
-    async (who, device) => {
-      const { page } = await visit(who, device);
-      const t = device === "phone" ? (zh as typeof en) : en;
-      const usual = page.viewportSize()!;
-      let open = "";
-      for (const [path, place, buttons] of who === "members" ? membersDialogs(t) : guestsDialogs(t)) {
-        if (path !== open) await page.goto(path);
-        open = path;
-        const button = page
-          .locator(place)
-          .getByRole("button", { name: buttons[0], exact: buttons[0] !== t.like })
-          .first();
-        // By a key: a click in the feed leaves the focus with the video.
-        await button.press("Enter");
-        const dialog = page.locator("dialog.dialog");
-        await dialog.waitFor();
-        for (const next of buttons.slice(1)) await dialog.getByRole("button", { name: next }).press("Enter");
-        const message = `${path} ${buttons.join(", ")}`;
-        await expect.poll(() => dialog.locator(".spinner").count(), { message }).toBe(0);
-        await expect(page.getByRole("dialog", { name: /./ }).last().isVisible(), message).resolves.toBe(true);
-        for (const colorScheme of ["light", "dark"] as const) {
-          await page.emulateMedia({ colorScheme });
-          const where = `${message} ${colorScheme}`;
-          await expect.poll(() => violations(page, colorScheme), { message: where }).toEqual([]);
-        }
-        for (const viewport of [...small[device], usual]) {
-          await page.setViewportSize(viewport);
-          await expect.poll(() => isWithin(dialog), { message: `${message} ${viewport.width}` }).toBe(true);
-        }
-        await page.keyboard.press("Escape");
-        await dialog.waitFor({ state: "detached" });
-        await expect.poll(() => button.evaluate((it) => it.matches(":focus")), { message }).toBe(true);
+  test.each(
+    visitors,
+  )("the dialogs of %s on a %s have a name and room, and give the focus back", async (who, device) => {
+    const { page } = await visit(who, device);
+    const t = device === "phone" ? (zh as typeof en) : en;
+    const usual = page.viewportSize()!;
+    let open = "";
+    for (const [path, place, buttons] of who === "members" ? membersDialogs(t) : guestsDialogs(t)) {
+      if (path !== open) await page.goto(path);
+      open = path;
+      const button = page
+        .locator(place)
+        .getByRole("button", { name: buttons[0], exact: buttons[0] !== t.like })
+        .first();
+      // By a key: a click in the feed leaves the focus with the video.
+      await button.press("Enter");
+      const dialog = page.locator("dialog.dialog");
+      await dialog.waitFor();
+      for (const next of buttons.slice(1)) await dialog.getByRole("button", { name: next }).press("Enter");
+      const message = `${path} ${buttons.join(", ")}`;
+      await expect.poll(() => dialog.locator(".spinner").count(), { message }).toBe(0);
+      const named = page.getByRole("dialog", { name: /./ }).last();
+      await expect.poll(() => named.isVisible(), { message }).toBe(true);
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        const where = `${message} ${colorScheme}`;
+        await expect.poll(() => violations(page, colorScheme), { message: where }).toEqual([]);
       }
-    },
-    180_000,
-  );
+      for (const viewport of [...small[device], usual]) {
+        await page.setViewportSize(viewport);
+        await expect.poll(() => isWithin(dialog), { message: `${message} ${viewport.width}` }).toBe(true);
+      }
+      await page.keyboard.press("Escape");
+      await dialog.waitFor({ state: "detached" });
+      await expect.poll(() => button.evaluate((it) => it.matches(":focus")), { message }).toBe(true);
+    }
+  });
 });

@@ -128,6 +128,8 @@ describe("a conversation in the browser", () => {
     const page = await sit(ben, `/messages/${ada.id}`);
     await bubble(page, "hello").waitFor();
     await until("it is read", async () => (await unreadOf(ben)) === 0);
+    // What the page asks for at its beginning is over.
+    await page.waitForLoadState("networkidle");
     const asked: string[] = [];
     page.on("request", (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname}`));
     const startedMs = Date.now();

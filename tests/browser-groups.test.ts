@@ -110,12 +110,12 @@ describe("groups in browsers", () => {
     await b.getByRole("link", { name: /Dumplings/ }).click();
     await b.getByRole("img", { name: words.mentioned }).waitFor({ state: "detached" });
 
-    // One is removed.
+    // One is removed, and refused what they ask for then.
+    theirs.expectStatus(403);
     await a.getByRole("button", { name: words.open }).click();
     await a.getByRole("button", { name: en.actOn(en.moreActions, nameOf(cleo)) }).click();
     await a.getByRole("button", { name: words.remove }).click();
     await a.getByRole("button", { name: words.remove }).click();
-    theirs.expectStatus(403);
     await c.getByText(words.notInBody).waitFor();
     await c.getByRole("link", { name: /Dumplings/ }).waitFor({ state: "detached" });
     await happens(d, words.notices.removed(nameOf(ada), nameOf(cleo)));

@@ -51,8 +51,14 @@ describe("a server that says when to come back", () => {
         });
         return answer.status === 429;
       });
-      await page.goto("/settings");
+      const devices = page.locator(".devices li").first();
       const wait = page.getByRole("alert").getByRole("button", { name: /^Retry in \d+ seconds?$/ });
+      // A page that asks in the moment in which there is room again is answered.
+      await until("a refusal", async () => {
+        await page.goto("/settings");
+        await wait.or(devices).waitFor();
+        return !(await devices.isVisible());
+      });
       await wait.waitFor();
       expect(await wait.isDisabled()).toBe(true);
       await expect.poll(() => waits.length).toBeGreaterThan(0);
@@ -89,6 +95,7 @@ describe("a server that says when to come back", () => {
       // What asks when a page is shown again does so.
       await page.evaluate(`document.dispatchEvent(new Event("visibilitychange"))`);
     }
+    await expect.poll(() => polled).toBeGreaterThan(0);
     expect([asked, polled]).toEqual([1, 1]);
   });
 });

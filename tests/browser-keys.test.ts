@@ -72,7 +72,8 @@ describe("keys", () => {
   async function cold(page: Page) {
     const release = await holdRequests(page, /comments-drawer/);
     await page.reload({ waitUntil: "commit" });
-    await page.locator("article[data-active=true]").waitFor();
+    // It is there once the page listens to keys.
+    await page.locator("article[data-active=true] video").waitFor();
     return release;
   }
 
@@ -252,13 +253,13 @@ describe("keys", () => {
 
   test("who switches letter keys off has none, and the help lists those that are left", async () => {
     const { bob, page } = await fan();
-    const help = page.locator(".nav .key-hints");
-    expect(await help.locator("kbd").allTextContents()).toEqual("↓ ↑ J K ␣ ← → L C F M".split(" "));
+    const keys = () => page.locator(".nav .key-hints kbd").allTextContents();
+    await expect.poll(keys).toEqual("↓ ↑ J K ␣ ← → L C F M".split(" "));
     await page.goto("/settings");
     await page.getByRole("group", { name: en.letterKeys }).getByLabel(en.off).check();
     await page.goto(`/video/${videoId}`);
     await page.locator("article[data-active=true] video").waitFor();
-    expect(await help.locator("kbd").allTextContents()).toEqual("↓ ↑ ␣ ← →".split(" "));
+    await expect.poll(keys).toEqual("↓ ↑ ␣ ← →".split(" "));
     await page.locator("article").nth(1).waitFor({ state: "attached" });
     await page.keyboard.type("flcmjk");
     expect(await page.locator("article[data-active=true]").getAttribute("aria-posinset")).toBe("1");

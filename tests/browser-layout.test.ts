@@ -74,22 +74,23 @@ describe("the layout", () => {
         [2560, 1440],
       ] as const) {
         await page.setViewportSize({ width, height });
-        const hints = page.locator(".nav-keys");
-        const column = await boxOf(hints);
-        expect(isIn(column, await boxOf(page.locator(".nav"))), `${locale} it is in the navigation`).toBe(
-          true,
-        );
-        expect(apart(column, await boxOf(page.locator(".nav nav")), 8), `${locale} below the pages`).toBe(
-          true,
-        );
-        const words = await Promise.all((await hints.locator("dd").all()).map((one) => boxOf(one)));
-        expect(new Set(words.map(({ left }) => left)).size, `${locale} they begin on one line`).toBe(1);
-        for (const word of words) expect(isIn(word, column)).toBe(true);
-        for (const key of await hints.locator("dt").all())
-          expect((await boxOf(key)).right).toBeLessThan(words[0]!.left);
+        await until(`${locale} ${width} × ${height}`, () => areInColumns(page));
       }
     }
   });
+
+  async function areInColumns(page: Page) {
+    const hints = page.locator(".nav-keys");
+    const column = await boxOf(hints);
+    expect(isIn(column, await boxOf(page.locator(".nav"))), `it is in the navigation`).toBe(true);
+    expect(apart(column, await boxOf(page.locator(".nav nav")), 8), `below the pages`).toBe(true);
+    const words = await Promise.all((await hints.locator("dd").all()).map((one) => boxOf(one)));
+    expect(new Set(words.map(({ left }) => left)).size, `they begin on one line`).toBe(1);
+    for (const word of words) expect(isIn(word, column)).toBe(true);
+    for (const key of await hints.locator("dt").all())
+      expect((await boxOf(key)).right).toBeLessThan(words[0]!.left);
+    return true;
+  }
 
   async function isInPlace(page: Page, slide: Locator, shape: string) {
     const film = await boxOf(slide.locator(".stage"));

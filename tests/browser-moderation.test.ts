@@ -57,12 +57,13 @@ describe("reported comments in a browser", () => {
       );
       expect(await dialog.getByLabel(zh.reportText).inputValue()).toBe(`看这里：${text}`);
       await dialog.getByRole("button", { name: zh.reportSend }).tap();
+      // At once: it is shown for some seconds only.
+      await phone.page.locator(".toast", { hasText: zh.reportSent }).waitFor();
       await dialog.waitFor({ state: "detached" });
       await phone.page.locator(".drawer-panel").waitFor();
       await phone.page.setViewportSize({ width: 390, height: 844 });
       await sheet.waitFor();
     }
-    await phone.page.locator(".toast", { hasText: zh.reportSent }).waitFor();
     await phone.page.goto("/settings");
     await phone.page.getByText(zh.blockedPeople).waitFor();
     expect(await phone.page.getByRole("link", { name: zh.moderation }).count()).toBe(0);
@@ -77,13 +78,14 @@ describe("reported comments in a browser", () => {
     await entry("Buy my beans.").getByText("看这里：Buy my beans.").waitFor();
     const whole = desk.page.locator("body");
     expect(await overflowPx(whole)).toBe(0);
-    expect(await paleTexts(whole)).toEqual([]);
+    // Polled, since colours may fade.
+    await expect.poll(() => paleTexts(whole)).toEqual([]);
     expect((await nameControls(desk)).nameless).toEqual([]);
     const { page: small } = await sit(await server.logIn(mo.username, mo.password), "phone");
     await small.goto("/moderation");
     await small.locator(".reported").first().waitFor();
     expect(await overflowPx(small.locator("body"))).toBe(0);
-    expect(await paleTexts(small.locator("body"))).toEqual([]);
+    await expect.poll(() => paleTexts(small.locator("body"))).toEqual([]);
 
     await entry("Buy my beans.").getByRole("button", { name: en.deleteAction }).click();
     const because = async (action: string, reason: string) => {
@@ -164,7 +166,7 @@ describe("reported comments in a browser", () => {
     const entry = desk.locator(".reported", { hasText: "You are a weed." });
     await entry.getByText("Shall I water them?").waitFor();
     expect(await overflowPx(desk.locator("body"))).toBe(0);
-    expect(await paleTexts(desk.locator("body"))).toEqual([]);
+    await expect.poll(() => paleTexts(desk.locator("body"))).toEqual([]);
     await entry.getByRole("button", { name: en.judged }).click();
     await desk.getByRole("dialog").getByLabel(en.moderationReason).fill("Talked to them.");
     await desk.getByRole("dialog").getByRole("button", { name: en.judged }).click();

@@ -123,7 +123,9 @@ describe("notifications in the browser", () => {
   test("one follows back in the list, on a phone, where what was seen on another device is seen too", async () => {
     const [ada, ben] = await Promise.all([server.register(), server.register()]);
     body(await ben.put(`/users/${ada.id}/follow`), 204);
-    const [{ page: phone }, { page: desk }] = [await sit(ada, "phone"), await sit(ada, "desk")];
+    // A session each: a renewed one is soon good for one browser only.
+    const other = await server.logIn(ada.username, ada.password);
+    const [{ page: phone }, { page: desk }] = [await sit(other, "phone"), await sit(ada, "desk")];
     await desk.goto("/settings");
     await badge(desk).waitFor();
     await phone.goto("/notifications");
@@ -141,7 +143,9 @@ describe("notifications in the browser", () => {
     await row(page, named(ben)).waitFor();
     await page.getByRole("link", { name: en.notificationSettings, exact: true }).last().click();
     const tick = page.getByLabel(en.settingOf(en.inList, en.notificationKinds.follow));
+    const saved = page.waitForResponse((response) => response.request().method() === "PUT");
     await tick.uncheck();
+    await saved;
     await expect.poll(() => tick.isEnabled()).toBe(true);
     expect(await page.getByLabel(en.settingOf(en.pushed, en.notificationKinds.follow)).isDisabled()).toBe(
       true,
@@ -168,12 +172,25 @@ describe("notifications in the browser", () => {
     });
     await devtools.send("ServiceWorker.enable");
     const registrationId = await registrations;
-    const push = (message: object) =>
-      devtools.send("ServiceWorker.deliverPushMessage", {
+    const context = page.context();
+    const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));
+    await worker.evaluate(`globalThis.looks = 0;
+      const look = clients.matchAll.bind(clients);
+      clients.matchAll = async (query) => {
+        const found = await look(query);
+        looks++;
+        return found;
+      };`);
+    /** Until the worker has looked for pages, before there is another one. */
+    const push = async (message: object) => {
+      const before = await worker.evaluate("looks");
+      await devtools.send("ServiceWorker.deliverPushMessage", {
         origin: server.origin,
         registrationId,
         data: JSON.stringify(message),
       });
+      await expect.poll(() => worker.evaluate("looks")).not.toBe(before);
+    };
     const shown = () =>
       page.evaluate(
         `navigator.serviceWorker.ready

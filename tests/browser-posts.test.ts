@@ -271,5 +271,6 @@ describe("what a post says and who sees it, in the browser", () => {
       )
       .toBeGreaterThan(1);
     expect(ended).toBeGreaterThan(1);
+    await page.unrouteAll({ behavior: "wait" });
   });
 });

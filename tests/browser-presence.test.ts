@@ -92,12 +92,16 @@ describe("who is here, and what moves, in browsers", () => {
   test("the work on an upload is shown step by step without asking for it", async () => {
     const ada = await server.register();
     const { page } = await sit(ada, "phone");
+    const line = page.waitForEvent("websocket").then((socket) => socket.waitForEvent("framereceived"));
+    await page.goto("/hot");
+    // Until then it asks.
+    await line;
     const { id } = await ada.publish(freshClip(), "to be made");
     const asked: string[] = [];
     page.on("request", (request) => {
       if (request.url().endsWith(`/videos/${id}`)) asked.push(request.url());
     });
-    await page.goto("/me");
+    await page.getByRole("link", { name: en.me, exact: true }).tap();
     await page.locator(`a[href*="/video/${id}"]`).first().waitFor();
     // At first, and once it is made.
     expect(asked.length).toBeLessThanOrEqual(3);

@@ -134,7 +134,8 @@ describe("the first film and the next", () => {
     const { page } = await browser.visit(server.origin, "desk");
     await page.goto("/");
     const active = page.locator(".slide[data-active=true]");
-    await active.waitFor();
+    // It is there once the page listens to keys.
+    await active.locator("video").waitFor();
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("ArrowDown");
     await page.locator(".slide:nth-child(3)[data-active=true] video").waitFor();

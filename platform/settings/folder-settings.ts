@@ -27,7 +27,15 @@ export function folderSettings(
   };
   look();
   watchFile(file, { interval: lookMs, persistent: false }, look);
-  return { ...settings, stop: () => unwatchFile(file, look) };
+  // What changes before the watching has seen the file for the first time is no change to it.
+  const later = setTimeout(look, lookMs).unref();
+  return {
+    ...settings,
+    stop() {
+      clearTimeout(later);
+      unwatchFile(file, look);
+    },
+  };
 }
 
 /** What is set in a data folder, by name. */

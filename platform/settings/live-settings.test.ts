@@ -1,6 +1,9 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { pbkdf2 } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createLog } from "../observe/log.ts";
 import { declaredSettings } from "../testing/fixed-settings.ts";
@@ -51,12 +54,25 @@ describe("settings in a data folder", () => {
     settings.watch("logLevel", (level) => heard.push(level));
     await writeFolderSetting(folder, "LEVEL", "debug");
     await expect.poll(() => heard).toEqual(["debug"]);
-    await writeFile(join(folder, "settings"), "LEVEL=loud\nOFF=a,b\nnot a line\nUNKNOWN=1\n");
+    // Beside it at first: one that is written over is empty for a moment.
+    await writeFile(join(folder, "next"), "LEVEL=loud\nOFF=a,b\nnot a line\nUNKNOWN=1\n");
+    await rename(join(folder, "next"), join(folder, "settings"));
     await expect.poll(() => settings.problems()).toEqual({ LEVEL: "must be a log level" });
     expect(settings.current("logLevel")).toBe("debug");
     expect(settings.current("switchedOff")).toEqual(new Set(["a", "b"]));
     await rm(join(folder, "settings"));
     await expect.poll(() => heard).toEqual(["debug", "warn"]);
     expect(settings.problems()).toEqual({});
+  });
+
+  test("a change in the moment in which watching begins is heard", async () => {
+    await writeFolderSetting(folder, "LEVEL", "warn");
+    // The threads that look at files are busy, so the first look comes after the change.
+    const derive = () => promisify(pbkdf2)("", "", 100_000, 64, "sha512");
+    const busy = Promise.all(Array.from({ length: 8 }, derive));
+    const settings = open(declaredSettings());
+    writeFileSync(join(folder, "settings"), "LEVEL=debug\n");
+    await busy;
+    await expect.poll(() => settings.current("logLevel")).toBe("debug");
   });
 });
