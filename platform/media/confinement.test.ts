@@ -22,10 +22,12 @@ const repository = fileURLToPath(new URL("../../", import.meta.url));
 const testdata = (name: string) => join(repository, "platform/media/testdata", name);
 const worker = join(repository, "build", "test", `confined-worker-${randomUUID()}.js`);
 const searchPath = "/usr/local/bin:/usr/bin:/bin";
-const bounds = { signal, timeoutMs: 10_000, maxMemoryBytes: 1e9 };
+const bounds = { signal, timeoutMs: patienceMs, maxMemoryBytes: 1e9 };
 const node = (prefix: readonly string[], script: string, ...args: string[]) =>
   runChild(process.execPath, ["-e", script, ...args], { ...bounds, prefix });
 const limits = { ...DEFAULT_MEDIA_LIMITS, maxOutputBytes: 1024 ** 2 };
+/** The defaults, with enough time for a busy machine. */
+const DECODING = { ...DEFAULT_MEDIA_LIMITS, probeTimeoutMs: patienceMs, surveyTimeoutMs: patienceMs };
 const find = (attempt = ({ prefix }: Confinement): Promise<unknown> => node(prefix, ""), path = searchPath) =>
   findConfinement({ searchPath: path, limits, attempt });
 
@@ -73,7 +75,6 @@ test.runIf(process.platform === "linux")("where nothing is missing a decoder is 
 });
 
 describe.runIf(process.platform === "linux")("limits that the system keeps", () => {
-  const long = { ...bounds, timeoutMs: patienceMs };
   const own = { ...DEFAULT_MEDIA_LIMITS, threads: 1, renditionTimeoutMs: 400, maxMemoryBytes: 2e8 };
   let confinement: Confinement;
   beforeAll(async () => {
@@ -94,7 +95,7 @@ describe.runIf(process.platform === "linux")("limits that the system keeps", () 
     ["memory, all at once", "Buffer.alloc(1e9, 1)"],
     ["memory, bit by bit", "for (const all = []; ; ) all.push(new Array(1e6).fill(1.5))"],
   ])("end a decoder that takes too much: %s", async (_what, script) => {
-    const taking = runChild(process.execPath, ["-e", script], { ...long, prefix: confinement.prefix });
+    const taking = runChild(process.execPath, ["-e", script], { ...bounds, prefix: confinement.prefix });
     const error = await taking.catch((thrown) => thrown);
     expect(error).toMatchObject({ kind: "too-large", reason: "MEDIA_TOO_HEAVY" });
   });
@@ -147,13 +148,13 @@ describe.runIf(process.platform === "linux").each(["ffmpeg", "node-av"] as const
     await bundleMediaWorker(worker);
     const create = (prefix: readonly string[]) =>
       name === "ffmpeg"
-        ? createFfmpegEngine(PROGRAMS, DEFAULT_MEDIA_LIMITS, prefix)
-        : createNodeAvEngine(worker, DEFAULT_MEDIA_LIMITS, prefix);
-    tool = await confinedTool(create, DEFAULT_MEDIA_LIMITS, { dataDir: folder });
+        ? createFfmpegEngine(PROGRAMS, DECODING, prefix)
+        : createNodeAvEngine(worker, DECODING, prefix);
+    tool = await confinedTool(create, DECODING, { dataDir: folder });
   });
   afterAll(() => Promise.all([rm(folder, { recursive: true }), rm(worker, { force: true })]));
   beforeEach(async (ctx) => {
-    if (name === "ffmpeg" && (await findLack(PROGRAMS, DEFAULT_MEDIA_LIMITS)) !== null)
+    if (name === "ffmpeg" && (await findLack(PROGRAMS, DECODING)) !== null)
       ctx.skip("needs ffmpeg on the PATH");
   });
 

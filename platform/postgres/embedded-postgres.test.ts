@@ -238,17 +238,30 @@ test.each([
   "postgresql.conf",
 ])("killed while creating the data (at %s), it starts from scratch", async (moment) => {
   const dir = dataFolder(`half-${moment.replaceAll("/", "-")}`);
-  const before = hold(dir);
-  const draft = `${dir}.new-${before.child.pid}`;
-  const file = moment === "draft" ? draft : join(draft, "data", moment === "initdb" ? "" : moment);
-  const appeared = () =>
-    stat(file).then(
-      () => true,
-      () => false,
-    );
-  await expect.poll(appeared, { interval: 1 }).toBe(true);
-  before.child.kill("SIGKILL");
-  await before.exited;
+  /** Whether it was killed in time: while this process stands still, the data may get complete. */
+  const isKilled = async () => {
+    const maker = hold(dir);
+    const draft = `${dir}.new-${maker.child.pid}`;
+    const file = moment === "draft" ? draft : join(draft, "data", moment === "initdb" ? "" : moment);
+    let isHalf = false;
+    let isComplete = false;
+    maker.answer.then(() => {
+      isComplete = true;
+    });
+    const look = async () => {
+      isHalf = await stat(file).then(
+        () => true,
+        () => false,
+      );
+      return isHalf || isComplete;
+    };
+    await expect.poll(look, { interval: 1 }).toBe(true);
+    if (isHalf) maker.child.kill("SIGKILL");
+    else maker.child.stdin!.end();
+    await maker.exited;
+    return isHalf;
+  };
+  while (!(await isKilled())) await rm(dir, { recursive: true });
   const server = await start(dir);
   await queryOnce(server.url, "create table t ()");
   await server.stop();

@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { patienceMs } from "../testing/patience.ts";
 import { redisClients, withRedis } from "../testing/private-redis.ts";
 import { localPresence, type PresenceMemory } from "./presence-memory.ts";
 import { redisPresence } from "./redis-presence.ts";
 
-const connect = redisClients();
+const clients = redisClients();
+/** An answer that is late is none: others would hear nothing. */
+const connect = (url: string, prefix?: string) => clients(url, prefix, patienceMs);
 const long = 60_000;
 
 function presenceContract(open: () => Promise<PresenceMemory>) {

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import type { DomainError } from "../errors/domain-error.ts";
 import { createLog } from "../observe/log.ts";
@@ -9,6 +8,7 @@ import { echoService, type Say, type ServeSay, sayOf } from "../testing/echo-ser
 import { patienceMs } from "../testing/patience.ts";
 import type { Priority } from "./call.ts";
 import { grpcLink } from "./grpc-link.ts";
+import { realChance } from "./peers.ts";
 import { createServiceTokens } from "./service-token.ts";
 
 const tokens = createServiceTokens("a secret of the cluster");
@@ -19,7 +19,12 @@ afterEach(async () => {
 });
 
 /** A service, and as many others that call it. */
-async function serve(say: ServeSay, admission: Admission, callers: number): Promise<Say[]> {
+async function serve(
+  say: ServeSay,
+  admission: Admission,
+  callers: number,
+  now = realChance.now,
+): Promise<Say[]> {
   const server = await startEchoServer(say, { tokens, log, admission });
   undo.push(() => server.stop(0));
   return Array.from({ length: callers }, () => {
@@ -30,6 +35,7 @@ async function serve(say: ServeSay, admission: Admission, callers: number): Prom
       tokens,
       meter: () => (work) => work(),
       log,
+      chance: { ...realChance, now },
     });
     undo.push(link.close);
     return sayOf(link.client(echoService));
@@ -46,24 +52,37 @@ const callOf = (priority: Priority, callerId?: string, signal?: AbortSignal) => 
 /** Who is refused asks again after so long, which is much sooner than they are told. */
 const againMs = 150;
 
-/** Work that is done one after the other, as by a database: so much of it at once takes ever longer. */
+/** What one piece of work takes. */
+const workMs = 2;
+
+/**
+ * Work that is done one after the other, as by a database: so much of it at once takes ever longer. Its clock tells by
+ * pieces of work: on a machine that is slow, or stands still, time passes slowly.
+ */
 function workshop() {
-  let last: Promise<unknown> = Promise.resolve();
-  let underWay = 0;
+  let nowMs = 0;
   let most = 0;
+  const underWay: (() => void)[] = [];
+  const waits: { untilMs: number; end: () => void }[] = [];
+  const timer = setInterval(() => {
+    nowMs += workMs;
+    underWay.shift()?.();
+    while (waits[0] && waits[0].untilMs <= nowMs) waits.shift()!.end();
+  }, workMs);
+  undo.push(() => clearInterval(timer));
   const work: ServeSay = async (request) => {
-    most = Math.max(most, ++underWay);
-    last = last.then(() => delay(2));
-    await last;
-    underWay--;
+    await new Promise<void>((end) => {
+      most = Math.max(most, underWay.push(end));
+    });
     return request;
   };
-  return { work, most: () => most };
+  const again = () => new Promise<void>((end) => waits.push({ untilMs: nowMs + againMs, end }));
+  return { work, most: () => most, again, now: () => nowMs };
 }
 
 test("a service that many ask for more than it can do lets the most important in, and holds no more than it can", async () => {
-  const { work, most } = workshop();
-  const admission = createAdmission({ loopDelayMs: () => 0, callersShed: true });
+  const { work, most, again, now } = workshop();
+  const admission = createAdmission({ loopDelayMs: () => 0, callersShed: true, nowMs: now });
   let arrived = 0;
   let mostWaiting = 0;
   const counted: Admission = {
@@ -74,7 +93,7 @@ test("a service that many ask for more than it can do lets the most important in
       mostWaiting = Math.max(mostWaiting, admission.waiting());
     },
   };
-  const callers = await serve(work, counted, 5);
+  const callers = await serve(work, counted, 5, now);
   const outcomes = { essential: [0, 0], normal: [0, 0], sheddable: [0, 0] } as Record<Priority, number[]>;
   const refusals = new Set<string>();
   let stopped = false;
@@ -87,7 +106,7 @@ test("a service that many ask for more than it can do lets the most important in
       outcomes[priority][refused ? 1 : 0]!++;
       if (!refused) continue;
       refusals.add(`${refused.reason} ${refused.retryAfterMs! >= 2_000}`);
-      await delay(againMs);
+      await again();
     }
   };
   const asking = callers.flatMap((say, i) =>
@@ -120,7 +139,9 @@ test("a service that many ask for more than it can do lets the most important in
 });
 
 test("a place is given back by a call that ends, is given up under way, or is given up while it waits", async () => {
-  const admission = createAdmission({ loopDelayMs: () => 0, callersShed: true });
+  // Nobody waits for too long, however long the machine stands still.
+  let nowMs = 0;
+  const admission = createAdmission({ loopDelayMs: () => 0, callersShed: true, nowMs: () => nowMs });
   let hung = 0;
   let entered = 0;
   const counted: Admission = {
@@ -148,6 +169,7 @@ test("a place is given back by a call that ends, is given up under way, or is gi
     await expect.poll(() => hung - before.hung).toBe(20);
     ended.push(hang(waiting, 30));
     await expect.poll(() => entered - before.entered).toBe(50);
+    nowMs += 100;
     // Places become free when those who wait for them have just gone.
     waiting.abort(new Error("gone"));
     inside.abort(new Error("gone"));

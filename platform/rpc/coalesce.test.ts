@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { refusal } from "../errors/reasons.ts";
 import { colourOf, inColour } from "../observe/trace-context.ts";
 import { type Call, callController } from "./call.ts";
@@ -38,10 +38,15 @@ test("a shared call has no caller and the latest deadline; each request keeps it
     });
     return asked.map((one) => `<${one}>`);
   });
+  // The deadline comes when both are under way.
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: Date.now() });
+  onTestFinished(() => void vi.useRealTimers());
   const patient: Call = { ...callFor(60_000, "7"), priority: "sheddable", sampled: true };
   const answered = ask("patient", patient);
-  const hasty = ask("hasty", callFor(50, "8"));
-  await expect(hasty).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+  const hasty = expect(ask("hasty", callFor(50, "8"))).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+  await expect.poll(() => seen.length).toBe(1);
+  vi.advanceTimersByTime(50);
+  await hasty;
   const { traceId, deadlineMs, sampled } = patient;
   // The other request had normal priority.
   expect(seen).toMatchObject([{ traceId, sampled, deadlineMs, priority: "normal" }]);

@@ -6,6 +6,8 @@ export const maxMessageBytes = 4 * 1024 * 1024;
 
 /** How long calls wait for a connection that is being made: a place that swallows packets would hold them until the end. */
 const connectMs = 2_000;
+/** That time passes in so many steps: while this process stands still no more than one of them does. */
+const connectSteps = 4;
 /** A connection that is still not there is tried anew: what was lost on the way is not sent again for long. */
 const longestTryMs = 8_000;
 /** Between two tries that calls ask for. */
@@ -49,14 +51,15 @@ export function openConnection(
   }
 
   /** Ends a try that leads to nothing. */
-  function awaitReady(): void {
+  function awaitReady(steps = connectSteps): void {
     clearTimeout(timer);
     timer = setTimeout(() => {
+      if (steps > 1) return awaitReady(steps - 1);
       refused = false;
       enter("down");
       tryMs = Math.min(longestTryMs, tryMs * 2);
       connectAnew();
-    }, tryMs).unref();
+    }, tryMs / connectSteps).unref();
   }
 
   function connectAnew(): void {

@@ -20,13 +20,17 @@ export interface Sent {
 }
 
 /** Sends requests of one method, and tells `peers` how each ended. */
-export function createExchange(method: DescMethodUnary, peers: Peers): (peer: Peer, sent: Sent) => Exchange {
+export function createExchange(
+  method: DescMethodUnary,
+  peers: Peers,
+  now: () => number,
+): (peer: Peer, sent: Sent) => Exchange {
   const path = `/${method.parent.typeName}/${method.name}`;
   const write = (message: Message) => Buffer.from(toBinary(method.input, message));
   const read = (bytes: Buffer) => fromBinary(method.output, bytes);
 
   return (peer, { request, metadata, call }) => {
-    const sentMs = performance.now();
+    const sentMs = now();
     let settled = false;
     const settle = (ending: Ending) => {
       if (settled) return;
@@ -38,7 +42,7 @@ export function createExchange(method: DescMethodUnary, peers: Peers): (peer: Pe
       const givenMs = call.deadlineMs - Date.now();
       const finish = (error: ServiceError | null, message?: unknown) => {
         stop?.();
-        const ms = performance.now() - sentMs;
+        const ms = now() - sentMs;
         settle(error ? endingOf(error, { ms, givenMs }) : { how: "answered", ms });
         if (error) reject(error);
         else resolve(message);
@@ -59,6 +63,6 @@ export function createExchange(method: DescMethodUnary, peers: Peers): (peer: Pe
           hangUp({ how: "abandoned" });
         });
     });
-    return { answer, cancel: () => hangUp({ how: "abandoned", ms: performance.now() - sentMs }) };
+    return { answer, cancel: () => hangUp({ how: "abandoned", ms: now() - sentMs }) };
   };
 }

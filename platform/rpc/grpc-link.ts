@@ -109,7 +109,7 @@ export function grpcLink(options: {
 
   function unary(method: DescMethodUnary, keyOf: KeyOf | undefined): UntypedUnary {
     const measured = meter(method.parent.typeName, method.name);
-    const exchange = createExchange(method, peers);
+    const exchange = createExchange(method, peers, chance.now);
     const latency = createLatency();
     const isRead = method.idempotency === Idempotency.NO_SIDE_EFFECTS;
     const repeatable = method.idempotency !== Idempotency.IDEMPOTENCY_UNKNOWN;
