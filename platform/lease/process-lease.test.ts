@@ -127,7 +127,9 @@ test("after an outage a process does not take the others for dead before they co
     create trigger note after update on lease.gone for each row execute function public.note()`);
   await database.pool.query("alter table lease.gone rename to process");
   await expect.poll(rows).toEqual([late.id]);
-  const { rows: left } = await database.pool.query("select other from public.left_by_renewal order by n limit 1");
+  const { rows: left } = await database.pool.query(
+    "select other from public.left_by_renewal order by n limit 1",
+  );
   expect(left).toEqual([{ other: true }]);
 });
 

@@ -40,7 +40,9 @@ describe("a shared cache", () => {
   /** Several processes, each with this cache, and how often each key was loaded by any of them. */
   async function processes(count: number, options = hour, answerMs = patienceMs) {
     const prefix = `douya:${randomUUID()}:`;
-    const opened = await Promise.all(Array.from({ length: count }, () => open(redis().url, prefix, answerMs)));
+    const opened = await Promise.all(
+      Array.from({ length: count }, () => open(redis().url, prefix, answerMs)),
+    );
     const caches = opened.map((one) => one.shared("authors", options));
     let loads = 0;
     return {
