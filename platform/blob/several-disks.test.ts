@@ -17,7 +17,7 @@ import { severalDisks } from "./several-disks.ts";
 async function open(count = 2) {
   const folder = await mkdtemp(join(tmpdir(), "douya-disks-"));
   const dirs = Array.from({ length: count }, (_, i) => join(folder, `disk-${i}`));
-  const again = (options = {}) => severalDisks(dirs, join(folder, "known.json"), options);
+  const again = () => severalDisks(dirs, join(folder, "known.json"));
   return {
     store: await again(),
     again,
@@ -138,9 +138,8 @@ describe("a disk that is away", () => {
   });
 
   test("may also hang: nobody waits for it long, only one question does, and it is there when it answers", async () => {
-    const { again, dirs, close } = await open();
+    const { store, dirs, close } = await open();
     onTestFinished(close);
-    const store = await again({ answerMs: 100 });
     const staged = await store.receive(Readable.from([content]), { maxBytes: 1e6 });
     await store.commit(staged.name, key);
     const found = await Promise.all(dirs.map(async (dir) => (await readdir(dir)).includes("video")));

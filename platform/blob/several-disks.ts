@@ -10,7 +10,7 @@ import { diskBlobStore, syncFile } from "./disk-blob-store.ts";
 /** In the folder of each disk, with its id: a folder without it is the place of a disk that is away. */
 const markName = "douya-disk";
 /** Within this time a disk that is there says so. */
-const longestAnswerMs = 2_000;
+const answerMs = 2_000;
 
 interface Disk {
   dir: string;
@@ -36,7 +36,7 @@ export interface SeveralDisks extends BlobStore {
 export async function severalDisks(
   dirs: readonly string[],
   knownFile: string,
-  { answerMs = longestAnswerMs, ...options }: { reserveBytes?: number; answerMs?: number } = {},
+  options: { reserveBytes?: number } = {},
 ): Promise<SeveralDisks> {
   const disks = await findDisks(dirs, knownFile);
 

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createLog } from "../observe/log.ts";
+import { patienceMs } from "../testing/patience.ts";
 import { silentProxy } from "../testing/silent-proxy.ts";
 import { createTestDatabase } from "../testing/test-database.ts";
 import { askDatabase } from "./ask-database.ts";
@@ -28,19 +29,28 @@ test("a silent database is reported in time, by one query for all callers, and i
 });
 
 describe("a pool whose connections are all taken", () => {
-  async function full() {
+  async function full(connectTimeoutMs = 300) {
     const own = await createTestDatabase();
     const way = await silentProxy(own.url);
     const database = openDatabase(way.url, {
       log: createLog("silent"),
       maxConnections: 1,
-      connectTimeoutMs: 300,
+      connectTimeoutMs,
     });
     onTestFinished(async () => {
       way.close();
       await database.close();
       await own.drop();
     });
+    // The connection is there, also on a busy machine.
+    await expect
+      .poll(() =>
+        database.pool.query("select 1").then(
+          () => "there",
+          () => "slow",
+        ),
+      )
+      .toBe("there");
     const holder = await database.pool.connect();
     const ask = () =>
       sql`select 1`.execute(database.of("public")).then(
@@ -52,8 +62,9 @@ describe("a pool whose connections are all taken", () => {
 
   test("is no database that is away: requests are refused as too many, and the process stays ready", async () => {
     const { database, holder, ask } = await full();
-    expect(await ask()).toBe("exhausted BUSY 1000");
-    expect(await askDatabase(database.pool)()).toBe(undefined);
+    // A server that takes a second to say that it is there is away for the moment.
+    await expect.poll(ask).toBe("exhausted BUSY 1000");
+    await expect.poll(askDatabase(database.pool, patienceMs)).toBe(undefined);
     holder.release();
     expect(await ask()).toBe("answered");
   });
@@ -62,12 +73,12 @@ describe("a pool whose connections are all taken", () => {
     const { database, way, holder, ask } = await full();
     way.goSilent();
     expect(await ask()).toBe("unavailable DATABASE_UNAVAILABLE 1000");
-    expect(await askDatabase(database.pool)()).toBe("the database cannot be reached");
+    expect(await askDatabase(database.pool, patienceMs)()).toBe("the database cannot be reached");
     holder.release(true);
   });
 
   test("lets a thousand wait for one, and refuses more at once", async () => {
-    const { database, holder, ask } = await full();
+    const { database, holder, ask } = await full(patienceMs);
     const all = Array.from({ length: 1_500 }, ask);
     await expect.poll(() => database.pool.waitingCount).toBe(1_000);
     const refused = await Promise.all(all.slice(1_000));

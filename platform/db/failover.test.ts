@@ -12,8 +12,13 @@ let cluster: PrivateCluster;
 let database: Database;
 beforeEach(async () => {
   cluster = await startPrivateCluster();
-  // No answer is ever overdue.
-  database = openDatabase(cluster.url, { log, maxConnections: 4, answerTimeoutMs: 3_600_000 });
+  // No answer is ever overdue, and nobody is refused because others wait for the new primary.
+  database = openDatabase(cluster.url, {
+    log,
+    maxConnections: 4,
+    answerTimeoutMs: 3_600_000,
+    connectTimeoutMs: 3_600_000,
+  });
   await sql`create table kept (n int primary key)`.execute(database.of("public"));
 });
 afterEach(async () => {

@@ -146,7 +146,7 @@ it("members of a group have as many partitions of one database as of the other",
     return rows.map(({ share }) => share);
   };
   await expect.poll(shares).toEqual([16, 16]);
-  const lease = startLease(there.database.pool, { log: createLog("silent"), leaseMs: 600 });
+  const lease = startLease(there.database.pool, { log: createLog("silent"), beatMs: 200 });
   const other = createEvents({
     databases: [here, { database: there.database, lease }],
     databaseOf: () => there.database,
@@ -163,7 +163,9 @@ it("members of a group have as many partitions of one database as of the other",
 it("a database that says nothing does not keep a group from the events of the other", async () => {
   await here.emit("h:1");
   const holder = await here.database.pool.connect();
-  await holder.query("begin; lock table events.log in access exclusive mode");
+  await holder.query(
+    "begin; set local idle_in_transaction_session_timeout = 0; lock table events.log in access exclusive mode",
+  );
   all.of<EffectTables>("test").consume({ group: "test", types: [added], handle: writeEffects });
   const values = Array.from({ length: 30 }, (_, i) => `t:${i}`);
   try {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type ConsumedLog, openTableLog } from "#platform/testing/consumed-log.ts";
 import { added, writeEffects } from "#platform/testing/event-log.ts";
+import { waiting } from "#platform/testing/held-up.ts";
 import { consumerScript, describeLogs } from "#platform/testing/log-suite.ts";
 import fc from "#platform/testing/property.ts";
 import { replay, reset } from "./admin/admin.ts";
@@ -146,9 +147,7 @@ function canBeSplit(open: () => Promise<ConsumedLog>): void {
     await held.query("begin; select events.append('{3}', '{test.added.v1}', '{k}', '{\"\"}', '{null}')");
     try {
       const splitting = splitPartitions(pool, 32);
-      const waiting = async () =>
-        (await pool.query("select from pg_locks where locktype = 'advisory' and not granted")).rows.length;
-      await expect.poll(waiting, quick).toBe(1);
+      await waiting(pool, 1);
       expect(await readPartitioning(pool)).toHaveLength(1);
       await held.query("commit");
       expect(await splitting).toBe(true);

@@ -5,7 +5,7 @@ import { createEvents, type Events, type ProcessEvents } from "#platform/events/
 import { migrations } from "#platform/events/migrations.ts";
 import { migrations as leaseMigrations } from "#platform/lease/migrations.ts";
 import { type ProcessLease, startLease } from "#platform/lease/process-lease.ts";
-import { createLog, type Logger } from "#platform/observe/log.ts";
+import { createLog } from "#platform/observe/log.ts";
 import { createTestDatabaseFrom } from "./test-database.ts";
 
 /** Events of tests contain `key:something`. */
@@ -37,8 +37,7 @@ export interface EventLog {
 }
 
 /** A database with an empty event log and a table for effects. */
-export async function openEventLog(options: { leaseMs?: number; log?: Logger } = {}): Promise<EventLog> {
-  const { log = createLog("silent"), leaseMs = 600 } = options;
+export async function openEventLog({ log = createLog("silent") } = {}): Promise<EventLog> {
   const test = await createTestDatabaseFrom("event_log_7", async (url) => {
     const fresh = openDatabase(url, { log });
     await makeEventTables(fresh);
@@ -51,7 +50,8 @@ export async function openEventLog(options: { leaseMs?: number; log?: Logger } =
   const joined: { all: ProcessEvents; lease: ProcessLease; database: Database }[] = [];
   const join = () => {
     const database = openDatabase(test.url, { log });
-    const lease = startLease(database.pool, { log, leaseMs });
+    // Others are seen soon, and one that was held up for seconds is still alive.
+    const lease = startLease(database.pool, { log, beatMs: 200 });
     const all = createEvents({ databases: [{ database, lease }], databaseOf: () => database, log });
     const member = {
       database,

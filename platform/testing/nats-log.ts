@@ -49,7 +49,7 @@ export async function openNatsLog(url: string, quiet = createLog("silent")): Pro
   function join(log: EventLog, at = url): NatsMember {
     const link = linkNats(at, quiet);
     const database = openDatabase(log.url, { log: quiet });
-    const lease = startLease(database.pool, { log: quiet, leaseMs: 600 });
+    const lease = startLease(database.pool, { log: quiet, beatMs: 200 });
     const elsewhere = origins.filter((_, i) => both[i] !== log);
     const all: ProcessEvents = createEvents({
       databases: [{ database, lease }],

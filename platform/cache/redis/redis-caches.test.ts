@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { createMetrics } from "../../observe/metrics.ts";
+import { patienceMs } from "../../testing/patience.ts";
 import { redisClients, withRedis } from "../../testing/private-redis.ts";
 import { sharedCacheContract } from "../../testing/shared-cache-contract.ts";
 import { redisCaches } from "./redis-caches.ts";
@@ -8,9 +9,9 @@ import { redisCaches } from "./redis-caches.ts";
 const hour = { max: 100, ttlMs: 3_600_000 };
 const connect = redisClients();
 
-/** A process of the system `prefix`, connected. */
-async function open(url: string, prefix?: string) {
-  const redis = await connect(url, prefix);
+/** A process of the system `prefix`, connected. It waits for every answer: without one it would load once more. */
+async function open(url: string, prefix?: string, answerMs = patienceMs) {
+  const redis = await connect(url, prefix, answerMs);
   return { ...redisCaches(redis, createMetrics()), redis };
 }
 
@@ -37,9 +38,11 @@ describe("a shared cache", () => {
   const ask = (...words: string[]) => redis().processes[0]!.ask(...words);
 
   /** Several processes, each with this cache, and how often each key was loaded by any of them. */
-  async function processes(count: number, options = hour) {
+  async function processes(count: number, options = hour, answerMs = patienceMs) {
     const prefix = `douya:${randomUUID()}:`;
-    const opened = await Promise.all(Array.from({ length: count }, () => open(redis().url, prefix)));
+    const opened = await Promise.all(
+      Array.from({ length: count }, () => open(redis().url, prefix, answerMs)),
+    );
     const caches = opened.map((one) => one.shared("authors", options));
     let loads = 0;
     return {
@@ -65,7 +68,7 @@ describe("a shared cache", () => {
   });
 
   test("does without a Redis that hangs or is gone, waits for it no more, and has it again when it is back", async () => {
-    const { redis: client, get, loads, entry } = await processes(1);
+    const { redis: client, get, loads, entry } = await processes(1, hour, 500);
     const [process] = redis().processes;
     for (const [leave, comeBack] of [
       [() => process!.signal("SIGSTOP"), () => process!.signal("SIGCONT")],

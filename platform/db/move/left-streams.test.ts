@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
 import { createLog } from "#platform/observe/log.ts";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { createTestDatabase } from "#platform/testing/test-database.ts";
 import { openDatabase } from "../database.ts";
 import { asOnlyMover } from "../placement.ts";
@@ -13,7 +14,8 @@ test("slots that a move has left behind are found and dropped; one that goes on 
   const [installation, other] = [randomUUID(), randomUUID()];
   const begin = async (module: string, of: string) => {
     const name = streamName(module, of);
-    await pool.query("select pg_create_logical_replication_slot($1, 'pgoutput')", [name]);
+    // It waits for transactions in all databases of the server, so it may take longer than a statement of a pool.
+    await queryOnce(own.url, "select pg_create_logical_replication_slot($1, 'pgoutput')", [name]);
     await pool.query(`create publication ${name}`);
     return name;
   };

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
 import { added, type EventLog, openEventLog, removed, writeEffects } from "#platform/testing/event-log.ts";
+import { waiting } from "#platform/testing/held-up.ts";
 import { startRetention, sweepLog } from "../log/retention.ts";
 import { readOrigin } from "../log/table-source.ts";
 import { deadLetters, forget, readTail } from "./admin.ts";
@@ -136,8 +137,7 @@ it("a group that somebody joins meanwhile cannot be forgotten", async () => {
   await joining.query("begin");
   await joining.query("insert into events.member (group_name, id) values ('test', $1)", [log.lease.id]);
   const forgetting = expect(forget(pool, "test")).rejects.toMatchObject({ reason: "GROUP_IN_USE" });
-  const waiting = "select from pg_locks where relation = 'events.member'::regclass and not granted";
-  await expect.poll(async () => (await pool.query(waiting)).rowCount).toBe(1);
+  await waiting(pool, 1);
   await joining.query("commit");
   joining.release();
   await forgetting;

@@ -95,10 +95,12 @@ describe("a group", () => {
   });
 
   it("passes very many events that it does not want", async () => {
-    await log.database.pool.query(
-      `insert into events.log (partition, type, key, payload)
-       select 3, 'test.removed.v1', 'k', '' from generate_series(1, 450000)`,
-    );
+    // All in one statement could take longer than one may.
+    for (let part = 0; part < 9; part++)
+      await log.database.pool.query(
+        `insert into events.log (partition, type, key, payload)
+         select 3, 'test.removed.v1', 'k', '' from generate_series(1, 50000)`,
+      );
     await log.emit("a:1");
     await consume().settled();
     expect(await log.effects()).toEqual(["a:1"]);
@@ -329,9 +331,14 @@ describe("what a handler prepares", () => {
     let working = 0;
     let most = 0;
     let attempts = 0;
+    let handled = 0;
     const consumer = consume({
       maxAttempts: 1,
       handleTimeoutMs: 200,
+      handle(transaction, events) {
+        handled++;
+        return writeEffects(transaction, events);
+      },
       async prepare(_events, { signal }) {
         most = Math.max(most, ++working);
         if (++attempts < 4) {
@@ -344,7 +351,9 @@ describe("what a handler prepares", () => {
     });
     await log.emit("a:1");
     await consumer.settled();
-    expect([most, attempts]).toEqual([1, 4]);
+    expect(most).toBe(1);
+    // The handler may have been too slow, too.
+    expect(attempts).toBe(3 + handled);
     expect(await log.effects()).toEqual(["a:1"]);
     expect(await dead()).toEqual([]);
   });
