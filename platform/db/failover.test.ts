@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -5,6 +6,8 @@ import { createLog } from "#platform/observe/log.ts";
 import { type PrivateCluster, startPrivateCluster } from "#platform/testing/private-cluster.ts";
 import { queryOnce } from "#platform/testing/query-once.ts";
 import { type Database, openDatabase } from "./database.ts";
+import { watchPrimary } from "./primary.ts";
+import { serverAddresses } from "./server-addresses.ts";
 import { inTransaction } from "./transaction.ts";
 
 const log = createLog("silent");
@@ -108,6 +111,38 @@ test("an old primary that comes back is not written to", async () => {
     }
   } finally {
     await late.close();
+  }
+});
+
+test("a process that starts waits for the promoted server where that is slow and the old primary is back", async () => {
+  const { primary, replica } = cluster;
+  await primary.kill();
+  await replica.promote();
+  await primary.start();
+  let connections = 0;
+  const slow = createServer((socket) => {
+    socket.on("error", () => {});
+    // Nothing on the first one.
+    if (connections++ === 0) return;
+    const through = connect(replica.port, "127.0.0.1").on("error", () => socket.destroy());
+    socket.pipe(through).pipe(socket);
+  });
+  await new Promise<void>((resolve) => slow.listen(0, "127.0.0.1", resolve));
+  const { port } = slow.address() as AddressInfo;
+  const url = new URL(primary.url);
+  url.host = `127.0.0.1:${primary.port}`;
+  const moved: number[] = [];
+  const late = watchPrimary(serverAddresses(url.href.replace(url.host, `${url.host},127.0.0.1:${port}`)), {
+    log,
+    name: "late",
+    onMoved: (to) => moved.push(to.port),
+  });
+  try {
+    expect((await late.locate()).port).toBe(port);
+    expect(moved).toEqual([port]);
+  } finally {
+    await late.stop();
+    slow.close();
   }
 });
 

@@ -20,6 +20,8 @@ export interface Primary {
 const everyMs = 1_000;
 /** While none is known. */
 const searchMs = 100;
+/** Looks for which a server that does not answer is waited for before any is known. */
+const firstLooks = 3;
 /** How long a server may take to say what it is. */
 const answerMs = 1_000;
 /** More than the pools of a process have connections. */
@@ -43,6 +45,7 @@ export function watchPrimary(
   let refused: ServerFailure["error"] | undefined;
   const waiting = new Set<() => void>();
   let looking: Promise<void> | undefined;
+  let looks = 0;
   let stopped = false;
 
   async function look(): Promise<void> {
@@ -55,6 +58,9 @@ export function watchPrimary(
       .filter(({ system, timeline }) => !known || (system === known.system && timeline >= known.timeline));
     candidates.sort((a, b) => b.timeline - a.timeline || rank(a.address) - rank(b.address));
     const best = candidates[0];
+    // The one that has been promoted may only be slow, and an old primary be back.
+    const mayBeAnother = answers.some((answer) => "silent" in answer && answer.silent);
+    if (best && !known && mayBeAnother && ++looks < firstLooks) return;
     if (best) return settle(best);
     refused = answers.flatMap((answer) => ("error" in answer ? [answer.error] : [])).find(isRefused);
     const last = states.find(({ address }) => address === current)?.answer;
