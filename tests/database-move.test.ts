@@ -130,6 +130,13 @@ describe("a module is moved into a database of its own while everything is stopp
         () => {},
       );
       await program.kill();
+      // A commit that it has sent may still be under way.
+      const sessions = `select from pg_stat_activity
+        where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()`;
+      await until(
+        "its sessions have ended",
+        async () => (await queryOnce(deployment.databaseUrl, sessions)).length === 0,
+      );
       if (
         await queryOnce(deployment.databaseUrl, "select from placement.module").then(
           (rows) => rows.length > 0,

@@ -5,6 +5,7 @@ import { shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { png } from "./harness/pictures.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { wholePage } from "./harness/whole-page.ts";
 import { until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];
@@ -50,7 +51,7 @@ describe.each(shapes)("drafts, %s", (shape) => {
       "classic list": classic
         .get("/publish/list/", { ...query, user_id: ada.id })
         .then((page) => videosOf(page).some(({ key }) => key === id)),
-      preview: send("GET", `${server.origin}/video/${id}`).then(({ text }) => text.includes(`/video/${id}"`)),
+      preview: wholePage(`${server.origin}/video/${id}`).then(({ text }) => text.includes(`/video/${id}"`)),
       file: send("GET", playUrl!.split("?")[0]!).then(({ status }) => status === 200),
     };
     const found = await Promise.all(

@@ -5,6 +5,7 @@ import { freshClip } from "./harness/clips.ts";
 import { type Shape, shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { scenario } from "./harness/scenario.ts";
+import { wholePage } from "./harness/whole-page.ts";
 import { until } from "./harness/within.ts";
 
 type Readiness = { ready: boolean; modules: Record<string, string> };
@@ -13,6 +14,8 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
   const server = scenario(shape);
   const get = <T>(path: string, headers: Record<string, string> = {}) =>
     send<T>("GET", `${server.origin}${path}`, { headers });
+  const pageAt = (path: string, headers?: Record<string, string>) =>
+    wholePage(`${server.origin}${path}`, headers);
 
   test("it says that it is alive and ready, module by module", async () => {
     expect(body(await get("/livez"))).toEqual({ alive: true });
@@ -82,7 +85,7 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
     for (const path of paths) {
       const id = ids[path.split("/")[1]!] ?? ada.id;
       const asked = path.replace(/:\w+/, id).replace(/\$\{\w+\}/, "friends");
-      const page = await get(asked, { accept: "text/html" });
+      const page = await pageAt(asked, { accept: "text/html" });
       expect([asked, page.status]).toEqual([asked, path.startsWith("/s/") ? 302 : 200]);
     }
   });
@@ -163,13 +166,13 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
   ])("a page and its preview do not depend on what is accepted: %s", async (accept) => {
     const ada = await server.register();
     for (const path of ["/", `/user/${ada.id}`, "/hot", `/user/${ada.id}/followers`]) {
-      const page = await get(path, accept === undefined ? {} : { accept });
+      const page = await pageAt(path, accept === undefined ? {} : { accept });
       expect(page.status).toBe(200);
       expect(page.headers.get("content-type")).toContain("text/html");
       expect(page.text).toContain('property="og:title"');
       expect(page.text.match(/<title>/g)).toHaveLength(1);
     }
-    const page = await get(`/user/${ada.id}`, { "user-agent": "Slackbot-LinkExpanding 1.0" });
+    const page = await pageAt(`/user/${ada.id}`, { "user-agent": "Slackbot-LinkExpanding 1.0" });
     expect(page.text).toContain(`<meta property="og:title" content="${ada.username}" />`);
     expect(page.text).toContain(`<meta property="og:url" content="${server.origin}/user/${ada.id}" />`);
   });
@@ -178,13 +181,13 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
     const ada = await server.register();
     const json = { name: "<b>Ada</b>", signature: `"><script>alert('$&')</script>` };
     body(await ada.patch("/me", { json }));
-    const { text } = await get(`/user/${ada.id}`);
+    const { text } = await pageAt(`/user/${ada.id}`);
     expect(text).toContain("&#60;b&#62;Ada&#60;/b&#62;");
     expect(text).not.toMatch(/<script>alert|<b>/);
-    const nobody = await get("/user/1");
+    const nobody = await pageAt("/user/1");
     expect(nobody.text).not.toContain("og:");
     for (const path of ["/user/1", "/user/%3Cscript%3E", "/user/0", "/user/1/followers", "/user/x/friends"])
-      expect(await get(path), path).toMatchObject({ status: 404, text: nobody.text });
+      expect(await pageAt(path), path).toMatchObject({ status: 404, text: nobody.text });
   });
 
   test("crawlers and browsers find what they look for without being told", async () => {

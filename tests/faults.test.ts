@@ -2,6 +2,7 @@ import { utimes } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isAlive } from "#platform/postgres/process-alive.ts";
 import { type PrivatePostgres, startPrivatePostgres } from "#platform/testing/private-postgres.ts";
 import { clip, freshClip } from "./harness/clips.ts";
 import { type Deployment, deploy, shapes } from "./harness/deployment.ts";
@@ -60,6 +61,7 @@ describe.each(shapes)("kills, %s", (shape) => {
   ) {
     await query("alter system set synchronous_standby_names = 'nobody'");
     await query("select pg_reload_conf()");
+    const probe = await commitsWait();
     try {
       const asked = ask().then(
         () => "answered",
@@ -71,7 +73,26 @@ describe.each(shapes)("kills, %s", (shape) => {
     } finally {
       await query("alter system reset synchronous_standby_names");
       await query("select pg_reload_conf()");
+      await probe.end();
     }
+  }
+  /** Resolves with a connection whose commit waits: the processes of PostgreSQL take up a setting one after the other. */
+  async function commitsWait(): Promise<pg.Client> {
+    const probe = await connected();
+    const [{ pid }] = (await probe.query("select pg_backend_pid() as pid")).rows;
+    let isUnderWay = false;
+    await until("commits wait", async () => {
+      if (!isUnderWay) {
+        isUnderWay = true;
+        const done = () => {
+          isUnderWay = false;
+        };
+        probe.query("select pg_logical_emit_message(true, '', '')").then(done, done);
+      }
+      const waits = `select from pg_stat_activity where pid = ${pid} and wait_event = 'SyncRep'`;
+      return (await query(waits)).length === 1;
+    });
+    return probe;
   }
   /** A transaction keeps its locks until it is answered. */
   const waiting = async (table: string) =>
@@ -117,14 +138,14 @@ describe.each(shapes)("kills, %s", (shape) => {
 
   test("in the middle of processing: it is published all the same, once", async () => {
     const ada = await server.register();
+    // It cannot be published before the process is killed, however fast it is made: that writes an event.
+    const holder = await connected();
+    await holder.query("begin; lock table events.log in share mode");
     const { id } = await ada.publish(freshClip("odd-surround.webm"));
-    const isProcessed = async () => {
-      const { state } = body(await ada.get<Video>(`/videos/${id}`));
-      if (state === "published") throw new Error("too late");
-      return state === "processing";
-    };
+    const isProcessed = async () => body(await ada.get<Video>(`/videos/${id}`)).state === "processing";
     await until("it is being processed", isProcessed, soonMs);
     await deployment.programOf("video").kill();
+    await holder.end();
     await deployment.restart("video");
     const video = await until("it is published", async () => {
       const found = body(await ada.get<Video>(`/videos/${id}`));
@@ -232,7 +253,10 @@ describe.each(shapes)("kills, %s", (shape) => {
     const video = await ada.settled((await ada.publish(freshClip())).id);
     const unseen = await ada.settled((await ada.publish(freshClip())).id);
     expect((await send("GET", video.playUrl!)).status).toBe(200);
+    const sessions = await query<{ pid: number }>("select pid from pg_stat_activity");
     await postgres.kill();
+    // Until each has seen that the server is gone, it answers.
+    await until("its sessions have ended", () => !sessions.some(({ pid }) => isAlive(pid)));
     const login = { username: ada.username, password: ada.password };
     for (const ask of [
       () => server.api("GET", "/feed"),

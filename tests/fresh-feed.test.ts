@@ -1,4 +1,6 @@
+import pg from "pg";
 import { beforeAll, describe, expect, test } from "vitest";
+import { groupsBehind } from "#platform/events/admin/behind.ts";
 import { classicClient, ok, videosOf } from "./harness/classic-client.ts";
 import { freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
@@ -249,7 +251,11 @@ describe("a feed that was read before", () => {
     expect(await pagesMade()).toBeGreaterThan(0);
     // Others write things that it does not show.
     expect((await eve.put(`/users/${bob.id}/follow`)).status).toBe(204);
-    // Until everything published and followed is delivered.
+    const pool = new pg.Pool({ connectionString: server.deployment.databaseUrl, max: 1 });
+    await until("everything published and followed is delivered", async () => {
+      if ((await groupsBehind([pool])).length > 0) return false;
+      return (await pool.query("select from feed.job")).rowCount === 0;
+    }).finally(() => pool.end());
     let made = 0;
     await until("the page is not made again", async () => {
       const before = made;

@@ -314,6 +314,12 @@ describe.each(shapes)("HLS, %s", (shape) => {
 
   test("a worker that is killed while it makes the rungs leaves them to the next one, which tells it once", async () => {
     const { programOf, restart, databaseUrl } = server.deployment;
+    // Files of videos that tests before have deleted go a moment later.
+    const removals = "select from video.job where kind = 'remove-blob'";
+    await until(
+      "nothing is being removed",
+      async () => (await queryOnce(databaseUrl, removals)).length === 0,
+    );
     const before = await blobs();
     // The work cannot end before it is killed, however fast.
     const holder = new pg.Client({ connectionString: databaseUrl });

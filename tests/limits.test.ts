@@ -145,15 +145,15 @@ describe("limits over HTTP", () => {
       Array.from({ length: count }, (_, i): [string, Person] => [routes[i % routes.length]!, eve]);
     const startedMs = performance.now();
     expect(refusedOf(await askAll(cycle(burst)))).toEqual([]);
-    // Tokens have been added during the requests.
-    let more = 0;
-    let refused: Answer<unknown> | undefined;
-    while (!refused) {
-      more++;
-      expect(more).toBeLessThanOrEqual(2 + ((performance.now() - startedMs) / 60_000) * perMinute);
-      [refused] = refusedOf([await ask(routes[0]!, eve)]);
-    }
-    expect(expectProblem(refused, 429, "TOO_MANY_REQUESTS").retryAfterMs).toBeGreaterThan(0);
+    /** Tokens have been added during the requests. */
+    const untilRefused = async (who: Person) => {
+      for (let more = 1; ; more++) {
+        expect(more).toBeLessThanOrEqual(2 + ((performance.now() - startedMs) / 60_000) * perMinute);
+        const [refused] = refusedOf([await ask(routes[0]!, who)]);
+        if (refused) return refused;
+      }
+    };
+    expect(expectProblem(await untilRefused(eve), 429, "TOO_MANY_REQUESTS").retryAfterMs).toBeGreaterThan(0);
     // Each is refused in the form of its API, unless a token was added meanwhile.
     for (const route of routes) {
       const answer = await ask(route, eve);
@@ -164,7 +164,8 @@ describe("limits over HTTP", () => {
           status_msg: expect.any(String),
         });
     }
-    expect((await ask(routes[0]!, ada)).status === 429).toBe(routes[0] === renewal);
+    if (routes[0] === renewal) await untilRefused(ada);
+    else expect((await ask(routes[0]!, ada)).status).not.toBe(429);
     body(await eve.get("/me"));
   });
 

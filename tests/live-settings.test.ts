@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { connectEtcd } from "#platform/registry/etcd/etcd-client.ts";
@@ -63,7 +63,9 @@ test("without etcd, the settings of a data folder change for the process that ru
     expect((await fetch(`${deployment.origin}/api/v1/feed`)).status).toBe(200);
 
     const file = join(deployment.dataDir, "settings");
-    await writeFile(file, "DOUYA_SWITCHED_OFF=nonsense\n");
+    // Replaced: one that is read while it is empty would switch nothing off.
+    await writeFile(`${file}.next`, "DOUYA_SWITCHED_OFF=nonsense\n");
+    await rename(`${file}.next`, file);
     const readyz = async () => (await fetch(`${deployment.origin}/readyz`)).text();
     await until("the notice", async () => (await readyz()).includes("DOUYA_SWITCHED_OFF must be of"));
     expect((await hot()).status).toBe(503);

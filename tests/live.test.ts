@@ -23,6 +23,7 @@ describe.each(shapes)("what moves while it is watched, %s", (shape) => {
 
   test("counts and new comments of the video in view come by themselves, at most once a second", async () => {
     const device = await connect(viewer);
+    const sinceMs = performance.now();
     device.tell({ type: "subscribe", videos: [video.id], comments: [video.id] });
     await until("the counts", () => device.live(video.id)[0]?.counts);
     const others = await Promise.all(Array.from({ length: 4 }, () => server.register()));
@@ -36,9 +37,9 @@ describe.each(shapes)("what moves while it is watched, %s", (shape) => {
     const told = device.live(video.id).flatMap(({ comments = [] }) => comments);
     expect(told.map(({ id }) => id).length).toBe(new Set(told.map(({ id }) => id)).size);
     expect(told[0]!.author.avatarUrl).toMatch(/^http/);
-    const times = device.of("live").map(({ heardMs }) => heardMs);
-    // A frame may be read a little late, and the next one on time.
-    for (const [i, ms] of times.entries()) if (i > 0) expect(ms - times[i - 1]!).toBeGreaterThan(500);
+    // Counted, since several that came while this process stood still are read at once.
+    const frames = device.of("live").length;
+    expect(frames).toBeLessThanOrEqual(1 + (performance.now() - sinceMs) / 1_000);
     device.tell({ type: "unsubscribe", videos: [video.id], comments: [video.id] });
     await device.heard();
     const before = device.of("live").length;

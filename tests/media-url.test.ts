@@ -13,6 +13,7 @@ import { body, type Page as PageOf, type Schemas, send } from "./harness/http-cl
 import { png } from "./harness/pictures.ts";
 import { startProgram } from "./harness/program.ts";
 import { type Person, scenarioOf } from "./harness/scenario.ts";
+import { wholePage } from "./harness/whole-page.ts";
 import { nowAndThenMs, until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];
@@ -125,7 +126,7 @@ describe("with a CDN in front of public files", () => {
     expect(video_list.length).toBeGreaterThan(0);
     for (const { play_url, cover_url, author } of video_list)
       for (const url of [play_url, cover_url, author.avatar]) isThere(url);
-    const page = await (await fetch(`${server.origin}/video/${film.id}`)).text();
+    const { text: page } = await wholePage(`${server.origin}/video/${film.id}`);
     expect(page).toContain(`property="og:video" content="${film.playUrl}"`);
     expect(page).toContain(`<video class="stage-video" src="${film.playUrl}"`);
   });
