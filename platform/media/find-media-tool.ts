@@ -29,7 +29,6 @@ export interface FindMediaToolOptions {
   log?: { info(fields: object, message: string): void; warn?(fields: object, message: string): void };
 }
 
-const CHECK_TIMEOUT_MS = 10_000;
 /** A machine that is busy at the start must not end up with less confinement. */
 const ATTEMPT_TIMEOUT_MS = 30_000;
 const USUAL_PATH = "/usr/local/bin:/usr/bin:/bin";
@@ -128,7 +127,8 @@ async function programsAt(ffmpegPath: string, searchPath: string): Promise<Ffmpe
 /** Why these programs cannot be used, or null. */
 export async function findLack(programs: FfmpegPrograms, limits: MediaLimits): Promise<string | null> {
   const ask = async (program: string, question: string) => {
-    const bounds = { signal: new AbortController().signal, timeoutMs: CHECK_TIMEOUT_MS, ...limits };
+    const signal = new AbortController().signal;
+    const bounds = { signal, timeoutMs: ATTEMPT_TIMEOUT_MS, awaited: true, ...limits };
     return (await runChild(program, ["-hide_banner", question], bounds)).toString();
   };
   try {
