@@ -23,8 +23,9 @@ const pictures = [
   {
     file: "messages.png",
     context: phone,
-    async show(page, people) {
-      await page.goto(`/messages/${people.maya.user.id}`);
+    async show(page) {
+      await page.goto("/messages");
+      await page.locator('a[href^="/messages/group/"]').first().click();
       await page.locator(".bubble").first().waitFor();
     },
   },

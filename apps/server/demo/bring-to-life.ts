@@ -1,5 +1,5 @@
 import type { demoClient } from "./demo-client.ts";
-import { conversations, follows, receptions } from "./talk.ts";
+import { conversations, follows, group, type Name, receptions } from "./talk.ts";
 
 export interface DemoPerson {
   username: string;
@@ -12,7 +12,7 @@ export interface DemoVideo {
   author: DemoPerson;
 }
 
-/** Makes the people of the demonstration follow, like, comment and chat; missing people do nothing. */
+/** Makes the people of the demonstration follow, like, comment and chat; missing people do nothing, nor their group. */
 export async function bringToLife(
   client: ReturnType<typeof demoClient>,
   people: DemoPerson[],
@@ -50,5 +50,28 @@ export async function bringToLife(
       if (last && last.by !== name) await client.markRead(from.token, to.id, last.id);
       last = { by: name, id: await client.write(from.token, to.id, content) };
     }
+  }
+  const [owner, ...others] = [group.owner, ...group.others].map((name) => byName.get(name));
+  if (!owner || others.some((one) => !one)) return;
+  const groupId = await client.createGroup(
+    owner.token,
+    group.name,
+    others.map((one) => one!.id),
+  );
+  const ids: string[] = [];
+  /** Who writes or reacts has read what is there. */
+  const reading = async (name: Name): Promise<string> => {
+    const { token } = byName.get(name)!;
+    const last = ids.at(-1);
+    if (last) await client.markRead(token, groupId, last);
+    return token;
+  };
+  for (const { by, text, clip, answers, reactions = [] } of group.lines) {
+    const id = await client.write(await reading(by), groupId, text, {
+      ...(clip && { videoId: videos.find(({ title }) => title === clip)?.id }),
+      ...(answers !== undefined && { replyTo: ids[answers] }),
+    });
+    ids.push(id);
+    for (const [name, emoji] of reactions) await client.react(await reading(name), groupId, id, emoji);
   }
 }

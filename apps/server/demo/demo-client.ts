@@ -9,6 +9,7 @@ interface Answer {
   id: string;
   accessToken: string;
   user: { id: string };
+  group: { id: string };
   state: string;
   failure: { message: string };
   items: { id: string }[];
@@ -67,9 +68,22 @@ export function demoClient(address: string) {
     async pin(token: string, videoId: string, commentId: string): Promise<void> {
       await call("PUT", `/videos/${videoId}/pinned-comment`, token, { commentId });
     },
-    /** Sends a message; returns its id. */
-    async write(token: string, userId: string, content: string): Promise<string> {
-      return (await call("POST", `/conversations/${userId}/messages`, token, { content })).id;
+    /** Opens a group with friends; returns its id. */
+    async createGroup(token: string, name: string, userIds: string[]): Promise<string> {
+      return (await call("POST", "/groups", token, { name, userIds })).group.id;
+    },
+    /** Sends a message to a person or a group; returns its id. */
+    async write(
+      token: string,
+      to: string,
+      content: string,
+      parts: { videoId?: string | undefined; replyTo?: string | undefined } = {},
+    ): Promise<string> {
+      return (await call("POST", `/conversations/${to}/messages`, token, { content, ...parts })).id;
+    },
+    async react(token: string, to: string, messageId: string, emoji: string): Promise<void> {
+      const reaction = `reactions/${encodeURIComponent(emoji)}`;
+      await call("PUT", `/conversations/${to}/messages/${messageId}/${reaction}`, token);
     },
     async markRead(token: string, userId: string, upTo: string): Promise<void> {
       await call("PUT", `/conversations/${userId}/read`, token, { upTo });

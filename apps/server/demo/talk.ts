@@ -1,4 +1,4 @@
-type Name = "lin" | "maya" | "tofu" | "jonas";
+export type Name = "lin" | "maya" | "tofu" | "jonas";
 
 interface Said {
   by: Name;
@@ -140,3 +140,43 @@ export const conversations: [Name, Name, [Name, string][]][] = [
     ],
   ],
 ];
+
+interface GroupLine {
+  by: Name;
+  text: string;
+  /** The title of a clip that is shown with it. */
+  clip?: string;
+  /** The place of the line that it answers. */
+  answers?: number;
+  reactions?: [Name, string][];
+}
+
+/** A group; all of its people are friends of its owner, so nobody has to accept an invitation. */
+export const group: { name: string; owner: Name; others: Name[]; lines: GroupLine[] } = {
+  name: "周六放映会 · Screening night",
+  owner: "lin",
+  others: ["maya", "tofu", "jonas"],
+  lines: [
+    { by: "lin", text: "周六的放映会，先收一下片单。" },
+    {
+      by: "maya",
+      text: "我带这个，循环版的。",
+      clip: "Sunset",
+      reactions: [
+        ["lin", "❤️"],
+        ["tofu", "❤️"],
+        ["jonas", "🔥"],
+      ],
+    },
+    { by: "jonas", text: "I bring the speakers. @tofu, do you have the projector?" },
+    {
+      by: "tofu",
+      text: "有的，七点见！",
+      answers: 2,
+      reactions: [
+        ["lin", "👍"],
+        ["jonas", "👍"],
+      ],
+    },
+  ],
+};
