@@ -63,8 +63,7 @@ try {
     .trim();
   browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
   mkdirSync(join(root, "docs/images"), { recursive: true });
-  const people = await logIn(origin);
-  for (const picture of pictures) await take(origin, people, picture);
+  for (const picture of pictures) await take(origin, picture);
 } finally {
   await browser?.close();
   if (server && server.exitCode === null) {
@@ -91,24 +90,8 @@ function addressOf(child) {
   });
 }
 
-/** The sessions of two people of the demonstration. */
-async function logIn(origin) {
-  const people = {};
-  for (const username of ["lin", "maya"]) {
-    const answer = await fetch(`${origin}/api/v1/sessions`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ username, password }),
-    });
-    if (!answer.ok) throw new Error(`Logging in as ${username}: ${answer.status} ${await answer.text()}`);
-    people[username] = await answer.json();
-  }
-  return people;
-}
-
 /** A page of somebody who has logged in as "lin". */
-async function take(origin, people, { file, context, show }) {
-  const { user } = people.lin;
+async function take(origin, { file, context, show }) {
   const visit = await browser.newContext({ ...context, baseURL: origin, colorScheme: "dark" });
   // A new login: the page gets its refresh token in a cookie, which works once.
   const entered = await visit.request.post("/api/v1/sessions", {
@@ -116,6 +99,7 @@ async function take(origin, people, { file, context, show }) {
     headers: { "douya-session": "cookie" },
   });
   if (!entered.ok()) throw new Error(await entered.text());
+  const { user } = await entered.json();
   const page = await visit.newPage();
   await page.addInitScript(
     ([session]) => {
@@ -125,7 +109,7 @@ async function take(origin, people, { file, context, show }) {
     [JSON.stringify({ user })],
   );
   await page.goto("/");
-  await show(page, people);
+  await show(page);
   await page.waitForTimeout(500);
   const target = join(root, "docs/images", file);
   await page.screenshot({ path: target });
