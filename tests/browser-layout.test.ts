@@ -84,11 +84,10 @@ describe("the layout", () => {
     const column = await boxOf(hints);
     expect(isIn(column, await boxOf(page.locator(".nav"))), `it is in the navigation`).toBe(true);
     expect(apart(column, await boxOf(page.locator(".nav nav")), 8), `below the pages`).toBe(true);
-    const words = await Promise.all((await hints.locator("dd").all()).map((one) => boxOf(one)));
+    const words = await boxesOf(hints.locator("dd"));
     expect(new Set(words.map(({ left }) => left)).size, `they begin on one line`).toBe(1);
     for (const word of words) expect(isIn(word, column)).toBe(true);
-    for (const key of await hints.locator("dt").all())
-      expect((await boxOf(key)).right).toBeLessThan(words[0]!.left);
+    for (const key of await boxesOf(hints.locator("dt"))) expect(key.right).toBeLessThan(words[0]!.left);
     return true;
   }
 
@@ -113,8 +112,8 @@ describe("the layout", () => {
     expect(apart(film, arrows), `the arrows are not on the film`).toBe(true);
     for (const [name, box] of Object.entries({ film, rail, arrows }))
       expect(isIn(box, room), `${name} is in the window`).toBe(true);
-    for (const word of await slide.locator(".rail-button > span:visible").all())
-      expect(isIn(await boxOf(word), room), `${await word.textContent()} is whole`).toBe(true);
+    for (const word of await boxesOf(slide.locator(".rail-button > span:visible")))
+      expect(isIn(word, room), `${word.text} is whole`).toBe(true);
     const ratio = film.width / film.height;
     expect(ratio, `its shape`).toBeCloseTo(shape === "wide" ? 16 / 9 : 9 / 16, 1);
     const left = Math.min(room.width - film.width, room.height - film.height);
@@ -139,8 +138,8 @@ describe("the layout", () => {
       await until(at, async () => {
         // The end of the full screen before may take it back.
         await page.setViewportSize({ width, height });
-        for (const part of await slide.locator(".rail > :visible, .caption > *, .stage-full").all())
-          expect(isIn(await boxOf(part), screen), `${await part.textContent()}`).toBe(true);
+        for (const part of await boxesOf(slide.locator(".rail > :visible, .caption > *, .stage-full")))
+          expect(isIn(part, screen), part.text).toBe(true);
         const full = await boxOf(slide.locator(".stage-full"));
         expect(
           apart(full, await boxOf(slide.locator(".caption"))),
@@ -201,7 +200,7 @@ describe("the layout", () => {
     const failure = slide.locator(".stage-failed");
     await failure.waitFor();
     const rail = await boxOf(slide.locator(".rail"));
-    for (const part of await failure.locator("> *").all()) expect(apart(await boxOf(part), rail)).toBe(true);
+    for (const part of await boxesOf(failure.locator("> *"))) expect(apart(part, rail)).toBe(true);
   });
 
   test("the bar of a phone blurs what is under it, and a dialog what is behind it", async () => {
@@ -255,6 +254,16 @@ async function boxOf(...parts: Locator[]): Promise<Box> {
   const right = Math.max(...boxes.map(({ x, width }) => x + width));
   const bottom = Math.max(...boxes.map(({ y, height }) => y + height));
   return { left, top, right, bottom, width: right - left, height: bottom - top };
+}
+
+/** All that are there, measured at once: one that is listed first may be gone when it is its turn. */
+function boxesOf(parts: Locator): Promise<(Box & { text: string })[]> {
+  return parts.evaluateAll((all) =>
+    all.map((one) => {
+      const { left, top, right, bottom, width, height } = one.getBoundingClientRect();
+      return { left, top, right, bottom, width, height, text: one.textContent };
+    }),
+  );
 }
 
 const middle = ({ left, right }: Box): number => (left + right) / 2;

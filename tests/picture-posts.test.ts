@@ -11,6 +11,7 @@ import { listFiles } from "./harness/list-files.ts";
 import { claiming, exif, movingWebp, phoneJpeg, png, tellsThePlace, tiled } from "./harness/pictures.ts";
 import { startProgram } from "./harness/program.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { wholePage } from "./harness/whole-page.ts";
 import { until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];
@@ -129,7 +130,7 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
         reaction: "like",
         counts: { likes: 1, comments: 1, bookmarks: 1 },
       });
-    const first = body(await send<string>("GET", `${server.origin}/video/${post.id}`));
+    const first = body(await wholePage(`${server.origin}/video/${post.id}`));
     expect(first).toContain(`property="og:image" content="${post.coverUrl}"`);
     expect(first).not.toContain("og:video");
   });
@@ -196,7 +197,7 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
     expect(await looked(second)).toMatchObject({ id: post.id, sharedPicture: 2 });
     expect(await looked(whole)).not.toHaveProperty("sharedPicture");
     const preview = async (query: string) =>
-      body(await send<string>("GET", `${server.origin}/video/${post.id}${query}`));
+      body(await wholePage(`${server.origin}/video/${post.id}${query}`));
     const shown = post.pictures[1]!.sizes[1] ?? post.pictures[1]!.sizes.at(-1)!;
     expect(await preview("?picture=2")).toContain(`property="og:image" content="${shown.url}"`);
     for (const query of ["", "?picture=9", "?picture=-1", "?picture=x"])
@@ -245,7 +246,7 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
       const { headers } = await send("GET", `${server.origin}/s/${code}`, {
         headers: { accept: "text/html" },
       });
-      const page = body(await send<string>("GET", server.origin + headers.get("location")));
+      const page = body(await wholePage(server.origin + headers.get("location")));
       const shown = /property="og:image" content="([^"]*)"/.exec(page)?.[1];
       const { sharedPicture } = body(await ben.get<Video>(`/shares/${code}`));
       return [headers.get("location"), shown, sharedPicture];

@@ -3,6 +3,7 @@ import { freshClip } from "./harness/clips.ts";
 import { type Shape, shapes } from "./harness/deployment.ts";
 import { send } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { wholePage } from "./harness/whole-page.ts";
 
 describe.each(shapes)("a link to a video, pasted into a chat, %s", (shape: Shape) => {
   const server = scenario(shape);
@@ -11,7 +12,7 @@ describe.each(shapes)("a link to a video, pasted into a chat, %s", (shape: Shape
     ada = await server.register();
   });
   const open = (id: string, headers: Record<string, string> = {}) =>
-    send("GET", `${server.origin}/video/${id}`, { headers });
+    wholePage(`${server.origin}/video/${id}`, headers);
   const publish = async (title: string) => ada.settled((await ada.publish(freshClip(), title)).id);
   const plain = () => open("1");
 

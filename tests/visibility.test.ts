@@ -8,6 +8,7 @@ import { shapes } from "./harness/deployment.ts";
 import { type Answer, body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { startProgram } from "./harness/program.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { wholePage } from "./harness/whole-page.ts";
 import { nowAndThenMs, until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];
@@ -129,7 +130,7 @@ describe.each(shapes)("who sees what, %s", (shape) => {
     // 10202: VIDEO_NOT_FOUND. Others tell of the video.
     return answer.body.status_code !== 10202;
   };
-  const page = async (path: string) => (await send("GET", `${server.origin}${path}`)).text;
+  const page = async (path: string) => (await wholePage(`${server.origin}${path}`)).text;
 
   const notGuests = (may: Record<Visibility, readonly Viewer[]>) =>
     Object.fromEntries(

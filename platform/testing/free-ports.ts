@@ -6,8 +6,8 @@ import { freePort } from "#platform/net/free-port.ts";
  */
 const lowest = 12_000;
 const ofEach = 3_000;
-/** How many files run at once: more than two cores have work for, as tests often wait. */
-export const testWorkers = 3;
+/** How many files run at once: two cores do no more with a third. */
+export const testWorkers = 2;
 
 /** Unused ports, all different. */
 export async function freePorts(count: number): Promise<number[]> {

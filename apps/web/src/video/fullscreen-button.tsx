@@ -22,9 +22,11 @@ export function FullscreenButton({ offered, video }: { offered: boolean; video: 
       className="stage-full"
       aria-label={full ? t.fullscreenEnd : t.fullscreen}
       onClick={({ currentTarget }) => {
-        if (full) return void document.exitFullscreen();
+        // It may end by itself in the same moment, or the browser refuse it: then it is as it was.
+        const asItWas = () => {};
+        if (full) return void document.exitFullscreen().catch(asItWas);
         if (!document.fullscreenEnabled) return player?.webkitEnterFullscreen?.();
-        void currentTarget.closest(".feed")?.requestFullscreen();
+        currentTarget.closest(".feed")?.requestFullscreen().catch(asItWas);
       }}
     >
       {full ? <FullscreenOffIcon size={20} /> : <FullscreenIcon size={20} />}
