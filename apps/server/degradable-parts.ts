@@ -32,7 +32,7 @@ export function degradableParts(options: {
   const { disk, pools, progress, media, workedElsewhere, log } = options;
   return {
     disk: { look: disk.problem, freshMs: 1_000 },
-    ...(media && { media: { look: lookAtMedia(media, log), freshMs: mediaFreshMs } }),
+    ...(media && { media: { look: lookAtMedia(media, log), freshMs: mediaFreshMs, slow: true } }),
     ...(workedElsewhere && {
       mediaWorkers: {
         async look() {

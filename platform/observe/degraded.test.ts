@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { watchParts } from "./degraded.ts";
 import { createLog } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
@@ -40,6 +40,21 @@ test("however many ask, a part is checked once at a time, and not while the last
   const stuck = watchParts({ one: { look: hang, freshMs: 0 } }, { metrics: createMetrics(), log });
   for (let i = 0; i < 3; i++) expect(await stuck.problems()).toEqual({});
   expect(hanging).toBe(1);
+});
+
+test("a check that is known to be slow is not waited for at all", async () => {
+  let finish: (problem: string) => void = () => {};
+  const look = () =>
+    new Promise<string>((resolve) => {
+      finish = resolve;
+    });
+  const degraded = watchParts({ media: { look, freshMs: 0, slow: true } }, { metrics: createMetrics(), log });
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  expect(await degraded.problems()).toEqual({});
+  finish("SLOW: it is");
+  await expect(degraded.problems()).resolves.toEqual({});
+  expect(await degraded.problems()).toEqual({ media: "SLOW: it is" });
 });
 
 test("a slow check is reported with a later answer, and a failed one keeps the last result", async () => {

@@ -7,6 +7,8 @@ export interface Part {
   look(): Promise<string | undefined>;
   /** How long a good result is reused. */
   freshMs: number;
+  /** A look takes longer than anybody waits for it: what it finds is reported with a later answer. */
+  slow?: boolean;
 }
 
 export interface Degraded {
@@ -62,7 +64,10 @@ export function watchParts(
   }
 
   async function problems(): Promise<Record<string, string>> {
-    const under = [...states].map(look).filter((looking) => looking !== undefined);
+    const under = [...states].flatMap((one) => {
+      const looking = look(one);
+      return looking && !one[1].slow ? [looking] : [];
+    });
     if (under.length > 0) await settledWithin(under);
     const found = [...states].map(([name, { problem }]) => [name, problem]);
     return Object.fromEntries(found.filter(([, problem]) => problem !== undefined));
