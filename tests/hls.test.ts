@@ -1,13 +1,13 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import pg from "pg";
 import { beforeAll, describe, expect, test } from "vitest";
 import { queryOnce } from "#platform/testing/query-once.ts";
 import { brokenStreams } from "./harness/broken-streams.ts";
 import { clip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { expiredQuery } from "./harness/expired-query.ts";
+import { holdTable } from "./harness/hold-locks.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { listFiles } from "./harness/list-files.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
@@ -322,16 +322,14 @@ describe.each(shapes)("HLS, %s", (shape) => {
     );
     const before = await blobs();
     // The work cannot end before it is killed, however fast.
-    const holder = new pg.Client({ connectionString: databaseUrl });
-    await holder.connect();
-    await holder.query("begin; lock table video.rendition in share mode");
+    const release = await holdTable(databaseUrl, "video.rendition");
     const { id } = await ada.publish(clip("rgb-silent.webm"));
     const running = async () =>
       (await queryOnce(databaseUrl, `select from video.video where id = ${id} and ladder = 'running'`))
         .length > 0;
     await until("the work", running, soonMs);
     await programOf("video").kill();
-    await holder.end();
+    await release();
     expect(await running()).toBe(true);
     await restart("video");
     const { renditions } = await improved(id);

@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pg from "pg";
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { freePorts } from "#platform/testing/free-ports.ts";
 import { queryOnce } from "#platform/testing/query-once.ts";
 import { clip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
+import { holdTable } from "./harness/hold-locks.ts";
 import { body, type Schemas, send } from "./harness/http-client.ts";
 import { listFiles } from "./harness/list-files.ts";
 import { type Program, startProgram } from "./harness/program.ts";
@@ -52,14 +52,7 @@ describe.each(shapes)("workers for media in processes of their own, %s", (shape)
     (await query(`select from video.job where kind = '${kind}' and lease_owner is not null`)).length > 0;
   /** As if the time were over for which a job belongs to a worker that says nothing. */
   const timeOver = () => query("update video.job set run_at = now() where kind in ('process', 'ladder')");
-  /** Until the answer is called, nobody writes to this table: work that has to is not over before it was seen. */
-  async function hold(table: string): Promise<() => Promise<void>> {
-    const holder = new pg.Client({ connectionString: server.deployment.databaseUrlOf("video") });
-    await holder.connect();
-    onTestFinished(() => holder.end());
-    await holder.query(`begin; lock table ${table} in share mode`);
-    return () => holder.end();
-  }
+  const hold = (table: string) => holdTable(server.deployment.databaseUrlOf("video"), table);
   const told = async (type: string, id: string) =>
     (await query(`select from events.log where type = '${type}' and key = '${id}'`)).length;
   const improved = (id: string) =>

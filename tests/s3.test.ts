@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, readdir, rename, rm, rmdir, stat, writeFile } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import type { S3Client } from "#platform/s3/s3-client.ts";
@@ -12,6 +11,7 @@ import { badFiles } from "./harness/bad-files.ts";
 import { browsing, loggedIn, type Visitor } from "./harness/browser.ts";
 import { freeBox, freshClip, largeClip } from "./harness/clips.ts";
 import { type Deployment, deploy, shapes } from "./harness/deployment.ts";
+import { holdTable } from "./harness/hold-locks.ts";
 import { body, type Schemas, send } from "./harness/http-client.ts";
 import { type Line, lineTo } from "./harness/line.ts";
 import { startProgram } from "./harness/program.ts";
@@ -246,17 +246,14 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
       const begun = await begin(ada, clip);
       const etags = await put(begun, clip);
       // It does not end before it was seen.
-      const holder = new pg.Client({ connectionString: deployment.databaseUrl });
-      await holder.connect();
-      onTestFinished(() => holder.end());
-      await holder.query("begin; lock table video.upload in share mode");
+      const release = await holdTable(deployment.databaseUrl, "video.upload");
       const asked = complete(ada, begun.id, etags).catch(() => {});
       const row = await until("it is begun", async () => {
         const begunOnes = `select partial from video.resumable_upload where id = ${begun.id} and writer <> ''`;
         return (await queryOnce<{ partial: string }>(deployment.databaseUrl, begunOnes))[0];
       });
       await deployment.programOf("video").kill();
-      await holder.end();
+      await release();
       mayStay.add(`staging/${row.partial}/000000`);
       await asked;
       await deployment.restart("video");

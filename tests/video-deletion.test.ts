@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import pg from "pg";
-import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { freshClip } from "./harness/clips.ts";
 import { type Shape, shapes } from "./harness/deployment.ts";
+import { holdLocks } from "./harness/hold-locks.ts";
 import { body, expectProblem, type Page, type Schemas } from "./harness/http-client.ts";
 import { listFiles } from "./harness/list-files.ts";
 import { startProgram } from "./harness/program.ts";
@@ -86,13 +87,11 @@ describe.each(shapes)("deleting a video, %s", (shape: Shape) => {
       );
 
     /** They go from the lowest number on, and no further than this one until the answer is called. */
-    async function stopAt(userId: number): Promise<() => Promise<void>> {
-      const holder = new pg.Client({ connectionString: server.deployment.databaseUrl });
-      await holder.connect();
-      onTestFinished(() => holder.end());
-      await holder.query(`begin; select from interaction.reaction where user_id = ${userId} for update`);
-      return () => holder.end();
-    }
+    const stopAt = (userId: number) =>
+      holdLocks(
+        server.deployment.databaseUrl,
+        `select from interaction.reaction where user_id = ${userId} for update`,
+      );
     let goOn = await stopAt(many / 3);
 
     // No consumer or job runs yet.

@@ -1,8 +1,8 @@
-import { type AddressInfo, connect, createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createLog } from "#platform/observe/log.ts";
+import { cuttingProxy } from "#platform/testing/cutting-proxy.ts";
 import { type PrivateCluster, startPrivateCluster } from "#platform/testing/private-cluster.ts";
 import { queryOnce } from "#platform/testing/query-once.ts";
 import { type Database, openDatabase } from "./database.ts";
@@ -120,26 +120,21 @@ test("a process that starts waits for the promoted server where that is slow and
   await replica.promote();
   await primary.start();
   let connections = 0;
-  const slow = createServer((socket) => {
-    socket.on("error", () => {});
-    // Nothing on the first one.
-    if (connections++ === 0) return;
-    const through = connect(replica.port, "127.0.0.1").on("error", () => socket.destroy());
-    socket.pipe(through).pipe(socket);
+  const slow = await cuttingProxy(() => {
+    // Nothing passes on the first connection.
+    if (connections++ === 0) slow.cut("both");
+    else slow.mend();
+    return { port: replica.port, host: "127.0.0.1" };
   });
-  await new Promise<void>((resolve) => slow.listen(0, "127.0.0.1", resolve));
-  const { port } = slow.address() as AddressInfo;
-  const url = new URL(primary.url);
-  url.host = `127.0.0.1:${primary.port}`;
   const moved: number[] = [];
-  const late = watchPrimary(serverAddresses(url.href.replace(url.host, `${url.host},127.0.0.1:${port}`)), {
+  const late = watchPrimary(serverAddresses(cluster.url.replace(`:${replica.port}/`, `:${slow.port}/`)), {
     log,
     name: "late",
     onMoved: (to) => moved.push(to.port),
   });
   try {
-    expect((await late.locate()).port).toBe(port);
-    expect(moved).toEqual([port]);
+    expect((await late.locate()).port).toBe(slow.port);
+    expect(moved).toEqual([slow.port]);
   } finally {
     await late.stop();
     slow.close();

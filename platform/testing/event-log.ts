@@ -80,7 +80,7 @@ export async function openEventLog({ log = createLog("silent") } = {}): Promise<
     },
     async close() {
       await Promise.all(joined.map(({ all }) => all.stop()));
-      // It waits for half a second only, and the database goes with all leases.
+      // Its answer may come too late on a busy machine, and the database goes with all leases.
       await Promise.all(joined.map((member) => member.lease.release().catch(() => {})));
       await Promise.all(joined.map((member) => member.database.close()));
       await test.drop();

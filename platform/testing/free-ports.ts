@@ -5,7 +5,7 @@ import { freePort } from "#platform/net/free-port.ts";
  * below those of `npm run cluster`. Each worker of the test runner has some of its own, for the same reason.
  */
 const lowest = 12_000;
-const ofEach = 3_000;
+const ofEach = 5_000;
 /** How many files run at once: two cores do no more with a third. */
 export const testWorkers = 2;
 

@@ -60,7 +60,7 @@ export async function createModuleDatabase<Tables>(
     async drop() {
       await Promise.all(joined.map(({ events }) => events.stop()));
       await Promise.all(joined.map(({ jobs }) => jobs.stop()));
-      // It does not wait for long, and the database goes with all leases.
+      // Its answer may come too late on a busy machine, and the database goes with all leases.
       await Promise.all(joined.map(({ lease }) => lease.release().catch(() => {})));
       await database.close();
       await test.drop();

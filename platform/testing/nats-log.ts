@@ -60,7 +60,7 @@ export async function openNatsLog(url: string, quiet = createLog("silent")): Pro
     async function stop(): Promise<void> {
       await all.stop();
       await link.close();
-      // It waits for half a second only; one that is left ends by itself.
+      // Its answer may come too late on a busy machine; one that is left ends by itself.
       await lease.release().catch(() => {});
       await database.close();
     }
