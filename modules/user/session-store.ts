@@ -11,8 +11,8 @@ import type { Tables } from "./tables.ts";
 
 export type SessionRow = Selectable<Tables["session"]>;
 
-/** Rows of one statement of the chore. */
-const lookedAt = 2_000;
+/** Rows in one statement of a chore. */
+const chunk = 2_000;
 
 export interface NewSession {
   userId: UserId;
@@ -157,11 +157,11 @@ export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>, lo
       while (last && !stopping.aborted) {
         const page = await sql<{ user_id: string; id: string }>`
           with page as materialized (
-            select user_id, id, expires_at from "user".session
-            where (user_id, id) > (${last.user_id}::int8, ${last.id}::int8) order by user_id, id limit ${lookedAt}
+            select user_id, id from "user".session
+            where (user_id, id) > (${last.user_id}::int8, ${last.id}::int8) order by user_id, id limit ${chunk}
           ), expired as (
             select s.user_id, s.id from page p join "user".session s using (user_id, id)
-            where p.expires_at < now() and s.expires_at < now() for update of s skip locked
+            where s.expires_at < now() for update of s skip locked
           ), gone as (
             delete from "user".session s using expired e where s.user_id = e.user_id and s.id = e.id
           )
