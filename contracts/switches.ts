@@ -1,5 +1,8 @@
 /** What operators can switch off while everything runs (DOUYA_SWITCHED_OFF), and what it is. */
 export const switches = {
+  views: "numbers of views, and where one stopped watching",
+  history: "what one has watched",
+  figures: "what authors learn of their videos",
   reactions: "numbers of likes and comments on videos, and one's own reaction",
   likes: "numbers of likes on profiles",
   works: "numbers of videos on profiles",

@@ -216,6 +216,12 @@ const keys = {
     "An author with so many followers is pulled from instead of delivering to each of them.",
     whole,
   ),
+  viewsPerViewer: key(
+    "DOUYA_VIEWS_PER_VIEWER",
+    "10",
+    "How many views of one video one person or guest makes on a day, at most; what they watch beyond is a play.",
+    whole,
+  ),
   feedMaxSources: key(
     "DOUYA_FEED_MAX_SOURCES",
     "2000",

@@ -3,6 +3,7 @@ import { feedModule } from "#modules/feed/index.ts";
 import { gatewayModule } from "#modules/gateway/index.ts";
 import { interactionModule } from "#modules/interaction/index.ts";
 import { messageModule } from "#modules/message/index.ts";
+import { playbackModule } from "#modules/playback/index.ts";
 import { relationModule } from "#modules/relation/index.ts";
 import { userModule } from "#modules/user/index.ts";
 import { mediaWorker, videoModule } from "#modules/video/index.ts";
@@ -66,6 +67,10 @@ export const table: Record<string, ModuleEntry> = {
   feed: entry(feedModule, ({ feedPullFollowers, feedMaxSources }) => ({
     pullFollowers: feedPullFollowers,
     maxSources: feedMaxSources,
+  })),
+  playback: entry(playbackModule, ({ clusterSecret: secret, viewsPerViewer }) => ({
+    secret,
+    viewsPerViewer,
   })),
   gateway: entry(
     gatewayModule,

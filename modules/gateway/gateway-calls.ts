@@ -1,6 +1,7 @@
 import { FeedService } from "#contracts/gen/feed_pb.ts";
 import { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { MessageService } from "#contracts/gen/message_pb.ts";
+import { PlaybackService } from "#contracts/gen/playback_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
@@ -20,6 +21,7 @@ export const gatewayCalls = {
   interaction: allBut(InteractionService, "getInterests"),
   message: allBut(MessageService),
   feed: allBut(FeedService),
+  playback: allBut(PlaybackService),
 };
 
 export type GatewayClients = Clients<typeof gatewayCalls>;

@@ -6,6 +6,8 @@ import { classicApi } from "./classic/index.ts";
 import { createComposer } from "./composition/composer.ts";
 import { createFeedPages } from "./composition/feed-pages.ts";
 import { feedValidity } from "./composition/feed-validity.ts";
+import { optionalPart } from "./composition/optional-part.ts";
+import { createPlays } from "./composition/plays.ts";
 import { createPublicParts } from "./composition/public-parts.ts";
 import { createAdmit } from "./edge/admit.ts";
 import { createAuth } from "./edge/auth.ts";
@@ -96,7 +98,8 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       "Connections and waiting requests that are given what reaches their people",
       hub.receivers,
     );
-    const composer = createComposer(parts, clients, log);
+    const plays = createPlays(clients, optionalPart(log));
+    const composer = createComposer(parts, clients, plays, log);
     const switchedOff = () => settings.current("switchedOff");
     const hubs = {
       presence: createPresenceHub(presence, clients.message, signals, events, log),
@@ -107,7 +110,8 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       ...clients,
       auth,
       composer,
-      pages: createFeedPages(validity, caches),
+      pages: createFeedPages(validity, caches, plays),
+      plays,
       intake,
       resumable: createResumableIntake(blobs, clients.video, intake, signals, protect),
       maxUploadBytes: config.maxUploadBytes,
@@ -149,7 +153,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
         // The classic API does not show who follows the caller.
         const classicContext = {
           ...context,
-          composer: createComposer(parts, clients, log, { oneWay: true }),
+          composer: createComposer(parts, clients, plays, log, { oneWay: true }),
         };
         await app.register((scope) => classicApi(scope, classicContext, config), {
           prefix: "/douyin",

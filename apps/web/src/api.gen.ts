@@ -1526,6 +1526,197 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What one has watched, the latest first; nobody else sees it
+         * @description The newest 1,000 are kept. A page has fewer than `limit` when some are gone, or one may not see them now.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: {
+                                /** @description It was watched to its end. */
+                                ended: boolean;
+                                picture: number | null;
+                                /** @description Where one stopped. */
+                                positionMs: number;
+                                video: components["schemas"]["Video"];
+                                /** Format: date-time */
+                                watchedAt: string;
+                            }[];
+                            nextCursor: string | null;
+                            /** @description Nothing is recorded now. */
+                            paused: boolean;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Remove all that one has watched from the history */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove one video from the history; does nothing if it is not there */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history/recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Pause or go on recording what one watches
+         * @description While it is paused, what one watches counts as if a guest watched it.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        paused: boolean;
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hot-users": {
         parameters: {
             query?: never;
@@ -1935,6 +2126,135 @@ export interface paths {
                         "application/json": {
                             items: components["schemas"]["Video"][];
                             nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How often and how far one's videos are watched */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `csv`: the series, a line for each span of time. */
+                    format: "json" | "csv";
+                    /** @description 24 hours by the minute, 28 days by the hour, or all by the day (UTC). */
+                    window: "24h" | "28d" | "all";
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            /** @description The spans of time in which there was something, in their order. */
+                            series: {
+                                /** Format: date-time */
+                                at: string;
+                                /** @description Replies included; those that were deleted are subtracted. */
+                                comments: number;
+                                /** @description Plays to the end. */
+                                completions: number;
+                                /** @description Won, without those lost; of all videos together. */
+                                followers: number;
+                                /** @description Those that were withdrawn are subtracted. */
+                                likes: number;
+                                loops: number;
+                                /** @description By the author, who counts nowhere else. */
+                                ownPlays: number;
+                                /** @description Whatever was begun, by others than the author. */
+                                plays: number;
+                                shares: number;
+                                /** @description Plays of less than 2 s that did not get to the end. */
+                                skips: number;
+                                /** @description Each person and guest once a day and video. */
+                                viewers: number;
+                                views: number;
+                                watchMs: number;
+                            }[];
+                            /** @description Views by where they came from, the most first. */
+                            sources: {
+                                from: string;
+                                views: number;
+                            }[];
+                            /** @description What each of `series` takes. */
+                            spanMs: number;
+                            total: {
+                                /** @description Replies included; those that were deleted are subtracted. */
+                                comments: number;
+                                /** @description Plays to the end. */
+                                completions: number;
+                                /** @description Won, without those lost; of all videos together. */
+                                followers: number;
+                                /** @description Those that were withdrawn are subtracted. */
+                                likes: number;
+                                loops: number;
+                                /** @description By the author, who counts nowhere else. */
+                                ownPlays: number;
+                                /** @description Whatever was begun, by others than the author. */
+                                plays: number;
+                                shares: number;
+                                /** @description Plays of less than 2 s that did not get to the end. */
+                                skips: number;
+                                /** @description Each person and guest once a day and video. */
+                                viewers: number;
+                                views: number;
+                                watchMs: number;
+                            };
+                            /** @description The most viewed in the window. */
+                            videos: {
+                                /** @description Replies included; those that were deleted are subtracted. */
+                                comments: number;
+                                /** @description Plays to the end. */
+                                completions: number;
+                                /** @description Won, without those lost; of all videos together. */
+                                followers: number;
+                                /** @description Those that were withdrawn are subtracted. */
+                                likes: number;
+                                loops: number;
+                                /** @description By the author, who counts nowhere else. */
+                                ownPlays: number;
+                                /** @description Whatever was begun, by others than the author. */
+                                plays: number;
+                                shares: number;
+                                /** @description Plays of less than 2 s that did not get to the end. */
+                                skips: number;
+                                video: components["schemas"]["Video"];
+                                /** @description Each person and guest once a day and video. */
+                                viewers: number;
+                                views: number;
+                                watchMs: number;
+                            }[];
                         };
                     };
                 };
@@ -2958,6 +3278,155 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/playback/beacons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell how it goes with what is watched
+         * @description Up to 100 entries, also by `navigator.sendBeacon` and with `content-encoding: gzip`. Repeating changes nothing. What is accepted is stored. Watch `reportEveryMs`: it is longer under load.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        entries: {
+                            /** @description When this was so, by the clock of the player: Unix milliseconds or a time. */
+                            at?: number | string;
+                            /**
+                             * @description It was watched to its end.
+                             * @default false
+                             */
+                            ended: boolean;
+                            /**
+                             * @description Where the viewer came from.
+                             * @enum {string}
+                             */
+                            from?: "feed" | "following" | "for-you" | "profile" | "search" | "share" | "link" | "history" | "ranking";
+                            /** @default 0 */
+                            loops: number;
+                            /** @description Of a post of pictures: the `number` of the one that is shown. */
+                            picture?: number;
+                            /** @description Where the player is. */
+                            positionMs: number;
+                            token: string;
+                            /** @description How long was watched since the session began; it only grows. */
+                            watchedMs: number;
+                        }[];
+                        /** @description The day in the time zone of the caller, unless they know that it has begun: 2026-11-30. */
+                        today?: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            accepted: number;
+                            /** @description It is the first that the caller watches on `today`; said once. */
+                            firstToday: boolean;
+                            refused: {
+                                index: number;
+                                /** @description PLAY_TOKEN_INVALID, PLAY_TOKEN_EXPIRED, PLAY_TOKEN_FOREIGN, PLAY_TOO_LONG (more than the time since the session began), PLAY_POSITION_INVALID, VIDEO_NOT_FOUND. */
+                                reason: string;
+                            }[];
+                            reportEveryMs: number;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/playback/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to watch videos: a token for each, with which a player tells how it goes
+         * @description Videos that the caller may not see are left out. A token is good for 6 hours. Guests are told apart by a cookie that ends with the day.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        videoIds: string[];
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            sessions: {
+                                reportEveryMs: number;
+                                token: string;
+                                /** @description A 64-bit id as a decimal string. */
+                                videoId: string;
+                            }[];
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/presence": {
         parameters: {
             query?: never;
@@ -3167,8 +3636,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Public videos that were shared or saved most, the most first
-         * @description The last 24 hours to the minute, the last 7 days to the hour, or of all time.
+         * Public videos that are hot, or were viewed, shared or saved most, the most first
+         * @description The last 24 hours to the minute, the last 7 days to the hour, or of all time. Hot is always of the last 24 hours: views, plays to the end, likes and shares, of which the last hour and the last six count more.
          */
         get: {
             parameters: {
@@ -3178,7 +3647,7 @@ export interface paths {
                 };
                 header?: never;
                 path: {
-                    ranking: "shared" | "downloaded";
+                    ranking: "hot" | "viewed" | "shared" | "downloaded";
                 };
                 cookie?: never;
             };
@@ -5792,6 +6261,119 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/videos/{id}/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How often and how far a video is watched, for its author
+         * @description Moderators see it too, which is noted in the security log.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `csv`: the series, a line for each span of time. */
+                    format: "json" | "csv";
+                    /** @description 24 hours by the minute, 28 days by the hour, or all by the day (UTC). */
+                    window: "24h" | "28d" | "all";
+                };
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            /** @description Of 100 plays, how many were still watching at 0 %, 1 %, … 100 % of the video; empty before the first play. */
+                            retention: number[];
+                            /** @description The spans of time in which there was something, in their order. */
+                            series: {
+                                /** Format: date-time */
+                                at: string;
+                                /** @description Replies included; those that were deleted are subtracted. */
+                                comments: number;
+                                /** @description Plays to the end. */
+                                completions: number;
+                                /** @description Won, without those lost; of all videos together. */
+                                followers: number;
+                                /** @description Those that were withdrawn are subtracted. */
+                                likes: number;
+                                loops: number;
+                                /** @description By the author, who counts nowhere else. */
+                                ownPlays: number;
+                                /** @description Whatever was begun, by others than the author. */
+                                plays: number;
+                                shares: number;
+                                /** @description Plays of less than 2 s that did not get to the end. */
+                                skips: number;
+                                /** @description Each person and guest once a day and video. */
+                                viewers: number;
+                                views: number;
+                                watchMs: number;
+                            }[];
+                            /** @description Views by where they came from, the most first. */
+                            sources: {
+                                from: string;
+                                views: number;
+                            }[];
+                            /** @description What each of `series` takes. */
+                            spanMs: number;
+                            total: {
+                                /** @description Replies included; those that were deleted are subtracted. */
+                                comments: number;
+                                /** @description Plays to the end. */
+                                completions: number;
+                                /** @description Won, without those lost; of all videos together. */
+                                followers: number;
+                                /** @description Those that were withdrawn are subtracted. */
+                                likes: number;
+                                loops: number;
+                                /** @description By the author, who counts nowhere else. */
+                                ownPlays: number;
+                                /** @description Whatever was begun, by others than the author. */
+                                plays: number;
+                                shares: number;
+                                /** @description Plays of less than 2 s that did not get to the end. */
+                                skips: number;
+                                /** @description Each person and guest once a day and video. */
+                                viewers: number;
+                                views: number;
+                                watchMs: number;
+                            };
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/videos/{id}/hold": {
         parameters: {
             query?: never;
@@ -6562,6 +7144,8 @@ export interface components {
                 reposts: number;
                 /** @description Each person counts once a day. */
                 shares: number;
+                /** @description Watched for 3 s, or half of what is shorter; at most 5 s old. The same viewer counts again after 30 minutes. */
+                views: number;
             };
             /** @description For the author only: times whose pictures would do as covers, the best first. */
             coverTimesMs: number[];
@@ -6659,6 +7243,10 @@ export interface components {
             }[];
             /** @description Whether the caller reposts it. */
             reposted: boolean;
+            resume: {
+                picture: number | null;
+                positionMs: number;
+            } | null;
             /** @description The `number` of the picture that was shared, if it is there. Only where a link is looked up. */
             sharedPicture?: number;
             sizeBytes: number;

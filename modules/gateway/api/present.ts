@@ -16,6 +16,7 @@ import type { VideoView } from "../composition/video-views.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
 import { toEntities } from "./entities.ts";
 import { type PictureUrls, toMessageParts } from "./message-parts.ts";
+import { toApiResume } from "./resume.ts";
 
 const states = {
   [VideoState.UNSPECIFIED]: "uploaded",
@@ -96,7 +97,7 @@ export function toApiUser({ user, works, likes, relation }: Person, urls: MediaU
 }
 
 export function toApiVideo(
-  { video, author, stats, reaction, kept, reposted, mentions }: VideoView,
+  { video, author, stats, views, resume, reaction, kept, reposted, mentions }: VideoView,
   urls: MediaUrls,
 ) {
   return {
@@ -140,7 +141,8 @@ export function toApiVideo(
     downloadUrl: video.playKey && video.downloadAllowed ? urls.download(video) : null,
     held: video.held,
     notices: toNotices(video.notices),
-    counts: toApiCounts(stats),
+    counts: { ...toApiCounts(stats), views },
+    resume: toApiResume(resume),
     bookmarked: kept,
     reposted,
     reaction: reactions[reaction],

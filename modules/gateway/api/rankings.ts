@@ -1,12 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
 import { Ranking, RankingWindow } from "#contracts/gen/interaction_pb.ts";
-import { callOf } from "../edge/request-call.ts";
+import { Ranking as Played } from "#contracts/gen/playback_pb.ts";
+import { callOf, type PublicCall } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { toApiVideo } from "./present.ts";
 import { answers } from "./schemas.ts";
 
-const rankings = { shared: Ranking.SHARED, downloaded: Ranking.DOWNLOADED } as const;
 const windows = { "24h": RankingWindow.DAY, "7d": RankingWindow.WEEK, all: RankingWindow.ALL } as const;
 const oneOf = <Name extends string>(of: Record<Name, unknown>, more: object = {}) =>
   Type.Unsafe<Name>({ type: "string", enum: Object.keys(of), ...more });
@@ -17,16 +17,33 @@ const longest = 1000;
 const step = 100;
 
 /** Videos by what people do with them. */
-export function rankingRoutes({ interaction, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
+export function rankingRoutes({
+  interaction,
+  playback,
+  composer,
+  urlsFor,
+}: GatewayContext): FastifyPluginAsyncTypebox {
+  const ofInteraction = (ranking: Ranking) => (window: RankingWindow, limit: number, call: PublicCall) =>
+    interaction.listRanking({ ranking, window, limit }, call);
+  const ofPlayback = (ranking: Played) => (window: RankingWindow, limit: number, call: PublicCall) =>
+    playback.listRanking({ ranking, window, limit }, call);
+  const list = {
+    hot: ofPlayback(Played.HOT),
+    viewed: ofPlayback(Played.VIEWED),
+    shared: ofInteraction(Ranking.SHARED),
+    downloaded: ofInteraction(Ranking.DOWNLOADED),
+  };
   return async (app) => {
     app.get(
       "/rankings/:ranking",
       {
         schema: {
-          summary: "Public videos that were shared or saved most, the most first",
-          description: "The last 24 hours to the minute, the last 7 days to the hour, or of all time.",
+          summary: "Public videos that are hot, or were viewed, shared or saved most, the most first",
+          description:
+            "The last 24 hours to the minute, the last 7 days to the hour, or of all time. Hot is always of the last 24 hours: " +
+            "views, plays to the end, likes and shares, of which the last hour and the last six count more.",
           tags: ["rankings"],
-          params: Type.Object({ ranking: oneOf(rankings) }),
+          params: Type.Object({ ranking: oneOf(list) }),
           querystring: Type.Object({
             window: oneOf(windows, { default: "24h" }),
             limit: Type.Integer({ minimum: 1, maximum: 50, default: 20 }),
@@ -41,9 +58,8 @@ export function rankingRoutes({ interaction, composer, urlsFor }: GatewayContext
       async (request) => {
         const call = callOf(request);
         const { window, limit } = request.query;
-        const ranking = rankings[request.params.ranking];
         const first = async (limit: number) =>
-          (await interaction.listRanking({ ranking, window: windows[window], limit }, call)).videos;
+          (await list[request.params.ranking](windows[window], limit, call)).videos;
         let ranked = await first(spare * limit);
         const views = await composer.publicVideoViews(
           ranked.map(({ videoId }) => videoId),

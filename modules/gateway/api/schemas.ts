@@ -7,7 +7,7 @@ export const Id = Type.String({
   pattern: "^[1-9][0-9]{0,18}$",
   description: "A 64-bit id as a decimal string.",
 });
-const Time = Type.String({ format: "date-time" });
+export const Time = Type.String({ format: "date-time" });
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 /**
  * The same for texts, as one schema with two types, and one of several texts as one schema with an enum: of a union the
@@ -301,7 +301,17 @@ const Video = Type.Object(
       reposts: Type.Integer(),
       shares: Type.Integer({ description: "Each person counts once a day." }),
       downloads: Type.Integer({ description: "Each person, and each address of guests, counts once a day." }),
+      views: Type.Integer({
+        description:
+          "Watched for 3 s, or half of what is shorter; at most 5 s old. The same viewer counts again after 30 minutes.",
+      }),
     }),
+    resume: nullable(
+      Type.Object({
+        positionMs: Type.Integer(),
+        picture: nullable(Type.Integer({ description: "Of a post of pictures: the `number` of a picture." })),
+      }),
+    ),
     bookmarked: Type.Boolean({ description: "Whether the caller keeps it; nobody else is told." }),
     reposted: Type.Boolean({ description: "Whether the caller reposts it." }),
     reaction: Type.Unsafe<"like" | "dislike" | null>({

@@ -33,6 +33,7 @@ export const videoSchema = {
     cover_url: Text,
     favorite_count: Int64,
     comment_count: Int64,
+    view_count: Int64,
     is_favorite: { type: "boolean" },
     title: Text,
   },
@@ -59,7 +60,7 @@ export function toClassicUser({ user, works, likes, relation }: Person, urls: Me
   };
 }
 
-function toClassicVideo({ video, author, stats, reaction }: VideoView, urls: MediaUrls) {
+function toClassicVideo({ video, author, stats, views, reaction }: VideoView, urls: MediaUrls) {
   return {
     id: BigInt(video.id),
     author: toClassicUser(author, urls),
@@ -67,6 +68,7 @@ function toClassicVideo({ video, author, stats, reaction }: VideoView, urls: Med
     cover_url: urls.ofVideo(video, video.coverKey),
     favorite_count: stats?.likes ?? 0,
     comment_count: stats?.comments ?? 0,
+    view_count: views,
     is_favorite: reaction === Reaction.LIKE,
     title: video.title,
   };

@@ -7,6 +7,7 @@ import type { GatewayClients } from "../gateway-calls.ts";
 import { isPublic } from "../media/media-urls.ts";
 import { optionalPart } from "./optional-part.ts";
 import { createPeople, type Person } from "./people.ts";
+import type { Plays } from "./plays.ts";
 import type { PublicParts } from "./public-parts.ts";
 import { createVideoViews, type VideoView } from "./video-views.ts";
 
@@ -39,12 +40,13 @@ export interface Composer {
 export function createComposer(
   parts: PublicParts,
   clients: Pick<GatewayClients, "user" | "video" | "relation" | "interaction">,
+  plays: Pick<Plays, "viewsOf" | "resumesOf">,
   log: Logger,
   { oneWay = false }: { oneWay?: boolean } = {},
 ): Composer {
   const optional = optionalPart(log);
   const { people, person, requirePerson } = createPeople(parts, clients, optional, { oneWay });
-  const { videoViews, videoViewsById } = createVideoViews(parts, clients, people, optional);
+  const { videoViews, videoViewsById } = createVideoViews(parts, clients, people, optional, plays);
   return {
     people,
     requirePerson,

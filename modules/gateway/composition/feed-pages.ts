@@ -4,6 +4,8 @@ import type { Validity } from "#platform/cache/validity.ts";
 import type { Identity } from "../edge/auth.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 import { maxAgeMs } from "./feed-validity.ts";
+import { filled, type PageWithHoles, withHoles } from "./page-holes.ts";
+import type { Plays } from "./plays.ts";
 import type { VideoView } from "./video-views.ts";
 
 /** About 4,000 pages. */
@@ -16,7 +18,8 @@ export interface FeedPage {
 }
 
 /**
- * Pages of feeds as bytes, for every API, cached until an event concerns them (docs/adr/0011). The caller asks the
+ * Pages of feeds as bytes, for every API, cached until an event concerns them (docs/adr/0011); views and where one stopped
+ * watching are put in when a page is sent. The caller asks the
  * feed for the videos of a page and the composer for their views, and serialises the page in its own form.
  */
 export interface FeedPages {
@@ -34,33 +37,55 @@ export interface FeedPages {
 }
 
 interface CachedPage {
-  bytes: Buffer;
+  page: PageWithHoles;
   /** See PublicCall. */
   missing: ReadonlySet<string>;
 }
 
-export function createFeedPages(validity: Validity, caches: Pick<Caches, "validated">): FeedPages {
+export function createFeedPages(
+  validity: Validity,
+  caches: Pick<Caches, "validated">,
+  plays: Pick<Plays, "viewsOf" | "resumesOf">,
+): FeedPages {
   const cache = caches.validated<CachedPage>("feed pages", {
     validity,
-    sizeOf: ({ bytes }) => bytes.length,
+    sizeOf: ({ page }) => page.bytes,
     maxBytes: maxCachedBytes,
     maxAgeMs,
   });
   return {
     async get(key, reader, callOf, make) {
-      const page = await cache.get(`${reader?.userId} ${reader?.moderator} ${key}`, callOf, async (asOf) => {
-        const call = { ...callOf(), asOf };
-        const { text, views } = await make(call);
-        const shown = [everyFeed, ...views.flatMap(({ video, author }) => [video.id, author.user.id])];
-        return {
-          value: { bytes: Buffer.from(text), missing: call.missing },
-          dependencies: reader ? [reader.userId, ...shown] : shown,
-          complete: call.missing.size === 0,
-        };
-      });
+      const { page, missing } = await cache.get(
+        `${reader?.userId} ${reader?.moderator} ${key}`,
+        callOf,
+        async (asOf) => {
+          const call = { ...callOf(), asOf };
+          const { text, views } = await make(call);
+          const shown = [everyFeed, ...views.flatMap(({ video, author }) => [video.id, author.user.id])];
+          return {
+            value: {
+              page: withHoles(
+                text,
+                views.map(({ video }) => video.id),
+              ),
+              missing: call.missing,
+            },
+            dependencies: reader ? [reader.userId, ...shown] : shown,
+            complete: call.missing.size === 0,
+          };
+        },
+      );
       // Another caller may have made it.
-      if (page.missing.size > 0) for (const what of page.missing) callOf().missing.add(what);
-      return page.bytes;
+      if (missing.size > 0) for (const what of missing) callOf().missing.add(what);
+      const ids = [...new Set(page.holes.map(({ videoId }) => videoId))];
+      if (ids.length === 0) return page.pieces[0]!;
+      const [counts, resumes] = await Promise.all([
+        plays.viewsOf(ids, callOf),
+        reader && page.holes.some(({ what }) => what === "resume")
+          ? plays.resumesOf(reader.userId, ids, callOf)
+          : undefined,
+      ]);
+      return filled(page, counts, resumes);
     },
   };
 }

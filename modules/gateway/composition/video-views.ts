@@ -1,10 +1,12 @@
 import type { Reaction, VideoStats } from "#contracts/gen/interaction_pb.ts";
+import type { Resume } from "#contracts/gen/playback_pb.ts";
 import type { Video } from "#contracts/gen/video_pb.ts";
 import { coalesce } from "#platform/rpc/coalesce.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 import type { OptionalPart } from "./optional-part.ts";
 import type { Person } from "./people.ts";
+import type { Plays } from "./plays.ts";
 import type { PublicParts } from "./public-parts.ts";
 
 /** A video as pages show it: with its author, its counts and the caller's reaction. */
@@ -13,6 +15,10 @@ export interface VideoView {
   author: Person;
   /** Absent if the service cannot be asked. */
   stats: VideoStats | undefined;
+  /** Of a page that is kept: 0, until it is sent. */
+  views: number;
+  /** Where the caller stopped watching. */
+  resume: Resume | undefined;
   /** The caller's reaction. */
   reaction: Reaction;
   /** Whether the caller keeps it. */
@@ -29,6 +35,7 @@ export function createVideoViews(
   { video, interaction }: Pick<GatewayClients, "video" | "interaction">,
   people: (ids: string[], call: PublicCall) => Promise<Person[]>,
   optional: OptionalPart,
+  plays: Pick<Plays, "viewsOf" | "resumesOf">,
 ) {
   const reactionsOf = coalesce(async (people: { userId: string; videoIds: string[] }[], call) => {
     const { opinions, kept, reposted } = await interaction.getOpinions({ people }, call);
@@ -46,11 +53,15 @@ export function createVideoViews(
         callerId === undefined ? undefined : reactionsOf({ userId: callerId, videoIds }, call),
       ]);
     const mentioned = [...new Set(videos.flatMap(({ mentions }) => mentions.map(({ userId }) => userId)))];
-    const [authors, known, there] = await Promise.all([
+    // Into pages that are kept it is put when they are sent.
+    const isKept = call.asOf !== undefined;
+    const [authors, known, there, views, resumes] = await Promise.all([
       people(authorIds, call),
       optional(call, "reactions", reactions),
       // Of those who are gone nothing is told.
       mentioned.length === 0 ? undefined : parts.users(mentioned, call),
+      isKept ? undefined : plays.viewsOf(videoIds, () => call),
+      isKept || callerId === undefined ? undefined : plays.resumesOf(callerId, videoIds, () => call),
     ]);
     const [stats, own] = known ?? [];
     const byId = new Map(authors.map((author) => [author.user.id, author]));
@@ -64,6 +75,8 @@ export function createVideoViews(
           video,
           author,
           stats: stats?.get(video.id),
+          views: views?.get(video.id) ?? 0,
+          resume: resumes?.get(video.id),
           reaction: own?.reactions?.[i] ?? 0,
           kept: own?.kept?.[i] === 1,
           reposted: own?.reposted?.[i] === 1,

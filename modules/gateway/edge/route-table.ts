@@ -9,6 +9,7 @@ type Service = keyof GatewayClients;
 export type Part = Extract<
   Switch,
   | "reactions"
+  | "views"
   | "likes"
   | "works"
   | "relations"
@@ -60,7 +61,7 @@ const essential = { priority: "essential" } as const;
 const sheddable = { priority: "sheddable" } as const;
 const list = { isList: true } as const;
 const aPerson: { without: readonly Part[] } = { without: ["likes", "works", "relations"] };
-const aVideo: { without: readonly Part[] } = { without: ["reactions", ...aPerson.without] };
+const aVideo: { without: readonly Part[] } = { without: ["reactions", "views", ...aPerson.without] };
 /** The time for the probe of a file, after its last byte. */
 const aFile = { timeoutMs: 90_000 };
 const aPicture = { timeoutMs: 30_000, ...aPerson };
@@ -143,7 +144,7 @@ const routeTable: Record<string, RoutePolicy> = {
     ...aPerson,
   }),
 
-  "GET /api/v1/rankings/:ranking": row(guest, "interaction video user", {
+  "GET /api/v1/rankings/:ranking": row(guest, "video user", {
     switch: "rankings",
     ...list,
     ...sheddable,
@@ -213,6 +214,20 @@ const routeTable: Record<string, RoutePolicy> = {
   "POST /api/v1/videos/:id/comments/:commentId/report": row(person, "interaction"),
   "DELETE /api/v1/videos/:id/comments/:commentId/reports": row(moderator, "interaction"),
   "GET /api/v1/moderation/comments": row(moderator, "interaction user video", aPerson),
+
+  // What is watched.
+  "POST /api/v1/playback/sessions": row(guest, "playback video"),
+  "POST /api/v1/playback/beacons": row(guest, "playback"),
+  "GET /api/v1/history": row(person, "playback video user", { switch: "history", ...aVideo }),
+  "DELETE /api/v1/history": row(person, "playback"),
+  "DELETE /api/v1/history/:id": row(person, "playback"),
+  "PUT /api/v1/history/recording": row(person, "playback"),
+  "GET /api/v1/me/figures": row(person, "playback video user", {
+    switch: "figures",
+    ...sheddable,
+    ...aVideo,
+  }),
+  "GET /api/v1/videos/:id/figures": row(person, "playback", { switch: "figures", ...sheddable }),
 
   // Messages.
   "GET /api/v1/conversations": row(person, "message user", { switch: "messages", ...aPerson }),

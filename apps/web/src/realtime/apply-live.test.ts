@@ -10,7 +10,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const counts = { likes: 1, comments: 2, bookmarks: 0, reposts: 0, shares: 0, downloads: 0 };
+const counts = { likes: 1, comments: 2, bookmarks: 0, reposts: 0, shares: 0, downloads: 0, views: 0 };
 function filled(more: Partial<Video> = {}) {
   const cache = new QueryClient();
   const video = { id: "11", playUrl: "/v", reaction: null, counts, state: "published", steps: [], ...more };

@@ -1,0 +1,79 @@
+import { LRUCache } from "lru-cache";
+import type { Resume } from "#contracts/gen/playback_pb.ts";
+import { coalesce, coalesceById } from "#platform/rpc/coalesce.ts";
+import type { PublicCall } from "../edge/request-call.ts";
+import type { GatewayClients } from "../gateway-calls.ts";
+import type { OptionalPart } from "./optional-part.ts";
+
+/** What changes with every second somebody watches, so that no kept page waits for it. */
+export interface Plays {
+  /** By video; seconds old. Those that cannot be told have none. */
+  viewsOf(ids: string[], call: () => PublicCall): Promise<ReadonlyMap<string, number>>;
+  /** Where a person stopped watching these videos. */
+  resumesOf(
+    userId: string,
+    ids: string[],
+    call: () => PublicCall,
+  ): Promise<ReadonlyMap<string, Resume | undefined>>;
+  /** The person has just watched something, or removed it. */
+  forget(userId: string): void;
+}
+
+/** With what counting takes, a number is 5 s old at most. */
+const viewsMs = 2_000;
+const resumesMs = 3_000;
+const maxVideos = 50_000;
+const maxPeople = 10_000;
+
+export function createPlays({ playback }: Pick<GatewayClients, "playback">, optional: OptionalPart): Plays {
+  const views = new LRUCache<string, number>({ max: maxVideos, ttl: viewsMs });
+  const resumes = new LRUCache<string, Map<string, Resume | undefined>>({ max: maxPeople, ttl: resumesMs });
+  const askViews = coalesceById(
+    async (videoIds: string[], call) => {
+      const found = await playback.getViews({ videoIds }, call);
+      return videoIds.map((id, i) => ({ id, views: found.views[i] ?? 0 }));
+    },
+    ({ id }) => id,
+  );
+  const askResumes = coalesce(
+    async (people: { userId: string; videoIds: string[] }[], call) =>
+      (await playback.getResumes({ people }, call)).people,
+  );
+
+  return {
+    async viewsOf(ids, callOf) {
+      const found = new Map<string, number>();
+      const missing: string[] = [];
+      for (const id of ids) {
+        const known = views.get(id);
+        if (known === undefined) missing.push(id);
+        else found.set(id, known);
+      }
+      if (missing.length === 0) return found;
+      const call = callOf();
+      const asked = await optional(call, "views", () => askViews(missing, call));
+      for (const id of missing) {
+        const answer = asked?.get(id);
+        if (answer === undefined) continue;
+        views.set(id, answer.views);
+        found.set(id, answer.views);
+      }
+      return found;
+    },
+    async resumesOf(userId, ids, callOf) {
+      const known = resumes.get(userId);
+      if (known && ids.every((id) => known.has(id))) return known;
+      const call = callOf();
+      const asked = await optional(call, "views", () => askResumes({ userId, videoIds: ids }, call));
+      if (!asked) return new Map();
+      const found = new Map<string, Resume | undefined>(known ?? []);
+      for (const id of ids) found.set(id, undefined);
+      for (const resume of asked.resumes) found.set(resume.videoId, resume);
+      // What is added does not become fresher.
+      const ttl = known ? resumes.getRemainingTTL(userId) : resumesMs;
+      if (ttl > 0) resumes.set(userId, found, { ttl });
+      return found;
+    },
+    forget: (userId) => void resumes.delete(userId),
+  };
+}
