@@ -47,7 +47,7 @@ describe.each(shapes)("what is watched, %s", (shape) => {
   /** Until so much can have been watched of what begins now. */
   const watch = async (token: string, ms: number, viewer?: Person, more: object = {}) => {
     let answer: Answer | undefined;
-    await until(async () => {
+    await until("accepted", async () => {
       answer = body(await tell([{ token, watchedMs: ms, ...more }], viewer));
       return answer.accepted === 1;
     });
@@ -61,7 +61,7 @@ describe.each(shapes)("what is watched, %s", (shape) => {
       await watch(session!.token, Math.min(3_000, one!.durationMs / 2), viewer);
     }
     // Ada is its author, and Ben watched it twice.
-    await until(async () => (await see(one!.id)).counts.views === 3);
+    await until("views", async () => (await see(one!.id)).counts.views === 3);
     expect((await see(two!.id)).counts.views).toBe(0);
   });
 
@@ -74,9 +74,9 @@ describe.each(shapes)("what is watched, %s", (shape) => {
     expect((await item("/feed"))?.counts.views).toBe(0);
     const [session] = await begin([two!.id], ben);
     await watch(session!.token, two!.durationMs / 2, ben, { positionMs: 200 });
-    await until(async () => (await item("/feed", ben))?.counts.views === 1);
-    await until(async () => (await item("/feed"))?.counts.views === 1);
-    await until(async () => (await item("/feed", ben))?.resume?.positionMs === 200);
+    await until("views in the feed", async () => (await item("/feed", ben))?.counts.views === 1);
+    await until("views in the feed", async () => (await item("/feed"))?.counts.views === 1);
+    await until("resume", async () => (await item("/feed", ben))?.resume?.positionMs === 200);
     expect((await item("/feed"))?.resume).toBeNull();
     expect((await see(two!.id, eve)).resume).toBeNull();
     const classic = await server.classic("GET", "/feed/", {});
@@ -95,7 +95,7 @@ describe.each(shapes)("what is watched, %s", (shape) => {
     const [first, second] = await begin([one!.id, two!.id], eve);
     await watch(first!.token, 10, eve, { positionMs: 10 });
     await watch(second!.token, 20, eve, { positionMs: 20, ended: true });
-    await until(async () => (await history()).items.map(({ video }) => video.id).join() === `${two!.id},${one!.id}`);
+    await until("history", async () => (await history()).items.map(({ video }) => video.id).join() === `${two!.id},${one!.id}`);
     expect((await history()).items.map(({ positionMs, ended }) => ({ positionMs, ended }))).toEqual([
       { positionMs: 20, ended: true },
       { positionMs: 10, ended: false },
@@ -117,7 +117,7 @@ describe.each(shapes)("what is watched, %s", (shape) => {
     const [unkept] = await begin([two!.id], eve);
     await watch(unkept!.token, two!.durationMs / 2, eve, { positionMs: 30 });
     // It counts, and is not kept.
-    await until(async () => (await see(two!.id)).counts.views === 2);
+    await until("views", async () => (await see(two!.id)).counts.views === 2);
     expect((await history()).items).toEqual([]);
     expect((await see(two!.id, eve)).resume).toBeNull();
   });
