@@ -9,6 +9,7 @@ import { only } from "#platform/rpc/service.ts";
 import { projectRanked, rankedEvents } from "./consume-ranked.ts";
 import { countPlays } from "./count-plays.ts";
 import { beginSessions } from "./handlers/begin-sessions.ts";
+import { countSent } from "./handlers/count-sent.ts";
 import { getViews } from "./handlers/get-views.ts";
 import { historyHandlers } from "./handlers/history.ts";
 import { listRanking } from "./handlers/list-ranking.ts";
@@ -22,6 +23,8 @@ import { playTokens } from "./play-tokens.ts";
 import { rankingCounts } from "./ranking-recount.ts";
 import { rankingStore } from "./ranking-store.ts";
 import { rebuildRankings } from "./rebuild-rankings.ts";
+import { reportPace } from "./report-pace.ts";
+import { storePlays } from "./store-plays.ts";
 import type { Tables } from "./tables.ts";
 import { viewStore } from "./view-store.ts";
 import { findWatchable } from "./watchable-videos.ts";
@@ -75,20 +78,21 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     const stopExpiry = repeatEvery(expireEveryMs, rankings.lasting.expire, (error) =>
       log.warn({ err: error }, "could not expire the rankings"),
     );
+    const pace = reportPace();
+    const store = storePlays(laneWriter(db, ids, partitions), (tookMs) => {
+      pace.stored(tookMs);
+      plays.wake();
+      positions.wake();
+    });
     return {
       handlers: {
         beginSessions: beginSessions({
-          ...{ tokens, watchable, history, refused },
+          ...{ tokens, watchable, history },
+          tooMany: () => refused("TOO_MANY_REQUESTS"),
           guestPlays: protect.rateLimit("plays of guests", { burst: 300, perMinute: 20 }),
         }),
-        report: report({
-          ...{ tokens, watchable, history, refused },
-          append: laneWriter(db, ids, partitions),
-          appended() {
-            plays.wake();
-            positions.wake();
-          },
-        }),
+        report: report({ tokens, watchable, history, store, refused, reportEveryMs: pace.everyMs }),
+        countSent: countSent({ tokens, watchable, history, store }),
         getViews: getViews(views),
         ...historyHandlers(history),
         listRanking: listRanking(rankings.reading),
