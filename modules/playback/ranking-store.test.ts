@@ -11,7 +11,6 @@ import { drifts } from "#platform/testing/drifts.ts";
 import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
-import { until } from "#tests/harness/within.ts";
 import { projectRanked, rankedEvents } from "./consume-ranked.ts";
 import { countPlays } from "./count-plays.ts";
 import { listRanking } from "./handlers/list-ranking.ts";
@@ -331,7 +330,7 @@ test("while it is built anew and expires, whatever is counted, liked and deleted
     await requestRebuild(own.database.pool, "playback", "watched-rankings");
     workers.wake();
     await store.expire();
-    await until("it is built anew", rebuilt);
+    await expect.poll(rebuilt).toBe(true);
   }
   building = false;
   await Promise.all([players, likers]);

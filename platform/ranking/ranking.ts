@@ -95,12 +95,12 @@ export function createRanking<Tables>(
       if (rows.length > 0)
         await sql`
           insert into ${buckets} as b (${id}, list, bucket, n)
-          select * from unnest(${columns(rows)}, ${rows.map(({ bucket }) => bucket)}::int8[], ${rows.map(({ n }) => n)}::int8[])
+          select * from unnest(${columns(rows)}, ${rows.map(({ bucket }) => bucket)}::int8[], ${rows.map(({ n }) => n)}::int8[]) order by 1, 2, 3
           on conflict (${id}, list, bucket) do update set n = b.n + excluded.n`.execute(on);
       if (sums.length > 0)
         await sql`
           insert into ${totals} as t (${id}, list, n)
-          select * from unnest(${columns(sums)}, ${sums.map(({ n }) => n)}::int8[])
+          select * from unnest(${columns(sums)}, ${sums.map(({ n }) => n)}::int8[]) order by 1, 2
           on conflict (${id}, list) do update set n = t.n + excluded.n`.execute(on);
       const lessRows = rows.filter(({ n }) => n < 0);
       if (lessRows.length > 0)
