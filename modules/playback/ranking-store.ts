@@ -20,7 +20,7 @@ const byMinute = (name: string, hours: number): SlidingWindow => ({
   bucketMs: minuteMs,
   buckets: hours * 60,
 });
-export const lists = {
+const lists = {
   "viewed 24h": { name: "viewed 24h", windows: [byMinute("viewed 24h", 24)] },
   "viewed 7d": { name: "viewed 7d", windows: [{ name: "viewed 7d", bucketMs: hourMs, buckets: 7 * 24 }] },
   "viewed all": { name: "viewed all", windows: [] },
