@@ -3,6 +3,7 @@ import { freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { watch } from "./harness/watch.ts";
 import { until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];
@@ -103,6 +104,39 @@ describe.each(shapes)("downloads and rankings, %s", (shape) => {
     expect(await ranked("shared", "7d", ben)).toHaveLength(2);
   });
 
+  test("what is watched most is ranked, and what is watched to the end, liked and shared now is hot", async () => {
+    // Of the last hour all counts three times.
+    const hot = (numbers: Record<string, number>) =>
+      Object.entries(numbers)
+        .map(([id, n]) => [id, 3 * n])
+        .sort(([, a], [, b]) => Number(b) - Number(a));
+    const rank = (ranking: string, window = "24h") => ranked(ranking, window);
+    const [a, b] = [one!.id, two!.id];
+    await expect.poll(() => rank("hot")).toEqual(hot({ [b]: 3 * 12, [a]: 12 }));
+    expect(await rank("viewed")).toEqual([]);
+    await watch(server, one!, ben, { ended: true });
+    for (const viewer of [ben, eve, undefined]) await watch(server, two!, viewer);
+    for (const viewer of [eve, ada]) await watch(server, one!, viewer);
+    for (const window of ["24h", "7d", "all"])
+      await expect
+        .poll(() => rank("viewed", window))
+        .toEqual([
+          [b, 3],
+          [a, 2],
+        ]);
+    for (const window of ["24h", "7d", "all"])
+      expect(await rank("hot", window)).toEqual(hot({ [b]: 3 * 12 + 3, [a]: 12 + 2 + 2 }));
+    for (const person of [ada, ben, eve, ben])
+      expect((await person!.put(`/videos/${a}/like`)).status).toBe(204);
+    await expect.poll(() => rank("hot")).toEqual(hot({ [a]: 12 + 4 + 3 * 8, [b]: 3 * 12 + 3 }));
+    expect((await ben!.delete(`/videos/${a}/like`)).status).toBe(204);
+    expect((await ben!.put(`/videos/${b}/dislike`)).status).toBe(204);
+    await expect.poll(() => rank("hot")).toEqual(hot({ [b]: 3 * 12 + 3, [a]: 12 + 4 + 2 * 8 }));
+    await change(b, { visibility: "private" });
+    for (const viewer of [undefined, ada]) expect(await ranked("viewed", "all", viewer)).toEqual([[a, 2]]);
+    await change(b, { visibility: "public" });
+  });
+
   test("a page is full, however many of those before are not shown", async () => {
     const hidden = [two!];
     for (let i = 0; i < 2; i++) hidden.push(await ada!.settled((await ada!.publish(freshClip())).id));
@@ -119,6 +153,9 @@ describe.each(shapes)("downloads and rankings, %s", (shape) => {
     for (const path of [
       "/rankings/nonsense",
       "/rankings/shared?window=1h",
+      "/rankings/hot?window=1h",
+      "/rankings/viewed?window=28d",
+      "/rankings/viewed?limit=1001",
       "/rankings/shared?limit=51",
       "/rankings/shared?limit=0",
       "/rankings/shared?window=24h&window=7d",
@@ -133,7 +170,16 @@ describe.each(shapes)("downloads and rankings, %s", (shape) => {
         ([first]) => first?.[1] === 2,
       ),
     );
+    // What she watched counts without her name.
+    await expect
+      .poll(() => ranked("hot", "24h"))
+      .toEqual([
+        [two!.id, 3 * (2 * 12 + 3)],
+        [one!.id, 3 * (12 + 4 + 8)],
+      ]);
     expect((await ada!.delete(`/videos/${two!.id}`)).status).toBe(204);
     expect(await ranked("shared", "all")).toEqual([[one!.id, 1]]);
+    for (const window of ["24h", "7d", "all"]) expect(await ranked("viewed", window)).toEqual([[one!.id, 2]]);
+    expect(await ranked("hot", "24h")).toEqual([[one!.id, 3 * (12 + 4 + 8)]]);
   });
 });

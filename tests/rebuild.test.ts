@@ -6,6 +6,7 @@ import { copyVideo } from "./harness/fill-feed.ts";
 import { body, type Page, type Schemas } from "./harness/http-client.ts";
 import { type Program, startProgram } from "./harness/program.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { watch } from "./harness/watch.ts";
 import { until, within } from "./harness/within.ts";
 
 describe.each(shapes)("douya rebuild, %s", (shape) => {
@@ -94,6 +95,20 @@ describe.each(shapes)("douya rebuild, %s", (shape) => {
     expect(await shared()).toEqual([[expected[0], 1]]);
   });
 
+  test("rankings by what is watched equal what was counted again", async () => {
+    const video = body(await server.api<Schemas["Video"]>("GET", `/videos/${expected[0]}`));
+    await watch(server, video, ben);
+    const viewed = async () =>
+      body(
+        await server.api<{ items: { video: { id: string }; count: number }[] }>("GET", "/rankings/viewed"),
+      ).items.map(({ video, count }) => [video.id, count]);
+    await until("the ranking", async () => (await viewed()).length === 1);
+    await database.query("update playback.ranking_total set n = n + 7");
+    expect(await viewed()).toEqual([[expected[0], 8]]);
+    expect(await rebuilt("watched-rankings")).toContain("watched-rankings: rebuilt in");
+    expect(await viewed()).toEqual([[expected[0], 1]]);
+  });
+
   test("inboxes equal what is published again, whatever was missing or too much", async () => {
     await copies(250);
     await database.query("insert into feed.author_video values ($1, 5, 5, true)", [ada.id]);
@@ -155,6 +170,8 @@ describe("douya rebuild", () => {
   test.each([[[]], [["nonsense"]], [["inboxes", "hot-users"]]])("%j: told what to say", async (words) => {
     const program = startProgram(["rebuild", ...words], {});
     expect(await within(program.ended, () => "it does not end")).toMatchObject({ code: 1 });
-    expect(program.output().trim()).toBe("Say one of: hot-users, rankings, timelines, inboxes.");
+    expect(program.output().trim()).toBe(
+      "Say one of: hot-users, rankings, timelines, inboxes, watched-rankings.",
+    );
   });
 });

@@ -105,6 +105,10 @@ describe("douya doctor --recount, while a server runs", () => {
       "interaction last floor of videos": "update interaction.video set last_floor = 0",
       "interaction last sequence of videos": "update interaction.video set last_sequence = 0",
       "interaction last floor of replies": "update interaction.comment set last_reply_floor = 0",
+      "playback ranked videos": "insert into playback.ranking_total values (1, 'hot', 7)",
+      "playback ranked videos of all time": "insert into playback.ranking_total values (1, 'viewed all', 7)",
+      "playback ranked videos by time": `insert into playback.ranking_bucket
+        values (1, 'viewed 24h', (extract(epoch from now()) / 60)::int8, 7)`,
       "message members of groups": "insert into message.group_chat (id, name, members) values (1, '', 7)",
       "message latest of groups": "insert into message.group_chat (id, name, last_id) values (2, '', 7)",
       "message unread in groups": "insert into message.member values (1, 1, 1, 0, 0, 0, -5)",

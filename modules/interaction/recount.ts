@@ -1,5 +1,7 @@
 import { sql } from "kysely";
 import type { KeptCount } from "#platform/db/recount.ts";
+import { countOfTotals } from "#platform/ranking/ranking-counts.ts";
+import { ranked } from "./ranking-store.ts";
 
 export const counts: readonly KeptCount[] = [
   {
@@ -32,11 +34,7 @@ export const counts: readonly KeptCount[] = [
     kept: sql`select video_id, downloads from interaction.video`,
     facts: sql`select video_id, count(*) from interaction.download group by 1`,
   },
-  {
-    what: "ranked videos",
-    kept: sql`select (video_id, list), n from interaction.ranking_total where list not like '% all'`,
-    facts: sql`select (video_id, list), sum(n) from interaction.ranking_bucket group by 1`,
-  },
+  countOfTotals("ranked videos", ranked),
   {
     what: "comments on videos",
     kept: sql`select video_id, comments from interaction.video`,

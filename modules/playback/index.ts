@@ -2,13 +2,17 @@ import { Counter } from "prom-client";
 import { PlaybackService } from "#contracts/gen/playback_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
+import { rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { repeatEvery } from "#platform/module/repeat.ts";
 import { only } from "#platform/rpc/service.ts";
+import { projectRanked, rankedEvents } from "./consume-ranked.ts";
 import { countPlays } from "./count-plays.ts";
 import { beginSessions } from "./handlers/begin-sessions.ts";
 import { countSent } from "./handlers/count-sent.ts";
 import { getViews } from "./handlers/get-views.ts";
 import { historyHandlers } from "./handlers/history.ts";
+import { listRanking } from "./handlers/list-ranking.ts";
 import { report } from "./handlers/report.ts";
 import { historyStore, keepHistory } from "./history-store.ts";
 import { startLaneReader } from "./lane-reader.ts";
@@ -16,6 +20,9 @@ import { laneWriter } from "./lane-writer.ts";
 import { migrations } from "./migrations.ts";
 import { createPartitions } from "./partitions.ts";
 import { playTokens } from "./play-tokens.ts";
+import { rankingCounts } from "./ranking-recount.ts";
+import { rankingStore } from "./ranking-store.ts";
+import { rebuildRankings } from "./rebuild-rankings.ts";
 import { reportPace } from "./report-pace.ts";
 import { storePlays } from "./store-plays.ts";
 import type { Tables } from "./tables.ts";
@@ -29,13 +36,18 @@ export interface PlaybackConfig {
   viewsPerViewer: number;
 }
 
+/** So that a read has few to leave out. */
+const expireEveryMs = 60_000;
+
 /** Views of videos, what each person watched and how far, rankings, and what authors learn. */
 export const playbackModule = defineModule<PlaybackConfig, Tables>()({
   name: "playback",
   service: PlaybackService,
   calls: { video: only(VideoService, "getVideos") },
   migrations,
-  async start({ config, db, clients, ids, events, caches, protect, metrics, log }) {
+  recount: rankingCounts(),
+  readModels: { "watched-rankings": { group: "playback.rankings" } },
+  async start({ config, db, clients, ids, events, jobs, caches, protect, metrics, log }) {
     const refusedEntries = new Counter({
       name: "douya_plays_refused",
       help: "What players told that was not counted, by why",
@@ -48,13 +60,23 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     const watchable = findWatchable(clients.video, events, caches);
     const history = perCall(db, historyStore);
     const views = perCall(db, viewStore);
+    const rankings = perCall(db, (until) => rankingStore(until, Date.now));
     const plays = startLaneReader(
       db,
-      countPlays({ partitions, maxViews: config.viewsPerViewer, also: async () => {} }),
+      countPlays({ partitions, maxViews: config.viewsPerViewer, also: rankings.lasting.addPlays }),
       (error) => log.warn({ err: error }, "could not count plays"),
     );
     const positions = startLaneReader(db, keepHistory, (error) =>
       log.warn({ err: error }, "could not keep what was watched"),
+    );
+    const projection = events.consume<(typeof rankedEvents)[number]>({
+      group: "playback.rankings",
+      types: rankedEvents,
+      handle: projectRanked(rankings.lasting),
+    });
+    const workers = jobs.work({ kinds: { [rebuildKind]: rebuildRankings(db) }, concurrency: 1 });
+    const stopExpiry = repeatEvery(expireEveryMs, rankings.lasting.expire, (error) =>
+      log.warn({ err: error }, "could not expire the rankings"),
     );
     const pace = reportPace();
     const store = storePlays(laneWriter(db, ids, partitions), (tookMs) => {
@@ -73,10 +95,13 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
         countSent: countSent({ tokens, watchable, history, store }),
         getViews: getViews(views),
         ...historyHandlers(history),
-        listRanking: async () => ({ videos: [] }),
+        listRanking: listRanking(rankings.reading),
         getFigures: async () => ({}) as never,
       },
       async stop() {
+        await workers.stop();
+        await stopExpiry();
+        await projection.stop();
         await plays.stop();
         await positions.stop();
       },

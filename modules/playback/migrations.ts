@@ -1,4 +1,6 @@
 import type { Migrations } from "#platform/db/migrate.ts";
+import { wholeJobTable } from "#platform/jobs/job-table.ts";
+import { rankingTables } from "#platform/ranking/ranking-tables.ts";
 
 /** What is counted, in each span of time and in all. */
 const figures = `
@@ -160,5 +162,21 @@ export const migrations: Migrations = {
       watched_on date,
       gone boolean not null default false
     ) with (fillfactor = 70);
+  `,
+  "0002-rankings": `
+    ${rankingTables("playback", "video_id")}
+    -- Likes and shares of the last 24 hours.
+    create table playback.hot_act (
+      video_id int8 not null,
+      user_id int8 not null,
+      -- 1: likes, 2: shares.
+      kind int2 not null,
+      at_ms int8 not null,
+      primary key (video_id, user_id, kind, at_ms)
+    );
+    create index hot_act_expiry on playback.hot_act (at_ms);
+    -- Deleted: what is still told of them counts nowhere.
+    create table playback.unranked_video (video_id int8 primary key);
+    ${wholeJobTable("playback")}
   `,
 };

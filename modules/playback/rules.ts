@@ -2,6 +2,8 @@
 export const sessionMs = 6 * 3_600_000;
 export const maxVideos = 30;
 export const maxEntries = 100;
+/** Of ranked videos: many of them may be shown to nobody. */
+export const maxRanked = 1_000;
 /** What is written of one video is spread over so many parts, by its watchers. */
 export const parts = 4;
 export const minuteMs = 60_000;
@@ -123,4 +125,29 @@ export function sharesOf(sessions: readonly PlaySession[], maxViews: number): Sh
 function percentOf({ durationMs, furthestMs, ended, loops }: PlaySession): number | undefined {
   if (durationMs === 0) return undefined;
   return ended || loops > 0 ? 100 : Math.min(100, Math.floor((100 * furthestMs) / durationMs));
+}
+
+/** What makes a video hot, and how much. */
+export const hotWeights = { view: 1, completion: 2, like: 8, share: 12 } as const;
+export type HotKind = "like" | "share";
+
+/** What somebody did with a video: first all that they did of this kind is taken back, then it is done at these times. */
+export interface HotAct {
+  videoId: string;
+  userId: string;
+  kind: HotKind;
+  takenBack: boolean;
+  timesMs: number[];
+}
+
+/** Each of a person, a video and a kind once, with what comes of all that is told of it in this order. */
+export function mergeActs(told: readonly HotAct[]): HotAct[] {
+  const acts = new Map<string, HotAct>();
+  for (const act of told) {
+    const key = `${act.videoId} ${act.userId} ${act.kind}`;
+    const before = acts.get(key);
+    if (!before || act.takenBack) acts.set(key, { ...act });
+    else before.timesMs = [...before.timesMs, ...act.timesMs];
+  }
+  return [...acts.values()];
 }
