@@ -4,8 +4,13 @@ import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
+import { countActs, countedActs } from "./count-acts.ts";
 import { countPlays } from "./count-plays.ts";
+import { consumeErasures, consumeVideoDeletions } from "./erasure.ts";
+import { erasureStore } from "./erasure-store.ts";
+import { figuresStore } from "./figures-store.ts";
 import { beginSessions } from "./handlers/begin-sessions.ts";
+import { getFigures } from "./handlers/get-figures.ts";
 import { getViews } from "./handlers/get-views.ts";
 import { historyHandlers } from "./handlers/history.ts";
 import { report } from "./handlers/report.ts";
@@ -32,7 +37,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
   service: PlaybackService,
   calls: { video: only(VideoService, "getVideos") },
   migrations,
-  async start({ config, db, clients, ids, events, caches, protect, metrics, log }) {
+  async start({ config, db, clients, ids, events, caches, protect, metrics, security, log }) {
     const refusedEntries = new Counter({
       name: "douya_plays_refused",
       help: "What players told that was not counted, by why",
@@ -53,6 +58,15 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     const positions = startLaneReader(db, keepHistory, (error) =>
       log.warn({ err: error }, "could not keep what was watched"),
     );
+    const figures = perCall(db, figuresStore);
+    const erasure = perCall(db, (until) => erasureStore(until));
+    const acts = events.consume({
+      group: "playback.figures",
+      types: countedActs,
+      ...countActs(partitions, clients.video),
+    });
+    const deletions = consumeVideoDeletions(events, erasure);
+    const erasures = consumeErasures(events, erasure);
     return {
       handlers: {
         beginSessions: beginSessions({
@@ -70,11 +84,12 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
         getViews: getViews(views),
         ...historyHandlers(history),
         listRanking: async () => ({ videos: [] }),
-        getFigures: async () => ({}) as never,
+        getFigures: getFigures(figures, clients.video, security),
       },
       async stop() {
         await plays.stop();
         await positions.stop();
+        for (const consumer of [acts, deletions, erasures]) await consumer.stop();
       },
     };
   },
