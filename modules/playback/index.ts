@@ -70,7 +70,8 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     return {
       handlers: {
         beginSessions: beginSessions({
-          ...{ tokens, watchable, history, refused },
+          ...{ tokens, watchable, history },
+          tooMany: () => refused("TOO_MANY_REQUESTS"),
           guestPlays: protect.rateLimit("plays of guests", { burst: 300, perMinute: 20 }),
         }),
         report: report({
