@@ -172,4 +172,29 @@ describe.each(shapes)("what is watched, %s", (shape) => {
     );
     expect(answers.map(({ firstToday }) => firstToday).sort()).toEqual([false, true]);
   });
+
+  test("what is sent to clients of the classic API is watched, for each of them once in half an hour", async () => {
+    const video = await ada!.settled((await ada!.publish(freshClip())).id);
+    const filmOf = async (viewer?: Person) => {
+      const query = viewer ? `?token=${viewer.session.accessToken}` : "";
+      const answer = await fetch(`${server.origin}/douyin/feed/${query}`);
+      const { video_list } = JSON.parse((await answer.text()).replace(/"id":(\d+)/g, '"id":"$1"'));
+      return video_list.find(({ id }: { id: string }) => id === video.id).play_url as string;
+    };
+    const load = async (url: string, headers: Record<string, string> = {}) =>
+      (await fetch(url, { headers })).arrayBuffer();
+    const [guests, bens] = [await filmOf(), await filmOf(ben)];
+    for (let i = 0; i < 2; i++) await load(guests);
+    await load(bens);
+    await load(guests, { "user-agent": "another" });
+    // Of a forged name nothing is known, and this guest has watched it already.
+    await load(bens.replace(`by=${ben!.id}`, `by=${eve!.id}`));
+    // The beginning only.
+    await load(guests, { "user-agent": "a third", range: "bytes=0-100" });
+    await until("views", async () => (await see(video.id)).counts.views === 3);
+    const { items } = body(await server.api<{ items: { video: Video }[] }>("GET", "/history", tokenOf(ben)));
+    expect(items.map((item) => item.video.id)).toContain(video.id);
+    await load(guests, { "user-agent": "a fourth" });
+    await until("one more", async () => (await see(video.id)).counts.views === 4);
+  });
 });

@@ -10,6 +10,7 @@ import { consumeErasures, consumeVideoDeletions } from "./erasure.ts";
 import { erasureStore } from "./erasure-store.ts";
 import { figuresStore } from "./figures-store.ts";
 import { beginSessions } from "./handlers/begin-sessions.ts";
+import { countSent } from "./handlers/count-sent.ts";
 import { getFigures } from "./handlers/get-figures.ts";
 import { getViews } from "./handlers/get-views.ts";
 import { historyHandlers } from "./handlers/history.ts";
@@ -20,6 +21,8 @@ import { laneWriter } from "./lane-writer.ts";
 import { migrations } from "./migrations.ts";
 import { createPartitions } from "./partitions.ts";
 import { playTokens } from "./play-tokens.ts";
+import { reportPace } from "./report-pace.ts";
+import { storePlays } from "./store-plays.ts";
 import type { Tables } from "./tables.ts";
 import { viewStore } from "./view-store.ts";
 import { findWatchable } from "./watchable-videos.ts";
@@ -67,6 +70,12 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     });
     const deletions = consumeVideoDeletions(events, erasure);
     const erasures = consumeErasures(events, erasure);
+    const pace = reportPace();
+    const store = storePlays(laneWriter(db, ids, partitions), (tookMs) => {
+      pace.stored(tookMs);
+      plays.wake();
+      positions.wake();
+    });
     return {
       handlers: {
         beginSessions: beginSessions({
@@ -74,14 +83,8 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
           tooMany: () => refused("TOO_MANY_REQUESTS"),
           guestPlays: protect.rateLimit("plays of guests", { burst: 300, perMinute: 20 }),
         }),
-        report: report({
-          ...{ tokens, watchable, history, refused },
-          append: laneWriter(db, ids, partitions),
-          appended() {
-            plays.wake();
-            positions.wake();
-          },
-        }),
+        report: report({ tokens, watchable, history, store, refused, reportEveryMs: pace.everyMs }),
+        countSent: countSent({ tokens, watchable, history, store }),
         getViews: getViews(views),
         ...historyHandlers(history),
         listRanking: async () => ({ videos: [] }),
