@@ -28,7 +28,7 @@ export type ChangeOf<Name extends FigureName> = Record<Name, number> & {
 };
 
 /** The tables of figures, and the time that a row of theirs has; in `total` everything begins at 0. */
-export const spansMs = {
+const spansMs = {
   minute: minuteMs,
   hour: hourMs,
   day: dayMs,
