@@ -56,6 +56,8 @@ const distributedBy: Record<string, string> = {
   "message.timeline": "user_id",
   "message.told_readers": "user_id",
   "playback.day": "video_id",
+  "playback.followers": "author_id",
+  "playback.gone_video": "video_id",
   "playback.history": "user_id",
   "playback.hot_act": "video_id",
   "playback.hour": "video_id",

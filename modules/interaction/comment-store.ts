@@ -119,7 +119,8 @@ export function commentStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             pinned_id = case when ${repliesOnly} then pinned_id else nullif(pinned_id, ${id}) end
           where video_id = ${videoId}`.execute(transaction);
         const replies = repliesOnly ? removalChunk : Number(comment.replies);
-        emit(commentDeleted, { ...nameOf(comment), replies, repliesOnly, atMs: Date.now() });
+        const of = { ...nameOf(comment), videoAuthorId: video.author_id };
+        emit(commentDeleted, { ...of, replies, repliesOnly, atMs: Date.now() });
         return repliesOnly;
       }),
     /** Pins a comment above the others, or none. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND, COMMENT_IS_REPLY. */

@@ -19,6 +19,8 @@ export interface DailyCommand extends VideoCommand {
 interface Change {
   videoId: string;
   userId: string;
+  /** Of the video. */
+  authorId: string;
   change: number;
   atMs: number;
   timesMs: number[];
@@ -75,7 +77,7 @@ export function dailyStore(db: Kysely<Tables>, events: EventWriter<Tables>, dail
           transaction,
           commands.map(({ userId }) => userId).filter((userId) => userId !== guestId),
         );
-        const { rows } = await sql<{ video_id: string; user_id: string; label: string }>`
+        const { rows } = await sql<{ video_id: string; user_id: string; label: string; author_id: string }>`
           with added as (
             insert into ${table} (video_id, user_id, day, ${label}, at_ms)
             select * from unnest(${commands.map(({ videoId }) => videoId)}::int8[],
@@ -85,20 +87,26 @@ export function dailyStore(db: Kysely<Tables>, events: EventWriter<Tables>, dail
           ), counted as (
             update interaction.video v set ${count} = v.${count} + c.n
             from (select video_id, count(*) as n from added group by video_id) c
-            where v.video_id = c.video_id
+            where v.video_id = c.video_id returning v.video_id, v.author_id
           )
-          select video_id, user_id, label from added`.execute(transaction);
+          select video_id, user_id, label, author_id from added join counted using (video_id)`.execute(
+          transaction,
+        );
         const changed = rows.map((row) => ({
           ...row,
           guest: row.user_id === guestId ? row.label : undefined,
         }));
-        const keys = new Set(
-          changed.map((row) => keyOf({ videoId: row.video_id, userId: row.user_id, guest: row.guest })),
+        const authors = new Map(
+          changed.map((row) => [
+            keyOf({ videoId: row.video_id, userId: row.user_id, guest: row.guest }),
+            row.author_id,
+          ]),
         );
         for (const command of commands) {
-          if (!keys.has(keyOf(command))) continue;
+          const authorId = authors.get(keyOf(command));
+          if (authorId === undefined) continue;
           const { videoId, userId, atMs, traceId } = command;
-          daily.tell(emit, { videoId, userId, change: 1, atMs, timesMs: [atMs] }, traceId);
+          daily.tell(emit, { videoId, userId, authorId, change: 1, atMs, timesMs: [atMs] }, traceId);
         }
         return changed;
       }),
@@ -111,7 +119,7 @@ export function dailyStore(db: Kysely<Tables>, events: EventWriter<Tables>, dail
         );
         const videoIds = found.map((row) => row.video_id);
         await lockVideoIds(transaction, videoIds);
-        const { rows } = await sql<{ video_id: string; times: string[] }>`
+        const { rows } = await sql<{ video_id: string; author_id: string; times: string[] }>`
           with gone as (
             delete from ${table} d
             using unnest(${videoIds}::int8[], ${found.map(({ day }) => day)}::date[]) as f(video_id, of_day)
@@ -121,11 +129,13 @@ export function dailyStore(db: Kysely<Tables>, events: EventWriter<Tables>, dail
             select video_id, count(*) as n, array_agg(at::text) as times from gone group by video_id
           ), counted as (
             update interaction.video v set ${count} = v.${count} - c.n from change c where v.video_id = c.video_id
+            returning v.video_id, v.author_id
           )
-          select video_id, times from change`.execute(transaction);
-        for (const { video_id: videoId, times } of rows) {
+          select video_id, author_id, times from change join counted using (video_id)`.execute(transaction);
+        const atMs = Date.now();
+        for (const { video_id: videoId, author_id: authorId, times } of rows) {
           const timesMs = times.map(Number);
-          daily.tell(emit, { videoId, userId, change: -times.length, atMs: Date.now(), timesMs }, traceId);
+          daily.tell(emit, { videoId, userId, authorId, change: -times.length, atMs, timesMs }, traceId);
         }
         return found.length === page;
       }),

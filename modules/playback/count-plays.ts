@@ -1,5 +1,7 @@
 import { sql } from "kysely";
 import type { Transaction } from "#platform/db/database.ts";
+import { addFigures, type ChangeOf, partitionedSpans } from "./add-figures.ts";
+import { videosLeft } from "./gone.ts";
 import type { LaneReading, LaneRow } from "./lane-reader.ts";
 import type { Partitions } from "./partitions.ts";
 import {
@@ -34,25 +36,7 @@ export interface RawRow extends LaneRow {
 type SessionRow = Omit<RawRow, "position_ms" | keyof LaneRow> & { furthest_ms: number };
 
 /** What has changed of the numbers of one video in one minute. */
-export interface FiguresChange extends Figures {
-  videoId: string;
-  authorId: string;
-  startMs: number;
-}
-
-/** Everything begins at 0. */
-const allTimeMs = Number.MAX_SAFE_INTEGER;
-
-const columns: Record<keyof Figures, string> = {
-  views: "views",
-  viewers: "viewers",
-  plays: "plays",
-  ownPlays: "own_plays",
-  watchMs: "watch_ms",
-  completions: "completions",
-  skips: "skips",
-  loops: "loops",
-};
+export type FiguresChange = ChangeOf<keyof Figures>;
 
 /**
  * Counts what players told into minutes, hours, days and totals. What a watcher's sessions with a video add on a day is
@@ -79,7 +63,13 @@ export function countPlays({
         select max(start_ms) + ${hourMs} as ms from playback.closed_hour`.execute(on);
       return Number(rows[0]?.ms ?? 0);
     },
-    async act(on, rows, part) {
+    async act(on, all, part) {
+      const left = await videosLeft(
+        on,
+        all.map((row) => row.video_id),
+      );
+      const rows = all.filter((row) => left.has(row.video_id));
+      if (rows.length === 0) return;
       const told = new Map<string, PlaySession>();
       for (const row of rows) {
         const session = toSession({ ...row, furthest_ms: row.position_ms });
@@ -112,16 +102,13 @@ export function countPlays({
         "session",
         [...told.values()].map(({ startedMs }) => startedMs),
       );
-      for (const table of ["minute", "hour"] as const)
+      for (const table of partitionedSpans)
         await partitions.ensure(
           table,
           minutes.map(({ startMs }) => startMs),
         );
       await storeSessions(on, [...told.values()]);
-      await addFigures(on, "minute", minutes, part);
-      await addFigures(on, "hour", summed(minutes, hourMs), part);
-      await addFigures(on, "day", summed(minutes, dayMs), part);
-      await addFigures(on, "total", summed(minutes, allTimeMs), part);
+      await addFigures(on, part, figureNames, minutes);
       await addSources(on, changes.sources(), part);
       await addRetention(on, changes.reached, part);
       await also(on, minutes);
@@ -181,28 +168,6 @@ async function storeSessions(on: Transaction<Tables>, all: PlaySession[]): Promi
     on conflict (video_id, viewer, started_ms, session) do update set source = excluded.source,
       watched_ms = excluded.watched_ms, furthest_ms = excluded.furthest_ms, loops = excluded.loops,
       ended = excluded.ended`.execute(on);
-}
-
-async function addFigures(
-  on: Transaction<Tables>,
-  table: "minute" | "hour" | "day" | "total",
-  changes: FiguresChange[],
-  part: number,
-): Promise<void> {
-  if (changes.length === 0) return;
-  const names = sql.join(figureNames.map((name) => sql.id(columns[name])));
-  const values = sql.join(figureNames.map((name) => sql`${changes.map((change) => change[name])}::int8[]`));
-  const sums = sql.join(
-    figureNames.map((name) => {
-      const column = sql.id(columns[name]);
-      return sql`${column} = t.${column} + excluded.${column}`;
-    }),
-  );
-  await sql`
-    insert into ${sql.id("playback", table)} as t (part, video_id, start_ms, author_id, ${names})
-    select ${part}::int2, * from unnest(${changes.map(({ videoId }) => videoId)}::int8[],
-      ${changes.map(({ startMs }) => startMs)}::int8[], ${changes.map(({ authorId }) => authorId)}::int8[], ${values})
-    on conflict (video_id, start_ms, part) do update set ${sums}`.execute(on);
 }
 
 interface SourceChange {
@@ -285,16 +250,3 @@ const nothing: Figures = {
   skips: 0,
   loops: 0,
 };
-
-/** The same by longer spans. */
-function summed(minutes: readonly FiguresChange[], spanMs: number): FiguresChange[] {
-  const sums = new Map<string, FiguresChange>();
-  for (const minute of minutes) {
-    const startMs = startOf(minute.startMs, spanMs);
-    const key = `${minute.videoId} ${startMs}`;
-    const sum = sums.get(key);
-    if (!sum) sums.set(key, { ...minute, startMs });
-    else for (const name of figureNames) sum[name] += minute[name];
-  }
-  return [...sums.values()];
-}

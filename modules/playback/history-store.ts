@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
+import { videosLeft } from "./gone.ts";
 import type { LaneReading, LaneRow } from "./lane-reader.ts";
 import type { Tables } from "./tables.ts";
 
@@ -31,8 +32,13 @@ export const keepHistory: LaneReading<PositionRow> = {
   // What has been read is dropped within hours.
   since: async () => 0,
   async act(on, rows) {
+    const left = await videosLeft(
+      on,
+      rows.map((row) => row.video_id),
+    );
     const latest = new Map<string, PositionRow>();
     for (const row of rows) {
+      if (!left.has(row.video_id)) continue;
       const key = `${row.user_id} ${row.video_id}`;
       const before = latest.get(key);
       if (!before || Number(row.at_ms) >= Number(before.at_ms)) latest.set(key, row);
@@ -98,8 +104,12 @@ export function historyStore(db: Kysely<Tables>) {
     async remove(userId: string, videoId: string, nowMs: number): Promise<void> {
       // What is under way, and older, does not bring it back.
       await sql`
+        with person as (
+          insert into playback.person as p (user_id) values (${userId})
+          on conflict (user_id) do update set gone = p.gone returning gone
+        )
         insert into playback.history as h (user_id, video_id, at_ms, position_ms, picture, ended, removed)
-        values (${userId}, ${videoId}, ${nowMs}, 0, 0, false, true)
+        select ${userId}, ${videoId}, ${nowMs}, 0, 0, false, true from person where not gone
         on conflict (user_id, video_id) do update set at_ms = greatest(h.at_ms, excluded.at_ms), position_ms = 0,
           picture = 0, ended = false, removed = true`.execute(db);
     },
@@ -108,13 +118,14 @@ export function historyStore(db: Kysely<Tables>) {
         with cleared as (
           insert into playback.person as p (user_id, cleared_ms) values (${userId}, ${nowMs})
           on conflict (user_id) do update set cleared_ms = greatest(p.cleared_ms, excluded.cleared_ms)
+          where not p.gone
         )
         delete from playback.history where user_id = ${userId} and at_ms <= ${nowMs}`.execute(db);
     },
     async pause(userId: string, paused: boolean): Promise<void> {
       await sql`
-        insert into playback.person (user_id, paused) values (${userId}, ${paused})
-        on conflict (user_id) do update set paused = excluded.paused`.execute(db);
+        insert into playback.person as p (user_id, paused) values (${userId}, ${paused})
+        on conflict (user_id) do update set paused = excluded.paused where not p.gone`.execute(db);
     },
     async isPaused(userId: string): Promise<boolean> {
       const { rows } = await sql<{ paused: boolean }>`
@@ -126,7 +137,7 @@ export function historyStore(db: Kysely<Tables>) {
       const { rows } = await sql`
         insert into playback.person as p (user_id, watched_on) values (${userId}, ${day}::date)
         on conflict (user_id) do update set watched_on = excluded.watched_on
-        where p.watched_on is null or p.watched_on < excluded.watched_on
+        where not p.gone and (p.watched_on is null or p.watched_on < excluded.watched_on)
         returning 1`.execute(db);
       return rows.length > 0;
     },

@@ -7,9 +7,14 @@ import { defineModule } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
 import { only } from "#platform/rpc/service.ts";
 import { projectRanked, rankedEvents } from "./consume-ranked.ts";
+import { countActs, countedActs } from "./count-acts.ts";
 import { countPlays } from "./count-plays.ts";
+import { consumeErasures, consumeVideoDeletions } from "./erasure.ts";
+import { erasureStore } from "./erasure-store.ts";
+import { figuresStore } from "./figures-store.ts";
 import { beginSessions } from "./handlers/begin-sessions.ts";
 import { countSent } from "./handlers/count-sent.ts";
+import { getFigures } from "./handlers/get-figures.ts";
 import { getViews } from "./handlers/get-views.ts";
 import { historyHandlers } from "./handlers/history.ts";
 import { listRanking } from "./handlers/list-ranking.ts";
@@ -47,7 +52,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
   migrations,
   recount: rankingCounts(),
   readModels: { "watched-rankings": { group: "playback.rankings" } },
-  async start({ config, db, clients, ids, events, jobs, caches, protect, metrics, log }) {
+  async start({ config, db, clients, ids, events, jobs, caches, protect, metrics, security, log }) {
     const refusedEntries = new Counter({
       name: "douya_plays_refused",
       help: "What players told that was not counted, by why",
@@ -78,6 +83,15 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     const stopExpiry = repeatEvery(expireEveryMs, rankings.lasting.expire, (error) =>
       log.warn({ err: error }, "could not expire the rankings"),
     );
+    const figures = perCall(db, figuresStore);
+    const erasure = perCall(db, (until) => erasureStore(until));
+    const acts = events.consume({
+      group: "playback.figures",
+      types: countedActs,
+      ...countActs(partitions, clients.video),
+    });
+    const deletions = consumeVideoDeletions(events, erasure);
+    const erasures = consumeErasures(events, erasure);
     const pace = reportPace();
     const store = storePlays(laneWriter(db, ids, partitions), (tookMs) => {
       pace.stored(tookMs);
@@ -96,7 +110,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
         getViews: getViews(views),
         ...historyHandlers(history),
         listRanking: listRanking(rankings.reading),
-        getFigures: async () => ({}) as never,
+        getFigures: getFigures(figures, clients.video, security),
       },
       async stop() {
         await workers.stop();
@@ -104,6 +118,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
         await projection.stop();
         await plays.stop();
         await positions.stop();
+        for (const consumer of [acts, deletions, erasures]) await consumer.stop();
       },
     };
   },

@@ -179,4 +179,27 @@ export const migrations: Migrations = {
     create table playback.unranked_video (video_id int8 primary key);
     ${wholeJobTable("playback")}
   `,
+  "0003-figures": `
+    ${["minute", "hour", "day", "total"]
+      .map(
+        (table) => `
+    alter table playback.${table} add column likes int8 not null default 0,
+      add column comments int8 not null default 0, add column shares int8 not null default 0;`,
+      )
+      .join("")}
+    -- Won and lost, by spans of a minute, an hour and a day; of minutes and hours only what is shown.
+    create table playback.followers (
+      author_id int8 not null,
+      span_ms int8 not null,
+      start_ms int8 not null,
+      followers int8 not null,
+      primary key (author_id, span_ms, start_ms)
+    ) with (fillfactor = 70);
+    -- Deleted: nothing of them is counted any more.
+    create table playback.gone_video (
+      video_id int8 primary key
+    );
+    create index position_user on playback.position (user_id, received_ms);
+    create index history_video on playback.history (video_id, user_id);
+  `,
 };

@@ -14,6 +14,9 @@ export const partitioned = {
 } as const;
 export type Partitioned = keyof typeof partitioned;
 
+/** For so long minutes and hours are kept. */
+export const keptMs = { minute: 7 * dayMs, hour: 365 * dayMs } as const;
+
 /** Of the people who make or drop partitions: one after the other. */
 const lock = "hashtextextended('playback.partitions', 0)";
 

@@ -151,3 +151,14 @@ export function mergeActs(told: readonly HotAct[]): HotAct[] {
   }
   return [...acts.values()];
 }
+
+/** Of 100 plays, how many got to 0 %, 1 %, … 100 %, of how many got there and no further; none without a play. */
+export function retentionOf(reached: readonly number[]): number[] {
+  const curve: number[] = [];
+  let plays = 0;
+  for (const n of reached.toReversed()) {
+    plays += n;
+    curve.unshift(plays);
+  }
+  return plays === 0 ? [] : curve.map((n) => Math.round((10_000 * n) / plays) / 100);
+}

@@ -21,7 +21,8 @@ type SecurityKind =
   | "video-held"
   | "video-released"
   | "comment-deleted"
-  | "reports-dismissed";
+  | "reports-dismissed"
+  | "figures-seen";
 
 interface SecurityEntry {
   kind: SecurityKind;

@@ -2202,7 +2202,7 @@ export interface paths {
                                 views: number;
                                 watchMs: number;
                             }[];
-                            /** @description Views by where they came from, the most first. */
+                            /** @description Views by where they came from, the most first; of the whole days (UTC) that the window touches. */
                             sources: {
                                 from: string;
                                 views: number;
@@ -6296,7 +6296,7 @@ export interface paths {
                     };
                     content: {
                         "application/json": {
-                            /** @description Of 100 plays, how many were still watching at 0 %, 1 %, … 100 % of the video; empty before the first play. */
+                            /** @description Of 100 plays, how many were still watching at 0 %, 1 %, … 100 % of the video, of all time; empty before the first play. */
                             retention: number[];
                             /** @description The spans of time in which there was something, in their order. */
                             series: {
@@ -6323,7 +6323,7 @@ export interface paths {
                                 views: number;
                                 watchMs: number;
                             }[];
-                            /** @description Views by where they came from, the most first. */
+                            /** @description Views by where they came from, the most first; of the whole days (UTC) that the window touches. */
                             sources: {
                                 from: string;
                                 views: number;

@@ -59,7 +59,8 @@ const answer = {
     description: "The spans of time in which there was something, in their order.",
   }),
   sources: Type.Array(Type.Object({ from: Type.String(), views: Type.Integer() }), {
-    description: "Views by where they came from, the most first.",
+    description:
+      "Views by where they came from, the most first; of the whole days (UTC) that the window touches.",
   }),
 };
 
@@ -117,7 +118,7 @@ export function figureRoutes({ playback, composer, urlsFor }: GatewayContext): F
               ...answer,
               retention: Type.Array(Type.Number(), {
                 description:
-                  "Of 100 plays, how many were still watching at 0 %, 1 %, … 100 % of the video; empty before the first play.",
+                  "Of 100 plays, how many were still watching at 0 %, 1 %, … 100 % of the video, of all time; empty before the first play.",
               }),
             }),
           }),
