@@ -95,7 +95,10 @@ describe.each(shapes)("what is watched, %s", (shape) => {
     const [first, second] = await begin([one!.id, two!.id], eve);
     await watch(first!.token, 10, eve, { positionMs: 10 });
     await watch(second!.token, 20, eve, { positionMs: 20, ended: true });
-    await until("history", async () => (await history()).items.map(({ video }) => video.id).join() === `${two!.id},${one!.id}`);
+    await until(
+      "history",
+      async () => (await history()).items.map(({ video }) => video.id).join() === `${two!.id},${one!.id}`,
+    );
     expect((await history()).items.map(({ positionMs, ended }) => ({ positionMs, ended }))).toEqual([
       { positionMs: 20, ended: true },
       { positionMs: 10, ended: false },
@@ -163,7 +166,9 @@ describe.each(shapes)("what is watched, %s", (shape) => {
     const today = new Date().toISOString().slice(0, 10);
     const devices = await Promise.all([begin([one!.id], ada), begin([two!.id], ada)]);
     const answers = await Promise.all(
-      devices.map(async ([session]) => body(await tell([{ token: session!.token, watchedMs: 0 }], ada, { today }))),
+      devices.map(async ([session]) =>
+        body(await tell([{ token: session!.token, watchedMs: 0 }], ada, { today })),
+      ),
     );
     expect(answers.map(({ firstToday }) => firstToday).sort()).toEqual([false, true]);
   });

@@ -15,6 +15,7 @@ import { laneWriter } from "./lane-writer.ts";
 import { migrations } from "./migrations.ts";
 import { createPartitions } from "./partitions.ts";
 import { playTokens } from "./play-tokens.ts";
+import { counts } from "./recount.ts";
 import type { Tables } from "./tables.ts";
 import { viewStore } from "./view-store.ts";
 import { findWatchable } from "./watchable-videos.ts";
@@ -32,6 +33,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
   service: PlaybackService,
   calls: { video: only(VideoService, "getVideos") },
   migrations,
+  recount: counts,
   async start({ config, db, clients, ids, events, caches, protect, metrics, log }) {
     const refusedEntries = new Counter({
       name: "douya_plays_refused",

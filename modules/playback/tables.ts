@@ -1,4 +1,6 @@
-export interface Tables {
+import type { JobTables } from "#platform/jobs/job-table.ts";
+
+export interface Tables extends JobTables {
   person: {
     user_id: string;
     paused: boolean;
