@@ -4,6 +4,7 @@ import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
+import { archiveUses } from "./archive.ts";
 import { countPlays } from "./count-plays.ts";
 import { beginSessions } from "./handlers/begin-sessions.ts";
 import { getViews } from "./handlers/get-views.ts";
@@ -15,8 +16,10 @@ import { laneWriter } from "./lane-writer.ts";
 import { migrations } from "./migrations.ts";
 import { createPartitions } from "./partitions.ts";
 import { playTokens } from "./play-tokens.ts";
+import { describeProof, playsCommand } from "./plays-command.ts";
 import { counts } from "./recount.ts";
 import type { Tables } from "./tables.ts";
+import { startUpkeep } from "./upkeep.ts";
 import { viewStore } from "./view-store.ts";
 import { findWatchable } from "./watchable-videos.ts";
 
@@ -25,6 +28,8 @@ export interface PlaybackConfig {
   secret: string;
   /** How many views of one video one viewer makes on a day, at most. */
   viewsPerViewer: number;
+  /** How long what players told is kept in the database. */
+  playsKeptDays: number;
 }
 
 /** Views of videos, what each person watched and how far, rankings, and what authors learn. */
@@ -33,8 +38,11 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
   service: PlaybackService,
   calls: { video: only(VideoService, "getVideos") },
   migrations,
+  blobUses: archiveUses,
+  checks: { Plays: describeProof },
+  commands: { plays: playsCommand },
   recount: counts,
-  async start({ config, db, clients, ids, events, caches, protect, metrics, log }) {
+  async start({ config, db, clients, ids, blobs, events, caches, protect, metrics, log }) {
     const refusedEntries = new Counter({
       name: "douya_plays_refused",
       help: "What players told that was not counted, by why",
@@ -55,6 +63,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     const positions = startLaneReader(db, keepHistory, (error) =>
       log.warn({ err: error }, "could not keep what was watched"),
     );
+    const stopUpkeep = startUpkeep({ db, blobs, rawDays: config.playsKeptDays, log, metrics });
     return {
       handlers: {
         beginSessions: beginSessions({
@@ -75,6 +84,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
         getFigures: async () => ({}) as never,
       },
       async stop() {
+        await stopUpkeep();
         await plays.stop();
         await positions.stop();
       },

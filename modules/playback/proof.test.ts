@@ -1,15 +1,24 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { BlobStore } from "#platform/blob/blob-store.ts";
+import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { createLog } from "#platform/observe/log.ts";
 import { drifts } from "#platform/testing/drifts.ts";
 import { createModuleDatabase, type ModuleDatabase } from "#platform/testing/module-database.ts";
 import { randomOf, testSeed } from "#platform/testing/random.ts";
 import { countPlays } from "./count-plays.ts";
+import { lateMs } from "./hour-closing.ts";
 import { readPart } from "./lane-reader.ts";
 import { laneWriter, type RawPlay } from "./lane-writer.ts";
 import { migrations } from "./migrations.ts";
-import { createPartitions } from "./partitions.ts";
+import { createPartitions, partitionName } from "./partitions.ts";
+import { describeProof } from "./plays-command.ts";
 import { counts } from "./recount.ts";
 import { parts } from "./rules.ts";
 import type { Tables } from "./tables.ts";
+import { keepUp } from "./upkeep.ts";
 
 const random = randomOf(testSeed("what is counted is proven"));
 const hour = 3_600_000;
@@ -18,13 +27,18 @@ const startMs = Date.UTC(2026, 0, 5);
 let own: ModuleDatabase<Tables>;
 let append: ReturnType<typeof laneWriter>;
 
+let blobs: BlobStore;
+let folder: string;
+
 beforeAll(async () => {
-  own = await createModuleDatabase<Tables>("playback", "proof", migrations);
+  folder = await mkdtemp(join(tmpdir(), "douya-plays-"));
 });
-afterAll(() => own?.drop());
+afterAll(() => rm(folder, { recursive: true }));
 
 let nextId = 1_000;
-beforeEach(() => {
+beforeEach(async () => {
+  own = await createModuleDatabase<Tables>("playback", "proof_4", migrations);
+  blobs = await diskBlobStore(join(folder, String(nextId)));
   append = laneWriter(own.db, { next: () => String(nextId++) }, createPartitions(own.db));
 });
 
@@ -32,6 +46,8 @@ async function count(maxViews = 3) {
   const reading = countPlays({ partitions: createPartitions(own.db), maxViews, also: async () => {} });
   for (let part = 0; part < parts; part++) while ((await readPart(own.db, reading, part)) === "more");
 }
+
+afterEach(() => own.drop());
 
 function randomPlay(fromMs: number, toMs: number): RawPlay {
   const videoId = String(1 + random.below(3));
@@ -86,4 +102,69 @@ test("plain SQL counts the same, while it is counted, and finds what is changed 
     );
     expect(await drifts(own.database, counts)).toEqual([]);
   }
+});
+
+const told = (startedMs: number, watchedMs = 5_000): RawPlay => ({
+  ...{ videoId: "1", viewer: "7", startedMs, durationMs: 60_000, session: String(nextId++), part: 0 },
+  ...{ authorId: "9", own: false, source: 1, positionMs: 6_000, watchedMs, loops: 0, ended: false },
+});
+const rows = async (statement: string) => (await own.database.pool.query(statement)).rows;
+const upkeep = (nowMs: number, rawDays = 30) =>
+  keepUp({ db: own.db, blobs, rawDays, log: createLog("silent") }, nowMs);
+const closed = async () =>
+  (await rows("select start_ms from playback.closed_hour order by 1")).map(
+    (row) => Number(row.start_ms) - startMs,
+  );
+
+test("an hour is closed when nobody can tell of it and all of it is counted, each after those before it", async () => {
+  await append([told(startMs), told(startMs + 3 * hour)], []);
+  await upkeep(startMs + 7 * hour + lateMs);
+  expect(await closed()).toEqual([]);
+  await count();
+  await upkeep(startMs + 7 * hour + lateMs - 1);
+  expect(await closed()).toEqual([]);
+  await upkeep(startMs + 7 * hour + lateMs);
+  expect(await closed()).toEqual([0]);
+  // Whoever comes with more is refused, in that hour and in those before it, and spoils no lane.
+  for (const lateMs of [startMs + 1, startMs - hour])
+    await expect(append([told(lateMs)], [])).rejects.toMatchObject({ reason: "BUSY" });
+  await append([told(startMs + 3 * hour + 1)], []);
+  await upkeep(startMs + 2 * day);
+  expect(await closed()).toEqual([0]);
+  await count();
+  await upkeep(startMs + 2 * day);
+  expect(await closed()).toEqual([0, 3 * hour]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+});
+
+test("whoever writes while an hour is being closed is waited for, or closes it later", async () => {
+  await append([told(startMs)], []);
+  await count();
+  const writer = await own.database.pool.connect();
+  try {
+    await writer.query("begin; lock table playback.raw in row exclusive mode");
+    await writer.query(`lock table playback.${partitionName("raw", startMs)} in row exclusive mode`);
+    await upkeep(startMs + day);
+    expect(await closed()).toEqual([]);
+    await writer.query("rollback");
+  } finally {
+    writer.release(true);
+  }
+  await upkeep(startMs + day);
+  expect(await closed()).toEqual([0]);
+});
+
+test("each closed hour is counted once more, and a difference is kept and told, whichever side is wrong", async () => {
+  await append(randomPlays(300, startMs, startMs + day), []);
+  await count();
+  await rows(
+    `update playback.hour set plays = plays + 1 where start_ms = ${startMs + 2 * hour} and part = 1`,
+  );
+  await rows(`update playback.raw set watched_ms = watched_ms + 1
+    where not own and started_ms >= ${startMs + 5 * hour} and started_ms < ${startMs + 6 * hour}`);
+  await upkeep(startMs + 3 * day);
+  const differing = await rows("select start_ms from playback.closed_hour where differences > 0 order by 1");
+  expect(differing.map((row) => Number(row.start_ms) - startMs)).toEqual([2 * hour, 5 * hour]);
+  expect(await rows("select from playback.closed_hour where differences = 0")).toHaveLength(22);
+  await expect(describeProof(own.db)).rejects.toThrow(/differ.*2026-01-05T02, 2026-01-05T05/);
 });
