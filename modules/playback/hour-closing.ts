@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import { changePartitions, listPartitions, notYet, type Partition } from "./partitions.ts";
-import { hourMs, parts, sessionMs } from "./rules.ts";
+import { parts, sessionMs } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** What was accepted in time may be written a little later, by a process whose clock is a little late. */
@@ -47,11 +47,14 @@ export async function openHours(db: Kysely<Tables>): Promise<Partition[]> {
 
 function close(db: Kysely<Tables>, hour: Partition, nowMs: number): Promise<boolean> {
   return changePartitions(db, async (on) => {
+    const { numAffectedRows } = await sql`
+      insert into playback.closed_hour (start_ms, closed_ms) values (${hour.startMs}, ${nowMs})
+      on conflict do nothing`.execute(on);
+    // By another process, since we looked.
+    if (numAffectedRows === 0n) return;
     // What is under way is waited for, and what comes later fails; what is there is not checked.
     await sql`
       alter table ${sql.id("playback", hour.name)} add constraint closed check (false) not valid`.execute(on);
     if (!(await isRead(on, "plays", hour))) throw notYet;
-    await sql`
-      insert into playback.closed_hour (start_ms, closed_ms) values (${hour.startMs}, ${nowMs})`.execute(on);
   });
 }

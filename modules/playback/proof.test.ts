@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -8,13 +8,15 @@ import { createLog } from "#platform/observe/log.ts";
 import { drifts } from "#platform/testing/drifts.ts";
 import { createModuleDatabase, type ModuleDatabase } from "#platform/testing/module-database.ts";
 import { randomOf, testSeed } from "#platform/testing/random.ts";
+import { archiveUses } from "./archive.ts";
 import { countPlays } from "./count-plays.ts";
+import { keepHistory } from "./history-store.ts";
 import { lateMs } from "./hour-closing.ts";
 import { readPart } from "./lane-reader.ts";
 import { laneWriter, type RawPlay } from "./lane-writer.ts";
 import { migrations } from "./migrations.ts";
-import { createPartitions, partitionName } from "./partitions.ts";
-import { describeProof } from "./plays-command.ts";
+import { createPartitions, listPartitions, type Partitioned, partitionName } from "./partitions.ts";
+import { describeProof, verifyArchive } from "./plays-command.ts";
 import { counts } from "./recount.ts";
 import { parts } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -24,11 +26,13 @@ const random = randomOf(testSeed("what is counted is proven"));
 const hour = 3_600_000;
 const day = 24 * hour;
 const startMs = Date.UTC(2026, 0, 5);
+const log = createLog("silent");
 let own: ModuleDatabase<Tables>;
 let append: ReturnType<typeof laneWriter>;
 
 let blobs: BlobStore;
 let folder: string;
+let dir: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "douya-plays-"));
@@ -38,7 +42,8 @@ afterAll(() => rm(folder, { recursive: true }));
 let nextId = 1_000;
 beforeEach(async () => {
   own = await createModuleDatabase<Tables>("playback", "proof_4", migrations);
-  blobs = await diskBlobStore(join(folder, String(nextId)));
+  dir = String(nextId);
+  blobs = await diskBlobStore(join(folder, dir));
   append = laneWriter(own.db, { next: () => String(nextId++) }, createPartitions(own.db));
 });
 
@@ -109,8 +114,7 @@ const told = (startedMs: number, watchedMs = 5_000): RawPlay => ({
   ...{ authorId: "9", own: false, source: 1, positionMs: 6_000, watchedMs, loops: 0, ended: false },
 });
 const rows = async (statement: string) => (await own.database.pool.query(statement)).rows;
-const upkeep = (nowMs: number, rawDays = 30) =>
-  keepUp({ db: own.db, blobs, rawDays, log: createLog("silent") }, nowMs);
+const upkeep = (nowMs: number, rawDays = 30) => keepUp({ db: own.db, blobs, rawDays, log }, nowMs);
 const closed = async () =>
   (await rows("select start_ms from playback.closed_hour order by 1")).map(
     (row) => Number(row.start_ms) - startMs,
@@ -167,4 +171,168 @@ test("each closed hour is counted once more, and a difference is kept and told, 
   expect(differing.map((row) => Number(row.start_ms) - startMs)).toEqual([2 * hour, 5 * hour]);
   expect(await rows("select from playback.closed_hour where differences = 0")).toHaveLength(22);
   await expect(describeProof(own.db)).rejects.toThrow(/differ.*2026-01-05T02, 2026-01-05T05/);
+});
+
+const partitionsOf = async (table: Partitioned) =>
+  (await listPartitions(own.db, table)).map(({ startMs: at }) => at - startMs);
+
+test("what is old is dropped by whole days and archived before; totals stay, and the archive says the same", async () => {
+  await append(randomPlays(300, startMs, startMs + 2 * day), []);
+  await count();
+  const totals = await rows("select * from playback.total order by video_id, part");
+  const views = await rows("select * from playback.day order by video_id, start_ms, part");
+  await upkeep(startMs + 31 * day - 1);
+  expect((await partitionsOf("raw")).length).toBeGreaterThan(24);
+  expect(await partitionsOf("session")).toEqual([]);
+  expect(await partitionsOf("minute")).toEqual([]);
+  await upkeep(startMs + 31 * day);
+  const left = await partitionsOf("raw");
+  expect(left.every((at) => at >= day)).toBe(true);
+  expect(left.length).toBeGreaterThan(0);
+  expect(await drifts(own.database, counts)).toEqual([]);
+  for (const table of ["total", "day"])
+    expect(await rows(`select * from playback.${table} order by video_id, start_ms, part`)).toEqual(
+      table === "total" ? totals : views,
+    );
+  const archived = await rows(
+    "select start_ms, blob_key, rows from playback.closed_hour where dropped_ms is not null",
+  );
+  expect(archived.length + left.length).toBe((await closed()).length);
+  const used = await archiveUses.list(own.db, "", 500);
+  expect(used.map(({ key }) => key)).toEqual(archived.map((row) => row.blob_key).sort());
+  for (const { start_ms } of archived)
+    expect(await verifyArchive(own.db, blobs, Number(start_ms))).toMatchObject({ drifts: 0 });
+  expect(await verifyArchive(own.db, blobs, startMs + day)).toBeUndefined();
+
+  // A difference in what is kept is found from the archive too, and so is damage of the archive itself.
+  const last = archived.at(-1)!;
+  await rows(`update playback.hour set watch_ms = watch_ms + 1 where start_ms = ${last.start_ms}`);
+  expect(await verifyArchive(own.db, blobs, Number(last.start_ms))).not.toMatchObject({ drifts: 0 });
+  await rows(`update playback.closed_hour set rows = rows + 1 where start_ms = ${last.start_ms}`);
+  expect(await verifyArchive(own.db, blobs, Number(last.start_ms))).toMatch(/has \d+ rows, not/);
+  await blobs.remove(last.blob_key);
+  expect(await verifyArchive(own.db, blobs, Number(last.start_ms))).toMatch(/is missing/);
+  expect(await verifyArchive(own.db, blobs, Number(archived[0]!.start_ms))).toMatchObject({ drifts: 0 });
+});
+
+test("hours and archives end after a year, and what is closed stays closed", async () => {
+  await append([told(startMs), told(startMs + day)], []);
+  await count();
+  await upkeep(startMs + 40 * day);
+  const [first, second] = (await archiveUses.list(own.db, "", 10)).map(({ key }) => key);
+  await upkeep(startMs + 430 * day);
+  expect(await partitionsOf("hour")).toEqual([]);
+  const kept = await archiveUses.list(own.db, "", 10);
+  expect(kept).toHaveLength(1);
+  const gone = kept[0]!.key === first ? second! : first!;
+  expect(await blobs.size(gone)).toBeUndefined();
+  expect(await blobs.size(kept[0]!.key)).toBeGreaterThan(0);
+  await expect(append([told(startMs + 1)], [])).rejects.toMatchObject({ reason: "BUSY" });
+  expect(await drifts(own.database, counts)).toEqual([]);
+  const [{ plays }] = await rows("select sum(plays)::int as plays from playback.total");
+  expect(plays).toBe(2);
+});
+
+test("it can end anywhere and is repeated", async () => {
+  await append(randomPlays(100, startMs, startMs + day), []);
+  await count();
+  const expected = await rows("select * from playback.total order by video_id, part");
+  const steps = ["size", "receive", "commit", "discard"] as const;
+  const after = (failing: number) => {
+    let calls = 0;
+    const dying = { ...blobs } as BlobStore;
+    for (const step of steps) {
+      // biome-ignore lint/suspicious/noExplicitAny: of whichever of its functions.
+      const real = blobs[step] as (...words: any[]) => Promise<any>;
+      // Half of the time it is done, and the process ends before it knows.
+      const isDone = random.chance(0.5);
+      Object.assign(dying, {
+        [step]: async (...words: unknown[]) => {
+          if (++calls < failing) return real(...words);
+          if (isDone && calls === failing) await real(...words);
+          throw new Error("killed");
+        },
+      });
+    }
+    return dying;
+  };
+  for (let failing = 1; ; failing++) {
+    const done = await keepUp(
+      { db: own.db, blobs: after(failing), rawDays: 30, log },
+      startMs + 40 * day,
+    ).then(
+      () => true,
+      (error) => error.message !== "killed" && Promise.reject(error),
+    );
+    expect(await drifts(own.database, counts)).toEqual([]);
+    if (done) break;
+  }
+  expect(await partitionsOf("raw")).toEqual([]);
+  expect(await rows("select * from playback.total order by video_id, part")).toEqual(expected);
+  for (const at of await closed())
+    expect(await verifyArchive(own.db, blobs, startMs + at)).toMatchObject({ drifts: 0 });
+  // Every blob is the archive of an hour.
+  const files = (await readdir(join(folder, dir), { recursive: true })).filter((name) =>
+    name.endsWith(".gz"),
+  );
+  expect(files.length).toBe((await archiveUses.list(own.db, "", 500)).length);
+});
+
+test("nobody waits for what is to be dropped while others read it", async () => {
+  await append([told(startMs)], []);
+  await count();
+  const reader = await own.database.pool.connect();
+  try {
+    await reader.query("begin; select from playback.raw");
+    await upkeep(startMs + 40 * day);
+    expect(await partitionsOf("raw")).toEqual([0]);
+    // Nothing of it is half done.
+    expect(await rows("select from playback.retention_before")).toEqual([]);
+    expect(await drifts(own.database, counts)).toEqual([]);
+    await reader.query("rollback");
+  } finally {
+    reader.release(true);
+  }
+  await upkeep(startMs + 40 * day);
+  expect(await partitionsOf("raw")).toEqual([]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+});
+
+test("positions are dropped when they are in the history, and lanes when all of them is read and they are left", async () => {
+  const nowMs = Date.now();
+  const position = {
+    userId: "5",
+    videoId: "1",
+    part: 2,
+    atMs: nowMs,
+    positionMs: 9,
+    picture: 0,
+    ended: false,
+  };
+  await append([told(nowMs)], [position]);
+  await count();
+  await upkeep(nowMs + 4 * hour);
+  expect(await partitionsOf("position")).toHaveLength(1);
+  expect(await rows("select from playback.lane")).toHaveLength(1);
+  for (let part = 0; part < parts; part++) await readPart(own.db, keepHistory, part);
+  await upkeep(nowMs + 2 * hour - 1);
+  expect(await rows("select from playback.lane")).toHaveLength(1);
+  await upkeep(nowMs + 4 * hour);
+  expect(await partitionsOf("position")).toEqual([]);
+  expect(await rows("select from playback.lane")).toEqual([]);
+  expect(await rows("select from playback.lane_offset")).toEqual([]);
+  expect(await rows("select from playback.history")).toHaveLength(1);
+  expect(await drifts(own.database, counts)).toEqual([]);
+});
+
+test("several processes at once do it once", async () => {
+  await append(randomPlays(200, startMs, startMs + day), []);
+  await count();
+  const jobs = Array.from({ length: 4 }, () => upkeep(startMs + 40 * day));
+  await Promise.all(jobs);
+  await upkeep(startMs + 40 * day);
+  expect(await partitionsOf("raw")).toEqual([]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+  for (const at of await closed())
+    expect(await verifyArchive(own.db, blobs, startMs + at)).toMatchObject({ drifts: 0 });
 });

@@ -106,9 +106,9 @@ export function reachedBySql(raw: Parameters<typeof playsBySql>[0]) {
     ${playsBySql(raw)}, reached as (
       select video_id, part, ${reachedOfPlay} as percent, count(*) as n from play where ${isReaching} group by 1, 2, 3
     )
-    select video_id, part, array_agg(coalesce(n, 0) order by p)
+    select v.video_id, v.part, array_agg(coalesce(n, 0) order by p)
     from (select distinct video_id, part from reached) v cross join generate_series(0, 100) p
-    left join reached using (video_id, part) where true
+    left join reached r on r.video_id = v.video_id and r.part = v.part and percent = p
     group by 1, 2`;
 }
 
