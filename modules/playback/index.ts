@@ -2,6 +2,7 @@ import { Counter } from "prom-client";
 import { PlaybackService } from "#contracts/gen/playback_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
+import { rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
 import { archiveUses } from "./archive.ts";
@@ -17,6 +18,7 @@ import { migrations } from "./migrations.ts";
 import { createPartitions } from "./partitions.ts";
 import { playTokens } from "./play-tokens.ts";
 import { describeProof, playsCommand } from "./plays-command.ts";
+import { rebuildViews } from "./rebuild-views.ts";
 import { counts } from "./recount.ts";
 import type { Tables } from "./tables.ts";
 import { startUpkeep } from "./upkeep.ts";
@@ -42,7 +44,8 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
   checks: { Plays: describeProof },
   commands: { plays: playsCommand },
   recount: counts,
-  async start({ config, db, clients, ids, blobs, events, caches, protect, metrics, log }) {
+  readModels: { views: {} },
+  async start({ config, db, clients, ids, jobs, blobs, events, caches, protect, metrics, log }) {
     const refusedEntries = new Counter({
       name: "douya_plays_refused",
       help: "What players told that was not counted, by why",
@@ -63,6 +66,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     const positions = startLaneReader(db, keepHistory, (error) =>
       log.warn({ err: error }, "could not keep what was watched"),
     );
+    const workers = jobs.work({ kinds: { [rebuildKind]: rebuildViews(db) }, concurrency: 1 });
     const stopUpkeep = startUpkeep({ db, blobs, rawDays: config.playsKeptDays, log, metrics });
     return {
       handlers: {
@@ -85,6 +89,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
       },
       async stop() {
         await stopUpkeep();
+        await workers.stop();
         await plays.stop();
         await positions.stop();
       },

@@ -40,7 +40,16 @@ export function playsBySql(raw: RawBuilder<unknown>): RawBuilder<unknown> {
     )`;
 }
 
-/** The figures of a group of rows of `play`, in the order of the columns of the tables that they are kept in. */
+export const figureNames = [
+  ...["views", "viewers", "plays", "own_plays"],
+  ...["watch_ms", "completions", "skips", "loops"],
+] as const;
+export const figureColumns = sql.join(figureNames.map((name) => sql.id(name)));
+export const sumsOfFigures = sql.join(
+  figureNames.map((name) => sql`sum(${sql.id(name)}) as ${sql.id(name)}`),
+);
+
+/** The figures of a group of rows of `play`, in the same order. */
 export const figuresOfPlays = sql`
   count(*) filter (where is_view) as views, count(*) filter (where is_first) as viewers,
   count(*) filter (where others) as plays, count(*) filter (where own) as own_plays,
@@ -52,6 +61,18 @@ export const figuresOfPlays = sql`
 export const reachedOfPlay = sql`
   case when completed then 100 else least(100, 100::int8 * furthest_ms / duration_ms)::int end`;
 export const isReaching = sql`others and duration_ms > 0`;
+
+/** For each video and part, how many plays got to 0 %, 1 %, … 100 %. */
+export function reachedBySql(raw: RawBuilder<unknown>) {
+  return sql`
+    ${playsBySql(raw)}, reached as (
+      select video_id, part, ${reachedOfPlay} as percent, count(*) as n from play where ${isReaching} group by 1, 2, 3
+    )
+    select v.video_id, v.part, array_agg(coalesce(n, 0) order by p)
+    from (select distinct video_id, part from reached) v cross join generate_series(0, 100) p
+    left join reached r on r.video_id = v.video_id and r.part = v.part and percent = p
+    group by 1, 2`;
+}
 
 /** Of `raw`, what has been counted: in the snapshot of a transaction exactly that which the figures are made of. */
 export const countedRaw = sql`

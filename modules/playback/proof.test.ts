@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { findRebuild, rebuildKind, requestRebuild } from "#platform/jobs/rebuild.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { drifts } from "#platform/testing/drifts.ts";
 import { createModuleDatabase, type ModuleDatabase } from "#platform/testing/module-database.ts";
@@ -17,6 +18,7 @@ import { laneWriter, type RawPlay } from "./lane-writer.ts";
 import { migrations } from "./migrations.ts";
 import { createPartitions, listPartitions, type Partitioned, partitionName } from "./partitions.ts";
 import { describeProof, verifyArchive } from "./plays-command.ts";
+import { rebuildViews } from "./rebuild-views.ts";
 import { counts } from "./recount.ts";
 import { parts } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -335,4 +337,71 @@ test("several processes at once do it once", async () => {
   expect(await drifts(own.database, counts)).toEqual([]);
   for (const at of await closed())
     expect(await verifyArchive(own.db, blobs, startMs + at)).toMatchObject({ drifts: 0 });
+});
+
+test("nothing is dropped while the module is being moved into another database", async () => {
+  await append([told(startMs)], []);
+  await count();
+  const name = `moving_${process.pid}`;
+  await rows(`create publication ${name} for table playback.raw, playback.minute`);
+  await rows(`select pg_create_logical_replication_slot('${name}', 'pgoutput')`);
+  await upkeep(startMs + 40 * day);
+  for (const table of ["raw", "minute"] as const) expect(await partitionsOf(table)).toHaveLength(1);
+  await rows(`select pg_drop_replication_slot('${name}')`);
+  await upkeep(startMs + 40 * day);
+  for (const table of ["raw", "minute"] as const) expect(await partitionsOf(table)).toEqual([]);
+});
+
+test("views are built anew from what was told, while more is told and counted, and are the same", async () => {
+  await append(randomPlays(150, startMs, startMs + day), []);
+  await count();
+  await upkeep(startMs + 32 * day);
+  expect(await partitionsOf("raw")).toEqual([]);
+  await append(randomPlays(150, startMs + 30 * day, startMs + 33 * day), []);
+  await count();
+  // A source that has lost its views to another one may have a row that says so.
+  const tables = ["session", "minute", "hour", "day", "total", "source_day", "retention"];
+  const all = async () => {
+    const found: Record<string, unknown> = {};
+    for (const table of tables)
+      found[table] = await rows(`select t::text as row from playback.${table} t
+        ${table === "source_day" ? "where views <> 0" : ""} order by 1`);
+    return found;
+  };
+  const before = await all();
+  const since = startMs + 30 * day;
+  for (const table of ["minute", "hour", "day", "total"])
+    await rows(`update playback.${table} set views = views + 5 where start_ms >= ${since} or start_ms = 0`);
+  await rows(`delete from playback.session where video_id = 2`);
+  await rows(`delete from playback.source_day where start_ms >= ${since} and source = 2`);
+  await rows("update playback.retention set reached[5] = 77");
+  const workers = own.jobs.work({ kinds: { [rebuildKind]: rebuildViews(own.db) }, concurrency: 1 });
+  const rebuild = async () => {
+    await requestRebuild(own.database.pool, "playback", "views");
+    workers.wake();
+    await expect.poll(() => findRebuild(own.database.pool, "playback", "views")).toBeUndefined();
+  };
+  try {
+    await rebuild();
+    expect(await all()).toEqual(before);
+    expect(await drifts(own.database, counts)).toEqual([]);
+
+    let isBuilding = true;
+    const telling = (async () => {
+      for (let i = 0; isBuilding || i < 5; i++) {
+        await append(randomPlays(20, startMs + 30 * day, startMs + 33 * day), []);
+        if (random.chance(0.7)) await count();
+      }
+    })();
+    for (let i = 0; i < 2; i++) await rebuild();
+    isBuilding = false;
+    await telling;
+    await count();
+    expect(await drifts(own.database, counts)).toEqual([]);
+    const counted = await all();
+    await rebuild();
+    expect(await all()).toEqual(counted);
+  } finally {
+    await workers.stop();
+  }
 });

@@ -1,11 +1,17 @@
 import { type RawBuilder, sql } from "kysely";
 import type { KeptCount } from "#platform/db/recount.ts";
-import { countedRaw, figuresOfPlays, isReaching, playsBySql, reachedOfPlay } from "./plays-by-sql.ts";
+import {
+  countedRaw,
+  figureNames,
+  figuresOfPlays,
+  isReaching,
+  playsBySql,
+  reachedOfPlay,
+  sumsOfFigures,
+} from "./plays-by-sql.ts";
 
-const names = ["views", "viewers", "plays", "own_plays", "watch_ms", "completions", "skips", "loops"];
-const sums = sql.join(names.map((name) => sql`sum(${sql.id(name)}) as ${sql.id(name)}`));
 const byName = sql`
-  cross join lateral (values ${sql.join(names.map((name) => sql`(${sql.lit(name)}, ${sql.id(name)}::numeric)`))}) f(name, n)`;
+  cross join lateral (values ${sql.join(figureNames.map((name) => sql`(${sql.lit(name)}, ${sql.id(name)}::numeric)`))}) f(name, n)`;
 
 /** The sums of figures by the columns that rows of them are grouped by. */
 const each = (grouped: RawBuilder<unknown>) => sql`
@@ -13,7 +19,7 @@ const each = (grouped: RawBuilder<unknown>) => sql`
 const summed = (table: string, spanMs: number, where = sql`true`) => {
   const start = spanMs === 0 ? sql`0::int8` : sql`start_ms - start_ms % ${sql.lit(spanMs)}`;
   return each(
-    sql`select video_id, ${start} as start_ms, ${sums} from ${sql.id("playback", table)} where ${where} group by 1, 2`,
+    sql`select video_id, ${start} as start_ms, ${sumsOfFigures} from ${sql.id("playback", table)} where ${where} group by 1, 2`,
   );
 };
 const since = (table: string) =>

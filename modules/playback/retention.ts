@@ -6,7 +6,7 @@ import { inTransaction } from "#platform/db/transaction.ts";
 import { archiveHour, lockArchive } from "./archive.ts";
 import { isRead, openHours } from "./hour-closing.ts";
 import { changePartitions, listPartitions, notYet, type Partition, type Partitioned } from "./partitions.ts";
-import { isReaching, playsBySql, reachedOfPlay } from "./plays-by-sql.ts";
+import { reachedBySql } from "./plays-by-sql.ts";
 import { dayMs, hourMs, startOf } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
@@ -100,25 +100,14 @@ function dropRaw(db: Kysely<Tables>, day: Partition[], endMs: number, nowMs: num
   return changePartitions(db, (on) => drop(on, "raw", day), addReached);
 }
 
-/** For each video and part, how many plays got to 0 %, 1 %, … 100 %. */
-export function reachedBySql(raw: Parameters<typeof playsBySql>[0]) {
-  return sql`
-    ${playsBySql(raw)}, reached as (
-      select video_id, part, ${reachedOfPlay} as percent, count(*) as n from play where ${isReaching} group by 1, 2, 3
-    )
-    select v.video_id, v.part, array_agg(coalesce(n, 0) order by p)
-    from (select distinct video_id, part from reached) v cross join generate_series(0, 100) p
-    left join reached r on r.video_id = v.video_id and r.part = v.part and percent = p
-    group by 1, 2`;
-}
-
 async function drop(on: Transaction<Tables>, table: Partitioned, partitions: Partition[]): Promise<void> {
   const names = sql.join(partitions.map(({ name }) => sql.id("playback", name)));
   await sql`drop table ${names}`.execute(on);
-  // Where the module is being moved to, what is in the stream of changes still needs its place.
+  // The module is being moved: what is in the stream of changes still needs its place there.
   const { rows } = await sql`
-    select from pg_publication_rel r join pg_class c on c.oid = r.prrelid
-    where c.relnamespace = 'playback'::regnamespace limit 1`.execute(on);
+    select from pg_replication_slots s join pg_publication p on p.pubname = s.slot_name
+    join pg_publication_rel r on r.prpubid = p.oid join pg_class c on c.oid = r.prrelid
+    where s.database = current_database() and c.relnamespace = 'playback'::regnamespace limit 1`.execute(on);
   if (rows.length > 0) throw notYet;
   const endMs = Math.max(...partitions.map((one) => one.endMs));
   await sql`
