@@ -85,7 +85,10 @@ test.each([
   expect(await run("database", "move", "playback", ...args())).toMatch(/^playback is in /m);
   const at = watching.sessions();
   expect(watching.refused.filter((answer) => !answer.includes("DATABASE_UNAVAILABLE"))).toEqual([]);
-  await until("some are watched there", async () => watching.sessions() > at + 5);
+  await until("some are watched there", async () => {
+    if (watching.sessions() > at + 5) return true;
+    throw new Error(`${watching.sessions() - at}: ${watching.refused.at(-1)}`);
+  });
   told += await watching.stop();
   await until("all are counted", async () => {
     const [row] = await queryOnce(url(), "select sum(plays)::int as plays from playback.total");

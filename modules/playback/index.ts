@@ -1,4 +1,3 @@
-import { Counter } from "prom-client";
 import { PlaybackService } from "#contracts/gen/playback_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
@@ -46,12 +45,11 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
   recount: counts,
   readModels: { views: {} },
   async start({ config, db, clients, ids, jobs, blobs, events, caches, protect, metrics, log }) {
-    const refusedEntries = new Counter({
-      name: "douya_plays_refused",
-      help: "What players told that was not counted, by why",
-      labelNames: ["reason"],
-      registers: [metrics.registry],
-    });
+    const refusedEntries = metrics.counter(
+      "douya_plays_refused",
+      "What players told that was not counted, by why",
+      "reason",
+    );
     const refused = (reason: string) => refusedEntries.inc({ reason });
     const partitions = createPartitions(db);
     const tokens = playTokens(config.secret);

@@ -1,4 +1,3 @@
-import { Gauge } from "prom-client";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
@@ -25,17 +24,14 @@ interface Upkeep {
  */
 export function startUpkeep(upkeep: Upkeep): () => Promise<void> {
   const { log, metrics } = upkeep;
-  const registers = [metrics.registry];
-  const differences = new Gauge({
-    name: "douya_plays_differences",
-    help: "Figures of videos in closed hours that differ from what players told",
-    registers,
-  });
-  const lateSeconds = new Gauge({
-    name: "douya_plays_unproven_seconds",
-    help: "For how long the oldest hour of plays could have been closed and proven",
-    registers,
-  });
+  const differences = metrics.level(
+    "douya_plays_differences",
+    "Figures of videos in closed hours that differ from what players told",
+  );
+  const lateSeconds = metrics.level(
+    "douya_plays_unproven_seconds",
+    "For how long the oldest hour of plays could have been closed and proven",
+  );
   return repeatEvery(
     everyMs,
     async (stopping) => {
