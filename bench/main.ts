@@ -15,6 +15,7 @@ import { login } from "./login.ts";
 import { loginStorm } from "./login-storm.ts";
 import { firstRung, ladder, segmentServe } from "./media.ts";
 import { overload } from "./overload.ts";
+import { history, plays } from "./plays.ts";
 import { publishBig } from "./publish-big.ts";
 import { realtimeDeliver, realtimeHerd, realtimeIdle } from "./realtime.ts";
 import { relay } from "./relay.ts";
@@ -64,6 +65,8 @@ const benches: Record<string, Bench> = {
   "realtime-idle": realtimeIdle,
   "realtime-deliver": realtimeDeliver,
   "realtime-herd": realtimeHerd,
+  plays,
+  history,
   overload,
 };
 

@@ -42,7 +42,7 @@ export function openConnection(port: number, onError: (error: Error) => void): P
       if (!length) throw new Error(`An answer without a length: ${head}`);
       const begin = chunk.subarray(bodyStart, bodyStart + success.length);
       const refused = begin.subarray(0, classic.length).equals(classic) && !begin.equals(success);
-      if (/^HTTP\/1.1 20[06]/.test(head) && !refused) outcome = "success";
+      if (/^HTTP\/1.1 20[026]/.test(head) && !refused) outcome = "success";
       else outcome = /^HTTP\/1.1 503 .*\r\nretry-after: \d/is.test(head) ? "shed" : "failure";
       bodyLeft = Number(length[1]) - (chunk.length - bodyStart);
     } else bodyLeft -= chunk.length;

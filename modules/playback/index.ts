@@ -7,6 +7,7 @@ import { only } from "#platform/rpc/service.ts";
 import { archiveUses } from "./archive.ts";
 import { countPlays } from "./count-plays.ts";
 import { beginSessions } from "./handlers/begin-sessions.ts";
+import { countSent } from "./handlers/count-sent.ts";
 import { getViews } from "./handlers/get-views.ts";
 import { historyHandlers } from "./handlers/history.ts";
 import { report } from "./handlers/report.ts";
@@ -19,6 +20,8 @@ import { playTokens } from "./play-tokens.ts";
 import { describeProof, playsCommand } from "./plays-command.ts";
 import { rebuildViews } from "./rebuild-views.ts";
 import { counts } from "./recount.ts";
+import { reportPace } from "./report-pace.ts";
+import { storePlays } from "./store-plays.ts";
 import type { Tables } from "./tables.ts";
 import { startUpkeep } from "./upkeep.ts";
 import { viewStore } from "./view-store.ts";
@@ -66,20 +69,21 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     );
     const workers = jobs.work({ kinds: { [rebuildKind]: rebuildViews(db) }, concurrency: 1 });
     const stopUpkeep = startUpkeep({ db, blobs, rawDays: config.playsKeptDays, log, metrics });
+    const pace = reportPace();
+    const store = storePlays(laneWriter(db, ids, partitions), (tookMs) => {
+      pace.stored(tookMs);
+      plays.wake();
+      positions.wake();
+    });
     return {
       handlers: {
         beginSessions: beginSessions({
-          ...{ tokens, watchable, history, refused },
+          ...{ tokens, watchable, history },
+          tooMany: () => refused("TOO_MANY_REQUESTS"),
           guestPlays: protect.rateLimit("plays of guests", { burst: 300, perMinute: 20 }),
         }),
-        report: report({
-          ...{ tokens, watchable, history, refused },
-          append: laneWriter(db, ids, partitions),
-          appended() {
-            plays.wake();
-            positions.wake();
-          },
-        }),
+        report: report({ tokens, watchable, history, store, refused, reportEveryMs: pace.everyMs }),
+        countSent: countSent({ tokens, watchable, history, store }),
         getViews: getViews(views),
         ...historyHandlers(history),
         listRanking: async () => ({ videos: [] }),
