@@ -161,12 +161,10 @@ test("whoever writes while an hour is being closed is waited for, or closes it l
 });
 
 test("each closed hour is counted once more, and a difference is kept and told, whichever side is wrong", async () => {
-  await append(randomPlays(300, startMs, startMs + day), []);
+  await append(randomPlays(400, startMs, startMs + day), []);
   await count();
-  await rows(
-    `update playback.hour set plays = plays + 1 where start_ms = ${startMs + 2 * hour} and part = 1`,
-  );
-  await rows(`update playback.raw set watched_ms = watched_ms + 1
+  await rows(`update playback.hour set plays = plays + 1 where start_ms = ${startMs + 2 * hour}`);
+  await rows(`update playback.raw set loops = loops + 1
     where not own and started_ms >= ${startMs + 5 * hour} and started_ms < ${startMs + 6 * hour}`);
   await upkeep(startMs + 3 * day);
   const differing = await rows("select start_ms from playback.closed_hour where differences > 0 order by 1");
