@@ -6,7 +6,7 @@ import { dayMs, hourMs, startOf } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** The tables of which what is old is dropped, and the time that one of their partitions has. */
-export const partitioned = {
+const partitioned = {
   raw: hourMs,
   position: hourMs,
   session: dayMs,

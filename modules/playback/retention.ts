@@ -11,7 +11,7 @@ import { dayMs, hourMs, startOf } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** How long after their end partitions are kept; `raw` as the operator says, and days and totals for ever. */
-export const keptMs = { position: 2 * hourMs, session: dayMs, minute: 7 * dayMs, hour: 365 * dayMs } as const;
+const keptMs = { position: 2 * hourMs, session: dayMs, minute: 7 * dayMs, hour: 365 * dayMs } as const;
 /** A lane to which nothing was appended for so long has been left by its process (lane-writer.ts). */
 const leftMs = 2 * hourMs;
 const statementTimeoutMs = 600_000;
