@@ -68,6 +68,7 @@ const distributedBy: Record<string, string> = {
   "playback.ranking_total": "video_id",
   "playback.raw": "video_id",
   "playback.retention": "video_id",
+  "playback.retention_before": "video_id",
   "playback.session": "video_id",
   "playback.source_day": "video_id",
   "playback.total": "video_id",
@@ -100,7 +101,9 @@ const local = new Set([
   ],
   ...["feed.delivery", "feed.job", "feed.pull_clock", "feed.rebuild", "ids.node_lease", "interaction.job"],
   ...["lease.installation", "lease.process", "message.epoch", "message.job", "message.push_key"],
-  ...["playback.closed_hour", "playback.job", "playback.lane", "playback.lane_offset", "playback.part"],
+  // A row for each process that appends, for each hour of a year, and for each day.
+  ...["playback.closed_hour", "playback.day_rule", "playback.lane", "playback.lane_offset", "playback.part"],
+  ...["playback.job", "playback.kept"],
   // New followers of the last 24 hours.
   ...[
     "relation.hot_follow",

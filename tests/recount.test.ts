@@ -109,6 +109,16 @@ describe("douya doctor --recount, while a server runs", () => {
       "playback ranked videos of all time": "insert into playback.ranking_total values (1, 'viewed all', 7)",
       "playback ranked videos by time": `insert into playback.ranking_bucket
         values (1, 'viewed 24h', (extract(epoch from now()) / 60)::int8, 7)`,
+      "playback plays by the hour":
+        "create table playback.of_the_first_hours partition of playback.hour for values from (0) to (3600000); insert into playback.hour (video_id, start_ms, part, author_id, plays) values (1, 0, 0, 1, 1)",
+      "playback how far people watched": "insert into playback.retention values (1, 0, '{1}')",
+      "playback hours, by the minute":
+        "create table playback.of_the_first_minutes partition of playback.minute for values from (0) to (60000); insert into playback.minute (video_id, start_ms, part, author_id, loops) values (2, 0, 0, 1, 1)",
+      "playback days, by the hour":
+        "insert into playback.day (video_id, start_ms, part, author_id, skips) values (3, 0, 0, 1, 1)",
+      "playback figures of all time, by the day":
+        "insert into playback.total (video_id, start_ms, part, author_id, views) values (4, 0, 0, 1, 1)",
+      "playback views, by where they came from": "insert into playback.source_day values (5, 0, 1, 0, 1, 1)",
       "message members of groups": "insert into message.group_chat (id, name, members) values (1, '', 7)",
       "message latest of groups": "insert into message.group_chat (id, name, last_id) values (2, '', 7)",
       "message unread in groups": "insert into message.member values (1, 1, 1, 0, 0, 0, -5)",

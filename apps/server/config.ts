@@ -222,6 +222,12 @@ const keys = {
     "How many views of one video one person or guest makes on a day, at most; what they watch beyond is a play.",
     whole,
   ),
+  playsKeptDays: key(
+    "DOUYA_PLAYS_KEPT_DAYS",
+    "30",
+    "For so many days the database has what players told of each play, with no names; then it is in an archive beside the videos for a year.",
+    whole,
+  ),
   feedMaxSources: key(
     "DOUYA_FEED_MAX_SOURCES",
     "2000",

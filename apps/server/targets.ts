@@ -68,9 +68,10 @@ export const table: Record<string, ModuleEntry> = {
     pullFollowers: feedPullFollowers,
     maxSources: feedMaxSources,
   })),
-  playback: entry(playbackModule, ({ clusterSecret: secret, viewsPerViewer }) => ({
+  playback: entry(playbackModule, ({ clusterSecret: secret, viewsPerViewer, playsKeptDays }) => ({
     secret,
     viewsPerViewer,
+    playsKeptDays,
   })),
   gateway: entry(
     gatewayModule,

@@ -24,7 +24,7 @@ const maxViews = 3;
 
 let own: ModuleDatabase<Tables>;
 beforeAll(async () => {
-  own = await createModuleDatabase<Tables>("playback", "count_plays_1", migrations);
+  own = await createModuleDatabase<Tables>("playback", "count_plays_proof_1", migrations);
 });
 afterAll(() => own?.drop());
 beforeEach(async () => {

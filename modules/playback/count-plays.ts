@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Transaction } from "#platform/db/database.ts";
 import { addFigures, type ChangeOf, partitionedSpans } from "./add-figures.ts";
+import { viewsPerViewerOn } from "./day-rules.ts";
 import { videosLeft } from "./gone.ts";
 import type { LaneReading, LaneRow } from "./lane-reader.ts";
 import type { Partitions } from "./partitions.ts";
@@ -49,7 +50,7 @@ export function countPlays({
   also,
 }: {
   partitions: Partitions;
-  /** Of one watcher, video and day. */
+  /** Of one watcher, video and day; a day that has begun keeps what it began with. */
   maxViews: number;
   /** What else is made of the changes. */
   also(on: Transaction<Tables>, changes: FiguresChange[]): Promise<void>;
@@ -91,11 +92,14 @@ export function countPlays({
         after.set(key, told.get(key)!);
       }
 
+      const dayOf = ({ startedMs }: PlaySession) => startOf(startedMs, dayMs);
+      const mostOn = await viewsPerViewerOn(on, [...told.values()].map(dayOf), maxViews);
       const changes = createChanges();
       for (const { before, after } of groups.values()) {
         const [one] = after.values();
-        for (const share of sharesOf(before, maxViews)) changes.add(one!, share, -1);
-        for (const share of sharesOf([...after.values()], maxViews)) changes.add(one!, share, 1);
+        const most = mostOn.get(dayOf(one!))!;
+        for (const share of sharesOf(before, most)) changes.add(one!, share, -1);
+        for (const share of sharesOf([...after.values()], most)) changes.add(one!, share, 1);
       }
       const minutes = changes.minutes();
       await partitions.ensure(

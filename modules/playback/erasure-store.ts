@@ -11,6 +11,7 @@ const ofVideo = {
   total: "start_ms",
   source_day: "start_ms",
   retention: "part",
+  retention_before: "part",
   session: "viewer",
   history: "user_id",
 } as const;

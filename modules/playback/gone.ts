@@ -34,8 +34,11 @@ export async function peopleLeft(on: Transaction<Tables>, userIds: Iterable<stri
   return left;
 }
 
-/** A statement of its own, since a statement sees what was so when it began. */
-async function holdMarks(on: Transaction<Tables>): Promise<void> {
+/**
+ * No video or person is marked before the transaction has ended. A statement of its own, since a statement sees what was so
+ * when it began.
+ */
+export async function holdMarks(on: Transaction<Tables>): Promise<void> {
   await sql`select pg_advisory_xact_lock_shared(${lock})`.execute(on);
 }
 

@@ -1,11 +1,11 @@
-import { Counter } from "prom-client";
 import { PlaybackService } from "#contracts/gen/playback_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
-import { rebuildKind } from "#platform/jobs/rebuild.ts";
+import { rebuildJobs, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
 import { only } from "#platform/rpc/service.ts";
+import { archiveUses } from "./archive.ts";
 import { projectRanked, rankedEvents } from "./consume-ranked.ts";
 import { countActs, countedActs } from "./count-acts.ts";
 import { countPlays } from "./count-plays.ts";
@@ -25,12 +25,16 @@ import { laneWriter } from "./lane-writer.ts";
 import { migrations } from "./migrations.ts";
 import { createPartitions } from "./partitions.ts";
 import { playTokens } from "./play-tokens.ts";
+import { describeProof, playsCommand } from "./plays-command.ts";
 import { rankingCounts } from "./ranking-recount.ts";
 import { rankingStore } from "./ranking-store.ts";
 import { rebuildRankings } from "./rebuild-rankings.ts";
+import { rebuildViews } from "./rebuild-views.ts";
+import { counts } from "./recount.ts";
 import { reportPace } from "./report-pace.ts";
 import { storePlays } from "./store-plays.ts";
 import type { Tables } from "./tables.ts";
+import { startUpkeep } from "./upkeep.ts";
 import { viewStore } from "./view-store.ts";
 import { findWatchable } from "./watchable-videos.ts";
 
@@ -39,6 +43,8 @@ export interface PlaybackConfig {
   secret: string;
   /** How many views of one video one viewer makes on a day, at most. */
   viewsPerViewer: number;
+  /** How long what players told is kept in the database. */
+  playsKeptDays: number;
 }
 
 /** So that a read has few to leave out. */
@@ -50,15 +56,19 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
   service: PlaybackService,
   calls: { video: only(VideoService, "getVideos") },
   migrations,
-  recount: rankingCounts(),
-  readModels: { "watched-rankings": { group: "playback.rankings" } },
-  async start({ config, db, clients, ids, events, jobs, caches, protect, metrics, security, log }) {
-    const refusedEntries = new Counter({
-      name: "douya_plays_refused",
-      help: "What players told that was not counted, by why",
-      labelNames: ["reason"],
-      registers: [metrics.registry],
-    });
+  blobUses: archiveUses,
+  checks: { Plays: describeProof },
+  commands: { plays: playsCommand },
+  recount: [...counts, ...rankingCounts()],
+  readModels: { views: {}, "watched-rankings": { group: "playback.rankings" } },
+  async start(context) {
+    const { config, db, clients, ids, events, jobs, blobs, caches, protect, metrics, security, log } =
+      context;
+    const refusedEntries = metrics.counter(
+      "douya_plays_refused",
+      "What players told that was not counted, by why",
+      "reason",
+    );
     const refused = (reason: string) => refusedEntries.inc({ reason });
     const partitions = createPartitions(db);
     const tokens = playTokens(config.secret);
@@ -79,7 +89,6 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
       types: rankedEvents,
       handle: projectRanked(rankings.lasting),
     });
-    const workers = jobs.work({ kinds: { [rebuildKind]: rebuildRankings(db) }, concurrency: 1 });
     const stopExpiry = repeatEvery(expireEveryMs, rankings.lasting.expire, (error) =>
       log.warn({ err: error }, "could not expire the rankings"),
     );
@@ -92,6 +101,13 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     });
     const deletions = consumeVideoDeletions(events, erasure);
     const erasures = consumeErasures(events, erasure);
+    const workers = jobs.work({
+      kinds: {
+        [rebuildKind]: rebuildJobs({ views: rebuildViews(db), "watched-rankings": rebuildRankings(db) }),
+      },
+      concurrency: 1,
+    });
+    const stopUpkeep = startUpkeep({ db, blobs, rawDays: config.playsKeptDays, log, metrics });
     const pace = reportPace();
     const store = storePlays(laneWriter(db, ids, partitions), (tookMs) => {
       pace.stored(tookMs);
@@ -114,6 +130,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
       },
       async stop() {
         await workers.stop();
+        await stopUpkeep();
         await stopExpiry();
         await projection.stop();
         await plays.stop();

@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import type { Partitions } from "./partitions.ts";
@@ -89,7 +90,8 @@ export function laneWriter(db: Kysely<Tables>, ids: Ids, partitions: Partitions)
     } catch (error) {
       lane = "";
       partitions.forget();
-      throw error;
+      // It took so long that the hour of a session was closed meanwhile, or was dropped.
+      throw (error as { code?: string }).code === "23514" ? refusal("BUSY") : error;
     }
   };
 }

@@ -202,4 +202,26 @@ export const migrations: Migrations = {
     create index position_user on playback.position (user_id, received_ms);
     create index history_video on playback.history (video_id, user_id);
   `,
+  "0004-proof": `
+    -- Hours in which nothing was told have no row: they are closed with the next one that has.
+    alter table playback.closed_hour add archived_ms int8;
+    -- What there is of these tables begins then; it is the start of a day (UTC).
+    create table playback.kept (
+      name text primary key,
+      since_ms int8 not null default 0
+    );
+    insert into playback.kept select unnest(array['raw', 'session', 'minute', 'hour']);
+    -- A day is counted to its end as it was begun, whatever is set meanwhile.
+    create table playback.day_rule (
+      start_ms int8 primary key,
+      views_per_viewer int4 not null
+    );
+    -- The part of \`retention\` that is of what has been dropped from \`raw\`.
+    create table playback.retention_before (
+      video_id int8 not null,
+      part int2 not null,
+      reached int8[] not null,
+      primary key (video_id, part)
+    );
+  `,
 };

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
-import type { Kysely, Transaction } from "#platform/db/database.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { dayMs, hourMs, startOf } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -14,8 +15,8 @@ export const partitioned = {
 } as const;
 export type Partitioned = keyof typeof partitioned;
 
-/** For so long minutes and hours are kept. */
-export const keptMs = { minute: 7 * dayMs, hour: 365 * dayMs } as const;
+/** How long after their end partitions are kept; `raw` as the operator says, and days and totals for ever. */
+export const keptMs = { position: 2 * hourMs, session: dayMs, minute: 7 * dayMs, hour: 365 * dayMs } as const;
 
 /** Of the people who make or drop partitions: one after the other. */
 const lock = "hashtextextended('playback.partitions', 0)";
@@ -25,8 +26,54 @@ export function partitionName(table: Partitioned, startMs: number): string {
   return `${table}_${new Date(startMs).toISOString().slice(0, 13).replace(/\D/g, "")}`;
 }
 
+export interface Partition {
+  name: string;
+  startMs: number;
+  endMs: number;
+}
+
+/** Those that there are, in the order of their times. */
+export async function listPartitions(on: Queryable<Tables>, table: Partitioned): Promise<Partition[]> {
+  const { rows } = await sql<{ name: string }>`
+    select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = ${`playback.${table}`}::regclass order by 1`.execute(on);
+  return rows.map(({ name }) => {
+    const [, y, m, d, h] = /_(\d{4})(\d\d)(\d\d)(\d\d)$/.exec(name)!;
+    const startMs = Date.UTC(Number(y), Number(m) - 1, Number(d), Number(h));
+    return { name, startMs, endMs: startMs + partitioned[table] };
+  });
+}
+
+/** Whoever comes later waits behind one who waits for a lock: not for long. */
+const lockTimeoutMs = 500;
+/** Thrown by `work` when its time has not come. */
+export const notYet = new Error("not yet");
+
+/**
+ * Changes partitions in a transaction that ends without effect when it does not get its locks at once. Tells whether it is
+ * done. `before`: what takes longer, while nobody waits.
+ */
+export async function changePartitions(
+  db: Kysely<Tables>,
+  work: (on: Transaction<Tables>) => Promise<void>,
+  before?: (on: Transaction<Tables>) => Promise<void>,
+): Promise<boolean> {
+  try {
+    await inTransaction(db, async (transaction) => {
+      await before?.(transaction);
+      await sql`select set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`.execute(transaction);
+      await sql`select pg_advisory_xact_lock(${sql.raw(lock)})`.execute(transaction);
+      await work(transaction);
+    });
+    return true;
+  } catch (error) {
+    if (error === notYet || (error as { code?: string }).code === "55P03") return false;
+    throw error;
+  }
+}
+
 export interface Partitions {
-  /** Makes those that are needed for rows of these times, and are not there. */
+  /** Makes those that are needed for rows of these times, and are not there. Error: BUSY, for hours of `raw` that are closed. */
   ensure(table: Partitioned, timesMs: Iterable<number>): Promise<void>;
   /** After an error: perhaps one that was there is gone. */
   forget(): void;
@@ -56,6 +103,11 @@ async function make(on: Transaction<Tables>, table: Partitioned, startMs: number
   const { rows } = await sql<{ there: boolean }>`
     select to_regclass(${`playback.${partitionName(table, startMs)}`}) is not null as there`.execute(on);
   if (rows[0]!.there) return;
+  if (table === "raw") {
+    const { rows: closed } = await sql`
+      select from playback.closed_hour where start_ms >= ${startMs} limit 1`.execute(on);
+    if (closed.length > 0) throw refusal("BUSY");
+  }
   await sql`create table ${name} (like ${parent} including all)`.execute(on);
   // This keeps neither readers nor writers of the table waiting, as `create table … partition of` would.
   await sql`

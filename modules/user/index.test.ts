@@ -26,6 +26,7 @@ import { migrations } from "./migrations.ts";
 import { maxSessionsPerUser } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
+const noBlobs = () => Promise.reject(new Error("no blobs are asked for"));
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let dir: string;
 let user: Client<typeof UserService>;
@@ -548,7 +549,7 @@ describe("keys", () => {
 
   test.each([
     ["after thirty days", () => sql(`update "user".signing_key set created_at = now() - interval '31 d'`)],
-    ["when an operator asks for it", () => keysCommand.run(own.db, ["rotate"], () => {})],
+    ["when an operator asks for it", () => keysCommand.run(own.db, ["rotate"], () => {}, noBlobs)],
   ])("rotate %s: published first, then used, and nobody is logged out", async (_when, ask) => {
     const before = await register("Ann");
     await ask();
@@ -570,7 +571,7 @@ describe("keys", () => {
   test("a refresh that was repeated while the key changed gets the same answer", async () => {
     const { refreshToken } = await register("Ann");
     const first = await refresh(refreshToken);
-    await keysCommand.run(own.db, ["rotate"], () => {});
+    await keysCommand.run(own.db, ["rotate"], () => {}, noBlobs);
     await start();
     await signNow();
     user = await start();
@@ -580,11 +581,11 @@ describe("keys", () => {
   });
 
   test("the command lists them, and refuses what it does not know", async () => {
-    await keysCommand.run(own.db, ["rotate"], () => {});
+    await keysCommand.run(own.db, ["rotate"], () => {}, noBlobs);
     await start();
-    const lines = await keysCommand.run(own.db, [], () => {});
+    const lines = await keysCommand.run(own.db, [], () => {}, noBlobs);
     expect(lines).toEqual([expect.stringMatching(/signs from 20/), expect.stringMatching(/ signs$/)]);
-    await expect(keysCommand.run(own.db, ["burn"], () => {})).rejects.toMatchObject({
+    await expect(keysCommand.run(own.db, ["burn"], () => {}, noBlobs)).rejects.toMatchObject({
       reason: "ARGUMENT_INVALID",
     });
   });

@@ -79,7 +79,14 @@ test("a backfill while none are wanted asks for each video once", async () => {
     },
   };
   const workers = own.jobs.work({ kinds, concurrency: 1, pauseMs: 1 });
-  const told = await mediaCommand.run(own.db, ["backfill"], () => {}).finally(() => workers.stop());
+  const told = await mediaCommand
+    .run(
+      own.db,
+      ["backfill"],
+      () => {},
+      () => Promise.reject(new Error("no blobs are asked for")),
+    )
+    .finally(() => workers.stop());
   expect(told).toEqual(["1 videos were gone through."]);
   expect(asked).toEqual([id]);
 });

@@ -59,7 +59,12 @@ export async function recount(
     });
 }
 
-async function compare(on: Transaction<object>, { kept, facts }: KeptCount) {
+/** Compares one count with its facts: how many keys differ, and the first of them. */
+export async function compare(
+  // biome-ignore lint/suspicious/noExplicitAny: Kysely's types are invariant in the tables.
+  on: Transaction<any>,
+  { kept, facts }: KeptCount,
+): Promise<Pick<Recounted, "drifts" | "first">> {
   const { rows } = await sql<Drift & { drifts: string }>`
     select key::text, kept, facts, count(*) over () as drifts
     from (

@@ -30,6 +30,19 @@ export function rebuildJob<Tables>(
   };
 }
 
+/** The same for a module with several read models, by their names. */
+export function rebuildJobs(models: Readonly<Record<string, JobKind>>): JobKind {
+  return {
+    maxAttempts: Math.max(...Object.values(models).map(({ maxAttempts }) => maxAttempts)),
+    timeoutMs: Math.max(...Object.values(models).map(({ timeoutMs }) => timeoutMs)),
+    async run(job) {
+      const model = models[job.key];
+      if (!model) throw new Error(`there is no read model ${job.key}`);
+      await model.run(job);
+    },
+  };
+}
+
 /** Lets the processes that run a module rebuild a read model. A rebuild that is already running continues. */
 export async function requestRebuild(pool: Pool, schema: string, name: string): Promise<void> {
   await pool.query(

@@ -62,7 +62,12 @@ export type Progress = (what: string, done: number, total: number) => void;
 export interface ModuleCommand<Tables> {
   summary: string;
   /** Runs the command with its arguments; returns the lines to print. Error: ARGUMENT_INVALID. */
-  run(db: Kysely<Tables>, words: string[], progress: Progress): Promise<string[]>;
+  run(
+    db: Kysely<Tables>,
+    words: string[],
+    progress: Progress,
+    blobs: () => Promise<BlobStore>,
+  ): Promise<string[]>;
 }
 
 /**
@@ -70,8 +75,8 @@ export interface ModuleCommand<Tables> {
  * read model's name as key (platform/jobs/rebuild.ts).
  */
 export interface ReadModel<Tables> {
-  /** The consumer group that keeps it up to date: a process with a member of it can rebuild it. */
-  group: string;
+  /** The consumer group that keeps it up to date, if one does: a process with a member of it can rebuild it. */
+  group?: string;
   /** The progress of a rebuild, for people. */
   progress?(db: Kysely<Tables>): Promise<string>;
 }
@@ -125,6 +130,8 @@ export interface Module<S extends DescService, Calls extends Record<string, Depe
   /** By name: `douya rebuild hot-users`. */
   readModels?: Record<string, ReadModel<Tables>>;
   blobUses?: BlobUses<Tables>;
+  /** What `douya doctor` looks at, by a name of at most 10 letters: what is well. Error: what is to be mended. */
+  checks?: Record<string, (db: Kysely<Tables>) => Promise<string>>;
   /** The counts it keeps, for `douya doctor --recount`. */
   recount?: readonly KeptCount[];
   /**

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { createMeter, type Meter } from "../rpc/meter.ts";
 import { type Histogram, registerHistogram } from "./histogram.ts";
 
@@ -9,6 +9,10 @@ export interface Metrics {
   registry: Registry;
   http: Histogram<"method" | "route" | "status">;
   rpc: Meter;
+  /** A counter with a value for each value of a label. A module that is started again goes on with the one there is. */
+  counter<Label extends string>(name: string, help: string, label: Label): Counter<Label>;
+  /** A gauge that is set, which a module that is started again goes on with as well. */
+  level(name: string, help: string): Gauge;
   /** Registers a gauge that is read at each scrape. */
   gauge(name: string, help: string, read: () => number): void;
   /** The same with a value for each value of a label. */
@@ -39,6 +43,12 @@ export function createMetrics(): Metrics {
     registry,
     http,
     rpc: createMeter(rpc),
+    counter: <Label extends string>(name: string, help: string, label: Label) =>
+      (registry.getSingleMetric(name) as Counter<Label> | undefined) ??
+      new Counter({ name, help, labelNames: [label], registers: [registry] }),
+    level: (name, help) =>
+      (registry.getSingleMetric(name) as Gauge | undefined) ??
+      new Gauge({ name, help, registers: [registry] }),
     gauge(name, help, read) {
       new Gauge({
         name,

@@ -56,6 +56,11 @@ export const doctorCommand: Command = {
       if (isUsed(config)) await check(name, () => look(config));
     await check("Jobs", () => withDatabases(lookForDeadJobs));
     await check("Events", () => withDatabases((databases) => lookAtEvents(databases, config.stalledMs)));
+    for (const { module } of modulesOf("all"))
+      for (const [name, look] of Object.entries(module.checks ?? {}))
+        await check(name, () =>
+          withDatabases((databases) => look(databases.of(module.name).of(module.name))),
+        );
     await check("Disk", async () => {
       const { bavail, bsize } = await statfs(config.dataDir);
       const gigabytes = (bavail * bsize) / 1024 ** 3;

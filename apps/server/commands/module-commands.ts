@@ -1,3 +1,5 @@
+import { readConfig } from "../config.ts";
+import { openBlobs } from "../open-blobs.ts";
 import { progressBar } from "../progress-bar.ts";
 import { table } from "../targets.ts";
 import type { Command } from "./command.ts";
@@ -18,7 +20,8 @@ export function moduleCommands(): Record<string, Command> {
         run: (_values, words) =>
           withDatabases(async (databases) => {
             const { name: module } = entry.module;
-            for (const line of await run(databases.of(module).of(module), words, progressBar()))
+            const blobs = async () => (await openBlobs(readConfig(), [])).blobs;
+            for (const line of await run(databases.of(module).of(module), words, progressBar(), blobs))
               console.log(line);
           }),
       },

@@ -81,7 +81,10 @@ export function changeStream(pool: Pool, name: string): ChangeStream {
     async begin(tables, copy) {
       await dropAll();
       // Before the slot: what is decoded from there on asks for it.
-      await pool.query(`create publication ${name} for table ${tables.join(", ")}`);
+      // What is written to a partition, also to one that is made later, is told as written to its table.
+      await pool.query(
+        `create publication ${name} for table ${tables.join(", ")} with (publish_via_partition_root = true)`,
+      );
       await withSlot(name, "", copy);
     },
     async next(upTo) {

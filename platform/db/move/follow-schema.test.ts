@@ -19,6 +19,9 @@ const schema = `
   );
   -- Without a key, and with rows that are the same.
   create table garden.note (text text, "of day" date);
+  create table garden.visit (
+    day int not null, n int not null, guest text, primary key (day, n)
+  ) partition by range (day);
 `;
 
 const tests: TestDatabase[] = [];
@@ -75,6 +78,16 @@ async function change(): Promise<void> {
       client.query(
         "insert into garden.note values (null, '2026-11-28'), ('é\\0'::text, null)".replace("\\0", ""),
       ),
+    async () => {
+      const day = next++;
+      await client.query(
+        `create table garden."visit ${day}" partition of garden.visit for values from (${day}) to (${day + 1})`,
+      );
+      await client.query("insert into garden.visit select $1, n from generate_series(1, 20) n", [day]);
+    },
+    () => client.query("update garden.visit set guest = $1 where n = $2", [`g ${next++}`, n]),
+    () => client.query("update garden.visit set day = (select max(day) from garden.visit) where n = $1", [n]),
+    () => client.query("delete from garden.visit where n = $1", [n]),
     () => client.query("update garden.note set text = 'x' where ctid = (select min(ctid) from garden.note)"),
     () => client.query("delete from garden.note where ctid = (select min(ctid) from garden.note)"),
   ];
@@ -122,9 +135,11 @@ test("the copy has every change, whoever applies it, and however often somebody 
     await from.pool.query("insert into garden.bed (name) values ('the last')");
     expect(await followed.catchUp()).toBeGreaterThan(0);
     expect(await followed.catchUp()).toBe(0);
-    for (const table of ["bed", "plant", "note"]) {
+    for (const table of ["bed", "plant", "note", "visit"]) {
       const all = `select row(t)::text as row from garden.${table} t order by 1`;
-      expect((await to.pool.query(all)).rows).toEqual((await from.pool.query(all)).rows);
+      const { rows } = await to.pool.query(all);
+      expect(rows.length, table).toBeGreaterThan(0);
+      expect(rows).toEqual((await from.pool.query(all)).rows);
     }
   } finally {
     stopped = true;

@@ -8,7 +8,7 @@ import { hasTriggers } from "./check-needs.ts";
 import { differingRows } from "./compare-rows.ts";
 import { copyIdentities, copyTable } from "./copy-table.ts";
 import type { Move } from "./move-schema.ts";
-import { type MovedTable, tablesOf } from "./tables.ts";
+import { copyPartitions, type MovedTable, tablesOf } from "./tables.ts";
 
 /** A copy of a module's tables in another database, that follows what is changed in them. */
 export interface FollowedSchema {
@@ -59,7 +59,9 @@ export async function followSchema({
 
   async function copy(): Promise<bigint> {
     const keyless = await from.pool.query<{ name: string }>(
-      `select quote_ident(relname) as name from pg_class c where relnamespace = $1::regnamespace and relkind = 'r'
+      // Partitioned tables without a key are only appended to.
+      `select quote_ident(relname) as name from pg_class c
+       where relnamespace = $1::regnamespace and relkind = 'r' and not relispartition
          and not exists (select from pg_index where indrelid = c.oid and indisprimary)`,
       [`"${module}"`],
     );
@@ -70,6 +72,7 @@ export async function followSchema({
     await changes.begin(tables.map(name), async (source) => {
       const target = await to.pool.connect();
       try {
+        await copyPartitions(module, { from: source, to: target });
         await target.query(
           "begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local timezone = 'UTC'",
         );
@@ -108,6 +111,8 @@ export async function followSchema({
   async function apply(upTo: string): Promise<number> {
     const found = await changes.next(upTo);
     if (found.length === 0) return 0;
+    // While there is a publication none is dropped (modules/playback/retention.ts), so there is a place for each change.
+    await copyPartitions(module, { from: from.pool, to: to.pool });
     const target = await to.pool.connect();
     let last = applied!;
     // Whole transactions that were not applied before, one after the other.

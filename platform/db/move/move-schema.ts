@@ -4,7 +4,7 @@ import type { Database } from "../database.ts";
 import { patiently } from "../patiently.ts";
 import { lockPlacements, noteInUse } from "../placement.ts";
 import { checksumOf, copyIdentities, copyTable } from "./copy-table.ts";
-import { tablesOf } from "./tables.ts";
+import { copyPartitions, tablesOf } from "./tables.ts";
 
 export interface Move {
   module: string;
@@ -66,6 +66,7 @@ async function copyAll(
   const tables = await tablesOf(source, module);
   const there = await tablesOf(target, module);
   if (JSON.stringify(tables) !== JSON.stringify(there)) throw refusal("SCHEMAS_DIFFER", { module });
+  await copyPartitions(module, { from: source, to: target });
   const all = (names: string[]) => names.map((name) => `"${module}".${name}`).join(", ");
   const names = tables.map(({ name }) => name);
   // What a trigger counts is copied as well. Foreign keys stay, so this needs no right beside owning the tables.
