@@ -44,8 +44,18 @@ export function createFormat(language: Language) {
       maximumFractionDigits: power > 1 ? 1 : 0,
     }).format(count / 1000 ** power);
   }
+  /** Today, yesterday, or the date. */
+  function dayOf(date: string, nowMs: number = Date.now()): string {
+    const then = new Date(date);
+    const startOf = (at: Date) => new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
+    const age = Math.round((startOf(new Date(nowMs)) - startOf(then)) / DAY_MS);
+    if (age === 0 || age === 1) return relative.format(-age, "day");
+    return then.getFullYear() === new Date(nowMs).getFullYear() ? day.format(then) : dayOfYear.format(then);
+  }
   return {
     ago,
+    day: dayOf,
+    hours: (iso: string) => hours.format(new Date(iso)),
     moment,
     /** Day and time, in the viewer's time zone. */
     dateTime: (iso: string) => exact.format(new Date(iso)),

@@ -1,9 +1,9 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { type InfiniteData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { useSearch } from "wouter";
 import { bookmarksQuery, feedQuery, userLikesQuery, userVideosQuery, videoQuery } from "../api/queries.ts";
 import { useServices, useUser } from "../api/services.tsx";
-import type { Video } from "../api/types.ts";
+import type { VideoPage as ListPage, Source, Video } from "../api/types.ts";
 import { useAgain } from "../api/use-again.ts";
 import { FeedSkeleton } from "../feed/feed-skeleton.tsx";
 import { FeedView } from "../feed/feed-view.tsx";
@@ -13,6 +13,7 @@ import { BackButton } from "../shell/back-button.tsx";
 import { ToFeed } from "../shell/to-feed.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Notice } from "../ui/notice.tsx";
+import { comesFrom } from "./comes-from.ts";
 import { continueFrom, continueList } from "./continue-from.ts";
 import { KEPT, LIKED_BY } from "./liked-by.ts";
 import { VideoGone } from "./video-gone.tsx";
@@ -81,6 +82,7 @@ function Continued({ video }: { video: Video }) {
     const shown = opened ? playable([video]) : [];
     return playable([...shown, ...wanted([...first, ...others])]);
   }, [video, opened, inList, listData, listEnds, feedData]);
+  const from = useSource(video.id, inList, listData);
   const { hasNextPage, isFetching, error, fetchNextPage } = next;
   const more = useCallback(() => {
     if (hasNextPage && !isFetching && !error) void fetchNextPage();
@@ -94,7 +96,20 @@ function Continued({ video }: { video: Video }) {
   if (none) return hasMore && !error ? <FeedSkeleton /> : <Nothing />;
   // A viewer who moves on before the next videos are loaded waits in their place.
   const tail = hasMore ? <FeedSkeleton /> : <Nothing />;
-  return <FeedView videos={videos} onNearEnd={more} hasMore={hasMore} tail={tail} />;
+  return <FeedView videos={videos} from={from} opened onNearEnd={more} hasMore={hasMore} tail={tail} />;
+}
+
+/** Where the viewer came from to the video that was opened, to others of its list, and to those after that. */
+function useSource(id: string, inList: boolean, list: InfiniteData<ListPage> | undefined) {
+  const [openedFrom] = useState(() => (inList ? "profile" : comesFrom()));
+  const listed = useMemo(
+    () => new Set(list?.pages.flatMap(({ items }) => items.map((video) => video.id))),
+    [list],
+  );
+  return useCallback(
+    (video: Video): Source => (video.id === id ? openedFrom : listed.has(video.id) ? "profile" : "feed"),
+    [id, openedFrom, listed],
+  );
 }
 
 /** After the last video, or if there was none for the viewer. */
