@@ -39,6 +39,7 @@ export type Notification = NotificationPage["items"][number];
 export type HistoryPage = Json<paths["/api/v1/history"]["get"]["responses"][200]>;
 export type WatchedVideo = HistoryPage["items"][number];
 export type Ranking = paths["/api/v1/rankings/{ranking}"]["get"]["parameters"]["path"]["ranking"];
+export type RankingPage = Json<paths["/api/v1/rankings/{ranking}"]["get"]["responses"][200]>;
 export type Figures = Json<paths["/api/v1/me/figures"]["get"]["responses"][200]>;
 export type VideoFigures = Json<paths["/api/v1/videos/{id}/figures"]["get"]["responses"][200]>;
 export type Source = NonNullable<

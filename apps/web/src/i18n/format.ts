@@ -60,6 +60,17 @@ export function createFormat(language: Language) {
     /** Day and time, in the viewer's time zone. */
     dateTime: (iso: string) => exact.format(new Date(iso)),
     bytes,
+    /** How much time something took in all: 45 s, 12 min, 3.4 h. */
+    amount(ms: number): string {
+      const [value, unit] =
+        ms < MINUTE_MS
+          ? [Math.round(ms / 1000), "second"]
+          : ms < HOUR_MS
+            ? [Math.round(ms / MINUTE_MS), "minute"]
+            : [ms / HOUR_MS, "hour"];
+      const options = { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 } as const;
+      return new Intl.NumberFormat(locale, options).format(value);
+    },
     span: (ms: number) => spanIn(language, ms),
     count: (value: number) => compact.format(value),
     number: (value: number) => whole.format(value),
