@@ -104,4 +104,72 @@ describe("what is watched in the browser", () => {
       .poll(() => page.locator(".pictures").evaluate((box: HTMLElement) => box.scrollLeft / box.clientWidth))
       .toBe(1);
   });
+
+  test("is listed by days, opened where it was left, removed, cleared, and not recorded while that is paused", async () => {
+    const ben = await server.register();
+    const begin = { json: { videoIds: videos.map(({ id }) => id) } };
+    const { sessions } = body(
+      await ben.post<{ sessions: { videoId: string; token: string }[] }>("/playback/sessions", begin),
+    );
+    for (const { videoId, token } of sessions) {
+      const entry = { token, watchedMs: 0, positionMs: 4_000, at: Date.now() };
+      body(await ben.post("/playback/beacons", { json: { entries: [entry] } }), 202);
+      await until("history", async () => (await history(ben))[0]?.video.id === videoId);
+    }
+    const { page } = await visit(ben);
+    await page.goto("/history");
+    const rows = page.getByRole("region", { name: "today" }).getByRole("listitem");
+    await expect.poll(() => rows.locator("strong").allTextContents()).toEqual(["Three", "Two", "One"]);
+    await expect.poll(() => rows.first().textContent()).toContain("0:04 / 0:08");
+    await page.getByRole("button", { name: en.removeOf("Two") }).click();
+    await expect.poll(() => rows.locator("strong").allTextContents()).toEqual(["Three", "One"]);
+    await until("removed", async () => (await history(ben)).length === 2);
+
+    await rows.last().getByRole("link").click();
+    await page.getByRole("button", { name: en.fromTheStart }).waitFor();
+    await playsBeyond(page, 4);
+    await page.keyboard.press("ArrowDown");
+    // The list goes on as it was, then with others.
+    await active(page).filter({ hasNotText: "One" }).locator("video").waitFor();
+    await page.goBack();
+
+    const recording = page.getByRole("switch", { name: en.recordHistory });
+    await recording.click();
+    await page.getByText(en.historyPaused).waitFor();
+    const paused = async () => body(await ben.get<{ paused: boolean }>("/history")).paused;
+    await until("paused", paused);
+    await page.getByRole("button", { name: en.clearHistory }).click();
+    await page.getByRole("dialog").getByRole("button", { name: en.clearHistory }).click();
+    await page.getByRole("heading", { name: en.noHistoryTitle }).waitFor();
+    const { id } = videos[1]!;
+    await page.goto(`/video/${id}`);
+    const told = page.waitForResponse((response) => response.url().endsWith("/playback/beacons"));
+    await playsBeyond(page, 3);
+    expect((await told).status()).toBe(202);
+    await page.goto("/history");
+    await page.getByRole("heading", { name: en.noHistoryTitle }).waitFor();
+    expect(await recording.isChecked()).toBe(false);
+    expect(await history(ben)).toEqual([]);
+    await recording.click();
+    await until("recorded", async () => !(await paused()));
+  });
+
+  test("is shared much: it is in a ranking, which goes on where it was opened", async () => {
+    for (const { id } of videos) body(await ada.post(`/videos/${id}/shares`), 201);
+    const ben = await server.register();
+    body(await ben.post(`/videos/${videos[0]!.id}/shares`), 201);
+    const { page } = await visit(ben);
+    await page.goto("/hot");
+    await page.getByRole("button", { name: en.rankings.shared }).click();
+    const rows = page.getByRole("list", { name: en.rankings.shared }).getByRole("listitem");
+    await expect.poll(() => rows.count()).toBe(3);
+    await expect.poll(() => rows.first().textContent()).toMatch(/One.*2/);
+    const second = (await rows.nth(1).locator("strong").textContent())!;
+    await rows.first().getByRole("link").click();
+    await active(page).filter({ hasText: "One" }).locator("video").waitFor();
+    await page.keyboard.press("ArrowDown");
+    await active(page).filter({ hasText: second }).waitFor();
+    await page.goBack();
+    await expect.poll(() => rows.count()).toBe(3);
+  });
 });

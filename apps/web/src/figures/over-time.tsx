@@ -28,12 +28,9 @@ export function OverTime({ figures: { series, spanMs }, window, nowMs }: Props) 
   // Of likes more may be withdrawn than given.
   const most = Math.max(...values, what === "watchMs" ? 1_000 : 1);
   const text = (value: number) => (what === "watchMs" ? format.amount(value) : format.count(value));
-  const time = (index: number) => {
-    const at = new Date(points[index]!.atMs).toISOString();
-    return window === "all" ? format.day(at) : window === "24h" ? format.hours(at) : format.dateTime(at);
-  };
-  const day = (index: number) =>
-    window === "24h" ? time(index) : format.day(new Date(points[index]!.atMs).toISOString());
+  const isoOf = (index: number) => new Date(points[index]!.atMs).toISOString();
+  const short = window === "24h" ? format.hours : format.day;
+  const time = window === "28d" ? format.dateTime : short;
   return (
     <section className="card figures-wide">
       <h2>{t.overTime}</h2>
@@ -48,9 +45,9 @@ export function OverTime({ figures: { series, spanMs }, window, nowMs }: Props) 
         label={t.mostAt(t.figureNames[what], text(most))}
         values={values.map((value) => Math.max(0, value))}
         most={most}
-        textAt={(index) => t.figureAt(text(values[index]!), time(index))}
-        ends={[day(0), day(points.length - 1)]}
-        levels={[text(most), most > 1 ? text(most / 2) : ""]}
+        textAt={(index) => t.figureAt(text(values[index]!), time(isoOf(index)))}
+        ends={[short(isoOf(0)), short(new Date(nowMs).toISOString())]}
+        levels={[text(most), most > 1 ? text(Math.round(most / 2)) : ""]}
       />
     </section>
   );

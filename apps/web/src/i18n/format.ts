@@ -68,7 +68,12 @@ export function createFormat(language: Language) {
           : ms < HOUR_MS
             ? [Math.round(ms / MINUTE_MS), "minute"]
             : [ms / HOUR_MS, "hour"];
-      const options = { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 } as const;
+      const options = {
+        style: "unit",
+        unit,
+        unitDisplay: "short",
+        maximumFractionDigits: value < 100 ? 1 : 0,
+      } as const;
       return new Intl.NumberFormat(locale, options).format(value);
     },
     span: (ms: number) => spanIn(language, ms),
