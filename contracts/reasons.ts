@@ -293,6 +293,25 @@ export const reasons = {
     code: 10801,
   },
   COMMENT_NOT_FOUND: { kind: "not-found", says: "There is no such comment on this video.", code: 10802 },
+  // What players tell of what is watched, by entry; none of it is counted.
+  PLAY_TOKEN_INVALID: { kind: "invalid", says: "This is no token of a session.", tells: "programs" },
+  PLAY_TOKEN_EXPIRED: {
+    kind: "invalid",
+    says: "This session began more than six hours ago. Begin another one.",
+    tells: "programs",
+  },
+  PLAY_TOKEN_FOREIGN: { kind: "invalid", says: "This session is somebody else's.", tells: "programs" },
+  PLAY_TOO_LONG: {
+    kind: "invalid",
+    says: "Nobody can have watched so much since the session began.",
+    tells: "programs",
+  },
+  PLAY_POSITION_INVALID: {
+    kind: "invalid",
+    says: "A position is within the video, in milliseconds.",
+    tells: "programs",
+  },
+
   COMMENTS_CLOSED: {
     kind: "conflict",
     says: "The author of this video allows no more comments on it.",

@@ -59,6 +59,7 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
       cover_url: expect.stringMatching(/^http:.*\.jpg$/),
       favorite_count: 0,
       comment_count: 0,
+      view_count: 0,
       is_favorite: false,
       title: "one",
     });

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file playback.proto.
  */
 export const file_playback: GenFile = /*@__PURE__*/
-  fileDesc("Cg5wbGF5YmFjay5wcm90bxIRZG91eWEucGxheWJhY2sudjEiSQoUQmVnaW5TZXNzaW9uc1JlcXVlc3QSEQoJdmlkZW9faWRzGAEgAygJEg0KBWd1ZXN0GAIgASgJEg8KB2FkZHJlc3MYAyABKAkiRQoVQmVnaW5TZXNzaW9uc1Jlc3BvbnNlEiwKCHNlc3Npb25zGAEgAygLMhouZG91eWEucGxheWJhY2sudjEuU2Vzc2lvbiIqCgdTZXNzaW9uEhAKCHZpZGVvX2lkGAEgASgJEg0KBXRva2VuGAIgASgJIkkKDVJlcG9ydFJlcXVlc3QSKQoHZW50cmllcxgBIAMoCzIYLmRvdXlhLnBsYXliYWNrLnYxLkVudHJ5Eg0KBXRvZGF5GAIgASgJIqgBCgVFbnRyeRINCgV0b2tlbhgBIAEoCRINCgVhdF9tcxgCIAEoARITCgtwb3NpdGlvbl9tcxgDIAEoARISCgp3YXRjaGVkX21zGAQgASgBEg0KBWxvb3BzGAUgASgBEg0KBWVuZGVkGAYgASgIEikKBnNvdXJjZRgHIAEoDjIZLmRvdXlhLnBsYXliYWNrLnYxLlNvdXJjZRIPCgdwaWN0dXJlGAggASgNIoIBCg5SZXBvcnRSZXNwb25zZRIQCghhY2NlcHRlZBgBIAEoDRIwCgdyZWZ1c2VkGAIgAygLMh8uZG91eWEucGxheWJhY2sudjEuUmVmdXNlZEVudHJ5EhcKD3JlcG9ydF9ldmVyeV9tcxgDIAEoDRITCgtmaXJzdF90b2RheRgEIAEoCCItCgxSZWZ1c2VkRW50cnkSDQoFaW5kZXgYASABKA0SDgoGcmVhc29uGAIgASgJIiQKD0dldFZpZXdzUmVxdWVzdBIRCgl2aWRlb19pZHMYASADKAkiIQoQR2V0Vmlld3NSZXNwb25zZRINCgV2aWV3cxgBIAMoASI/ChFHZXRSZXN1bWVzUmVxdWVzdBIqCgZwZW9wbGUYASADKAsyGi5kb3V5YS5wbGF5YmFjay52MS5XYXRjaGVyIi0KB1dhdGNoZXISDwoHdXNlcl9pZBgBIAEoCRIRCgl2aWRlb19pZHMYAiADKAkiQAoSR2V0UmVzdW1lc1Jlc3BvbnNlEioKBnBlb3BsZRgBIAMoCzIaLmRvdXlhLnBsYXliYWNrLnYxLlJlc3VtZXMiNQoHUmVzdW1lcxIqCgdyZXN1bWVzGAEgAygLMhkuZG91eWEucGxheWJhY2sudjEuUmVzdW1lIkAKBlJlc3VtZRIQCgh2aWRlb19pZBgBIAEoCRITCgtwb3NpdGlvbl9tcxgCIAEoDRIPCgdwaWN0dXJlGAMgASgNIjMKEkxpc3RIaXN0b3J5UmVxdWVzdBIOCgZiZWZvcmUYASABKAkSDQoFbGltaXQYAiABKA0iXgoTTGlzdEhpc3RvcnlSZXNwb25zZRIpCgVpdGVtcxgBIAMoCzIaLmRvdXlhLnBsYXliYWNrLnYxLldhdGNoZWQSDAoEbmV4dBgCIAEoCRIOCgZwYXVzZWQYAyABKAgiZwoHV2F0Y2hlZBIQCgh2aWRlb19pZBgBIAEoCRITCgtwb3NpdGlvbl9tcxgCIAEoDRIPCgdwaWN0dXJlGAMgASgNEg0KBWVuZGVkGAQgASgIEhUKDXdhdGNoZWRfYXRfbXMYBSABKAEiKAoURGVsZXRlSGlzdG9yeVJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkiFwoVRGVsZXRlSGlzdG9yeVJlc3BvbnNlIiUKE1BhdXNlSGlzdG9yeVJlcXVlc3QSDgoGcGF1c2VkGAEgASgIIhYKFFBhdXNlSGlzdG9yeVJlc3BvbnNlIoIBChJMaXN0UmFua2luZ1JlcXVlc3QSKwoHcmFua2luZxgBIAEoDjIaLmRvdXlhLnBsYXliYWNrLnYxLlJhbmtpbmcSMAoGd2luZG93GAIgASgOMiAuZG91eWEucGxheWJhY2sudjEuUmFua2luZ1dpbmRvdxINCgVsaW1pdBgDIAEoDSJFChNMaXN0UmFua2luZ1Jlc3BvbnNlEi4KBnZpZGVvcxgBIAMoCzIeLmRvdXlhLnBsYXliYWNrLnYxLlJhbmtlZFZpZGVvIi4KC1JhbmtlZFZpZGVvEhAKCHZpZGVvX2lkGAEgASgJEg0KBWNvdW50GAIgASgBIlcKEUdldEZpZ3VyZXNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKBndpbmRvdxgCIAEoDjIgLmRvdXlhLnBsYXliYWNrLnYxLkZpZ3VyZXNXaW5kb3cihgIKEkdldEZpZ3VyZXNSZXNwb25zZRIpCgV0b3RhbBgBIAEoCzIaLmRvdXlhLnBsYXliYWNrLnYxLkZpZ3VyZXMSLAoGc2VyaWVzGAIgAygLMhwuZG91eWEucGxheWJhY2sudjEuRmlndXJlc0F0Eg8KB3NwYW5fbXMYAyABKAESLwoHc291cmNlcxgEIAMoCzIeLmRvdXlhLnBsYXliYWNrLnYxLlNvdXJjZVZpZXdzEhEKCXJldGVudGlvbhgFIAMoAhIvCgZ2aWRlb3MYBiADKAsyHy5kb3V5YS5wbGF5YmFjay52MS5WaWRlb0ZpZ3VyZXMSEQoJYXV0aG9yX2lkGAcgASgJItQBCgdGaWd1cmVzEg0KBXZpZXdzGAEgASgBEg8KB3ZpZXdlcnMYAiABKAESDQoFcGxheXMYAyABKAESEQoJb3duX3BsYXlzGAQgASgBEhAKCHdhdGNoX21zGAUgASgBEhMKC2NvbXBsZXRpb25zGAYgASgBEg0KBXNraXBzGAcgASgBEg0KBWxvb3BzGAggASgBEg0KBWxpa2VzGAkgASgBEhAKCGNvbW1lbnRzGAogASgBEg4KBnNoYXJlcxgLIAEoARIRCglmb2xsb3dlcnMYDCABKAEiSgoJRmlndXJlc0F0EhAKCHN0YXJ0X21zGAEgASgBEisKB2ZpZ3VyZXMYAiABKAsyGi5kb3V5YS5wbGF5YmFjay52MS5GaWd1cmVzIkcKC1NvdXJjZVZpZXdzEikKBnNvdXJjZRgBIAEoDjIZLmRvdXlhLnBsYXliYWNrLnYxLlNvdXJjZRINCgV2aWV3cxgCIAEoASJNCgxWaWRlb0ZpZ3VyZXMSEAoIdmlkZW9faWQYASABKAkSKwoHZmlndXJlcxgCIAEoCzIaLmRvdXlhLnBsYXliYWNrLnYxLkZpZ3VyZXMqzQEKBlNvdXJjZRIWChJTT1VSQ0VfVU5TUEVDSUZJRUQQABIPCgtTT1VSQ0VfRkVFRBABEhQKEFNPVVJDRV9GT0xMT1dJTkcQAhISCg5TT1VSQ0VfRk9SX1lPVRADEhIKDlNPVVJDRV9QUk9GSUxFEAQSEQoNU09VUkNFX1NFQVJDSBAFEhAKDFNPVVJDRV9TSEFSRRAGEg8KC1NPVVJDRV9MSU5LEAcSEgoOU09VUkNFX0hJU1RPUlkQCBISCg5TT1VSQ0VfUkFOS0lORxAJKkcKB1JhbmtpbmcSFwoTUkFOS0lOR19VTlNQRUNJRklFRBAAEg8KC1JBTktJTkdfSE9UEAESEgoOUkFOS0lOR19WSUVXRUQQAip4Cg1SYW5raW5nV2luZG93Eh4KGlJBTktJTkdfV0lORE9XX1VOU1BFQ0lGSUVEEAASFgoSUkFOS0lOR19XSU5ET1dfREFZEAESFwoTUkFOS0lOR19XSU5ET1dfV0VFSxACEhYKElJBTktJTkdfV0lORE9XX0FMTBADKnkKDUZpZ3VyZXNXaW5kb3cSHgoaRklHVVJFU19XSU5ET1dfVU5TUEVDSUZJRUQQABIWChJGSUdVUkVTX1dJTkRPV19EQVkQARIYChRGSUdVUkVTX1dJTkRPV19NT05USBACEhYKEkZJR1VSRVNfV0lORE9XX0FMTBADMv0GCg9QbGF5YmFja1NlcnZpY2USZwoNQmVnaW5TZXNzaW9ucxInLmRvdXlhLnBsYXliYWNrLnYxLkJlZ2luU2Vzc2lvbnNSZXF1ZXN0GiguZG91eWEucGxheWJhY2sudjEuQmVnaW5TZXNzaW9uc1Jlc3BvbnNlIgOQAgESUgoGUmVwb3J0EiAuZG91eWEucGxheWJhY2sudjEuUmVwb3J0UmVxdWVzdBohLmRvdXlhLnBsYXliYWNrLnYxLlJlcG9ydFJlc3BvbnNlIgOQAgISWAoIR2V0Vmlld3MSIi5kb3V5YS5wbGF5YmFjay52MS5HZXRWaWV3c1JlcXVlc3QaIy5kb3V5YS5wbGF5YmFjay52MS5HZXRWaWV3c1Jlc3BvbnNlIgOQAgESXgoKR2V0UmVzdW1lcxIkLmRvdXlhLnBsYXliYWNrLnYxLkdldFJlc3VtZXNSZXF1ZXN0GiUuZG91eWEucGxheWJhY2sudjEuR2V0UmVzdW1lc1Jlc3BvbnNlIgOQAgESYQoLTGlzdEhpc3RvcnkSJS5kb3V5YS5wbGF5YmFjay52MS5MaXN0SGlzdG9yeVJlcXVlc3QaJi5kb3V5YS5wbGF5YmFjay52MS5MaXN0SGlzdG9yeVJlc3BvbnNlIgOQAgESZwoNRGVsZXRlSGlzdG9yeRInLmRvdXlhLnBsYXliYWNrLnYxLkRlbGV0ZUhpc3RvcnlSZXF1ZXN0GiguZG91eWEucGxheWJhY2sudjEuRGVsZXRlSGlzdG9yeVJlc3BvbnNlIgOQAgISZAoMUGF1c2VIaXN0b3J5EiYuZG91eWEucGxheWJhY2sudjEuUGF1c2VIaXN0b3J5UmVxdWVzdBonLmRvdXlhLnBsYXliYWNrLnYxLlBhdXNlSGlzdG9yeVJlc3BvbnNlIgOQAgISYQoLTGlzdFJhbmtpbmcSJS5kb3V5YS5wbGF5YmFjay52MS5MaXN0UmFua2luZ1JlcXVlc3QaJi5kb3V5YS5wbGF5YmFjay52MS5MaXN0UmFua2luZ1Jlc3BvbnNlIgOQAgESXgoKR2V0RmlndXJlcxIkLmRvdXlhLnBsYXliYWNrLnYxLkdldEZpZ3VyZXNSZXF1ZXN0GiUuZG91eWEucGxheWJhY2sudjEuR2V0RmlndXJlc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw");
+  fileDesc("Cg5wbGF5YmFjay5wcm90bxIRZG91eWEucGxheWJhY2sudjEiSQoUQmVnaW5TZXNzaW9uc1JlcXVlc3QSEQoJdmlkZW9faWRzGAEgAygJEg0KBWd1ZXN0GAIgASgJEg8KB2FkZHJlc3MYAyABKAkiRQoVQmVnaW5TZXNzaW9uc1Jlc3BvbnNlEiwKCHNlc3Npb25zGAEgAygLMhouZG91eWEucGxheWJhY2sudjEuU2Vzc2lvbiIqCgdTZXNzaW9uEhAKCHZpZGVvX2lkGAEgASgJEg0KBXRva2VuGAIgASgJIkkKDVJlcG9ydFJlcXVlc3QSKQoHZW50cmllcxgBIAMoCzIYLmRvdXlhLnBsYXliYWNrLnYxLkVudHJ5Eg0KBXRvZGF5GAIgASgJIqgBCgVFbnRyeRINCgV0b2tlbhgBIAEoCRINCgVhdF9tcxgCIAEoARITCgtwb3NpdGlvbl9tcxgDIAEoARISCgp3YXRjaGVkX21zGAQgASgBEg0KBWxvb3BzGAUgASgBEg0KBWVuZGVkGAYgASgIEikKBnNvdXJjZRgHIAEoDjIZLmRvdXlhLnBsYXliYWNrLnYxLlNvdXJjZRIPCgdwaWN0dXJlGAggASgNIoIBCg5SZXBvcnRSZXNwb25zZRIQCghhY2NlcHRlZBgBIAEoDRIwCgdyZWZ1c2VkGAIgAygLMh8uZG91eWEucGxheWJhY2sudjEuUmVmdXNlZEVudHJ5EhcKD3JlcG9ydF9ldmVyeV9tcxgDIAEoDRITCgtmaXJzdF90b2RheRgEIAEoCCItCgxSZWZ1c2VkRW50cnkSDQoFaW5kZXgYASABKA0SDgoGcmVhc29uGAIgASgJIkIKEENvdW50U2VudFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDQoFZ3Vlc3QYAiABKAkSDQoFc2hhcmUYAyABKAIiEwoRQ291bnRTZW50UmVzcG9uc2UiJAoPR2V0Vmlld3NSZXF1ZXN0EhEKCXZpZGVvX2lkcxgBIAMoCSIhChBHZXRWaWV3c1Jlc3BvbnNlEg0KBXZpZXdzGAEgAygBIj8KEUdldFJlc3VtZXNSZXF1ZXN0EioKBnBlb3BsZRgBIAMoCzIaLmRvdXlhLnBsYXliYWNrLnYxLldhdGNoZXIiLQoHV2F0Y2hlchIPCgd1c2VyX2lkGAEgASgJEhEKCXZpZGVvX2lkcxgCIAMoCSJAChJHZXRSZXN1bWVzUmVzcG9uc2USKgoGcGVvcGxlGAEgAygLMhouZG91eWEucGxheWJhY2sudjEuUmVzdW1lcyI1CgdSZXN1bWVzEioKB3Jlc3VtZXMYASADKAsyGS5kb3V5YS5wbGF5YmFjay52MS5SZXN1bWUiQAoGUmVzdW1lEhAKCHZpZGVvX2lkGAEgASgJEhMKC3Bvc2l0aW9uX21zGAIgASgNEg8KB3BpY3R1cmUYAyABKA0iMwoSTGlzdEhpc3RvcnlSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDSJeChNMaXN0SGlzdG9yeVJlc3BvbnNlEikKBWl0ZW1zGAEgAygLMhouZG91eWEucGxheWJhY2sudjEuV2F0Y2hlZBIMCgRuZXh0GAIgASgJEg4KBnBhdXNlZBgDIAEoCCJnCgdXYXRjaGVkEhAKCHZpZGVvX2lkGAEgASgJEhMKC3Bvc2l0aW9uX21zGAIgASgNEg8KB3BpY3R1cmUYAyABKA0SDQoFZW5kZWQYBCABKAgSFQoNd2F0Y2hlZF9hdF9tcxgFIAEoASIoChREZWxldGVIaXN0b3J5UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCSIXChVEZWxldGVIaXN0b3J5UmVzcG9uc2UiJQoTUGF1c2VIaXN0b3J5UmVxdWVzdBIOCgZwYXVzZWQYASABKAgiFgoUUGF1c2VIaXN0b3J5UmVzcG9uc2UiggEKEkxpc3RSYW5raW5nUmVxdWVzdBIrCgdyYW5raW5nGAEgASgOMhouZG91eWEucGxheWJhY2sudjEuUmFua2luZxIwCgZ3aW5kb3cYAiABKA4yIC5kb3V5YS5wbGF5YmFjay52MS5SYW5raW5nV2luZG93Eg0KBWxpbWl0GAMgASgNIkUKE0xpc3RSYW5raW5nUmVzcG9uc2USLgoGdmlkZW9zGAEgAygLMh4uZG91eWEucGxheWJhY2sudjEuUmFua2VkVmlkZW8iLgoLUmFua2VkVmlkZW8SEAoIdmlkZW9faWQYASABKAkSDQoFY291bnQYAiABKAEiVwoRR2V0RmlndXJlc1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSMAoGd2luZG93GAIgASgOMiAuZG91eWEucGxheWJhY2sudjEuRmlndXJlc1dpbmRvdyKGAgoSR2V0RmlndXJlc1Jlc3BvbnNlEikKBXRvdGFsGAEgASgLMhouZG91eWEucGxheWJhY2sudjEuRmlndXJlcxIsCgZzZXJpZXMYAiADKAsyHC5kb3V5YS5wbGF5YmFjay52MS5GaWd1cmVzQXQSDwoHc3Bhbl9tcxgDIAEoARIvCgdzb3VyY2VzGAQgAygLMh4uZG91eWEucGxheWJhY2sudjEuU291cmNlVmlld3MSEQoJcmV0ZW50aW9uGAUgAygCEi8KBnZpZGVvcxgGIAMoCzIfLmRvdXlhLnBsYXliYWNrLnYxLlZpZGVvRmlndXJlcxIRCglhdXRob3JfaWQYByABKAki1AEKB0ZpZ3VyZXMSDQoFdmlld3MYASABKAESDwoHdmlld2VycxgCIAEoARINCgVwbGF5cxgDIAEoARIRCglvd25fcGxheXMYBCABKAESEAoId2F0Y2hfbXMYBSABKAESEwoLY29tcGxldGlvbnMYBiABKAESDQoFc2tpcHMYByABKAESDQoFbG9vcHMYCCABKAESDQoFbGlrZXMYCSABKAESEAoIY29tbWVudHMYCiABKAESDgoGc2hhcmVzGAsgASgBEhEKCWZvbGxvd2VycxgMIAEoASJKCglGaWd1cmVzQXQSEAoIc3RhcnRfbXMYASABKAESKwoHZmlndXJlcxgCIAEoCzIaLmRvdXlhLnBsYXliYWNrLnYxLkZpZ3VyZXMiRwoLU291cmNlVmlld3MSKQoGc291cmNlGAEgASgOMhkuZG91eWEucGxheWJhY2sudjEuU291cmNlEg0KBXZpZXdzGAIgASgBIk0KDFZpZGVvRmlndXJlcxIQCgh2aWRlb19pZBgBIAEoCRIrCgdmaWd1cmVzGAIgASgLMhouZG91eWEucGxheWJhY2sudjEuRmlndXJlcyrNAQoGU291cmNlEhYKElNPVVJDRV9VTlNQRUNJRklFRBAAEg8KC1NPVVJDRV9GRUVEEAESFAoQU09VUkNFX0ZPTExPV0lORxACEhIKDlNPVVJDRV9GT1JfWU9VEAMSEgoOU09VUkNFX1BST0ZJTEUQBBIRCg1TT1VSQ0VfU0VBUkNIEAUSEAoMU09VUkNFX1NIQVJFEAYSDwoLU09VUkNFX0xJTksQBxISCg5TT1VSQ0VfSElTVE9SWRAIEhIKDlNPVVJDRV9SQU5LSU5HEAkqRwoHUmFua2luZxIXChNSQU5LSU5HX1VOU1BFQ0lGSUVEEAASDwoLUkFOS0lOR19IT1QQARISCg5SQU5LSU5HX1ZJRVdFRBACKngKDVJhbmtpbmdXaW5kb3cSHgoaUkFOS0lOR19XSU5ET1dfVU5TUEVDSUZJRUQQABIWChJSQU5LSU5HX1dJTkRPV19EQVkQARIXChNSQU5LSU5HX1dJTkRPV19XRUVLEAISFgoSUkFOS0lOR19XSU5ET1dfQUxMEAMqeQoNRmlndXJlc1dpbmRvdxIeChpGSUdVUkVTX1dJTkRPV19VTlNQRUNJRklFRBAAEhYKEkZJR1VSRVNfV0lORE9XX0RBWRABEhgKFEZJR1VSRVNfV0lORE9XX01PTlRIEAISFgoSRklHVVJFU19XSU5ET1dfQUxMEAMy2gcKD1BsYXliYWNrU2VydmljZRJnCg1CZWdpblNlc3Npb25zEicuZG91eWEucGxheWJhY2sudjEuQmVnaW5TZXNzaW9uc1JlcXVlc3QaKC5kb3V5YS5wbGF5YmFjay52MS5CZWdpblNlc3Npb25zUmVzcG9uc2UiA5ACARJSCgZSZXBvcnQSIC5kb3V5YS5wbGF5YmFjay52MS5SZXBvcnRSZXF1ZXN0GiEuZG91eWEucGxheWJhY2sudjEuUmVwb3J0UmVzcG9uc2UiA5ACAhJbCglDb3VudFNlbnQSIy5kb3V5YS5wbGF5YmFjay52MS5Db3VudFNlbnRSZXF1ZXN0GiQuZG91eWEucGxheWJhY2sudjEuQ291bnRTZW50UmVzcG9uc2UiA5ACAhJYCghHZXRWaWV3cxIiLmRvdXlhLnBsYXliYWNrLnYxLkdldFZpZXdzUmVxdWVzdBojLmRvdXlhLnBsYXliYWNrLnYxLkdldFZpZXdzUmVzcG9uc2UiA5ACARJeCgpHZXRSZXN1bWVzEiQuZG91eWEucGxheWJhY2sudjEuR2V0UmVzdW1lc1JlcXVlc3QaJS5kb3V5YS5wbGF5YmFjay52MS5HZXRSZXN1bWVzUmVzcG9uc2UiA5ACARJhCgtMaXN0SGlzdG9yeRIlLmRvdXlhLnBsYXliYWNrLnYxLkxpc3RIaXN0b3J5UmVxdWVzdBomLmRvdXlhLnBsYXliYWNrLnYxLkxpc3RIaXN0b3J5UmVzcG9uc2UiA5ACARJnCg1EZWxldGVIaXN0b3J5EicuZG91eWEucGxheWJhY2sudjEuRGVsZXRlSGlzdG9yeVJlcXVlc3QaKC5kb3V5YS5wbGF5YmFjay52MS5EZWxldGVIaXN0b3J5UmVzcG9uc2UiA5ACAhJkCgxQYXVzZUhpc3RvcnkSJi5kb3V5YS5wbGF5YmFjay52MS5QYXVzZUhpc3RvcnlSZXF1ZXN0GicuZG91eWEucGxheWJhY2sudjEuUGF1c2VIaXN0b3J5UmVzcG9uc2UiA5ACAhJhCgtMaXN0UmFua2luZxIlLmRvdXlhLnBsYXliYWNrLnYxLkxpc3RSYW5raW5nUmVxdWVzdBomLmRvdXlhLnBsYXliYWNrLnYxLkxpc3RSYW5raW5nUmVzcG9uc2UiA5ACARJeCgpHZXRGaWd1cmVzEiQuZG91eWEucGxheWJhY2sudjEuR2V0RmlndXJlc1JlcXVlc3QaJS5kb3V5YS5wbGF5YmFjay52MS5HZXRGaWd1cmVzUmVzcG9uc2UiA5ACAWIGcHJvdG8z");
 
 /**
  * @generated from message douya.playback.v1.BeginSessionsRequest
@@ -227,6 +227,50 @@ export const RefusedEntrySchema: GenMessage<RefusedEntry> = /*@__PURE__*/
   messageDesc(file_playback, 6);
 
 /**
+ * @generated from message douya.playback.v1.CountSentRequest
+ */
+export type CountSentRequest = Message<"douya.playback.v1.CountSentRequest"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * Which guest it is, on this day; ignored with a caller.
+   *
+   * @generated from field: string guest = 2;
+   */
+  guest: string;
+
+  /**
+   * Of the film, from its beginning: 0 to 1.
+   *
+   * @generated from field: float share = 3;
+   */
+  share: number;
+};
+
+/**
+ * Describes the message douya.playback.v1.CountSentRequest.
+ * Use `create(CountSentRequestSchema)` to create a new message.
+ */
+export const CountSentRequestSchema: GenMessage<CountSentRequest> = /*@__PURE__*/
+  messageDesc(file_playback, 7);
+
+/**
+ * @generated from message douya.playback.v1.CountSentResponse
+ */
+export type CountSentResponse = Message<"douya.playback.v1.CountSentResponse"> & {
+};
+
+/**
+ * Describes the message douya.playback.v1.CountSentResponse.
+ * Use `create(CountSentResponseSchema)` to create a new message.
+ */
+export const CountSentResponseSchema: GenMessage<CountSentResponse> = /*@__PURE__*/
+  messageDesc(file_playback, 8);
+
+/**
  * @generated from message douya.playback.v1.GetViewsRequest
  */
 export type GetViewsRequest = Message<"douya.playback.v1.GetViewsRequest"> & {
@@ -241,7 +285,7 @@ export type GetViewsRequest = Message<"douya.playback.v1.GetViewsRequest"> & {
  * Use `create(GetViewsRequestSchema)` to create a new message.
  */
 export const GetViewsRequestSchema: GenMessage<GetViewsRequest> = /*@__PURE__*/
-  messageDesc(file_playback, 7);
+  messageDesc(file_playback, 9);
 
 /**
  * @generated from message douya.playback.v1.GetViewsResponse
@@ -258,7 +302,7 @@ export type GetViewsResponse = Message<"douya.playback.v1.GetViewsResponse"> & {
  * Use `create(GetViewsResponseSchema)` to create a new message.
  */
 export const GetViewsResponseSchema: GenMessage<GetViewsResponse> = /*@__PURE__*/
-  messageDesc(file_playback, 8);
+  messageDesc(file_playback, 10);
 
 /**
  * @generated from message douya.playback.v1.GetResumesRequest
@@ -275,7 +319,7 @@ export type GetResumesRequest = Message<"douya.playback.v1.GetResumesRequest"> &
  * Use `create(GetResumesRequestSchema)` to create a new message.
  */
 export const GetResumesRequestSchema: GenMessage<GetResumesRequest> = /*@__PURE__*/
-  messageDesc(file_playback, 9);
+  messageDesc(file_playback, 11);
 
 /**
  * @generated from message douya.playback.v1.Watcher
@@ -297,7 +341,7 @@ export type Watcher = Message<"douya.playback.v1.Watcher"> & {
  * Use `create(WatcherSchema)` to create a new message.
  */
 export const WatcherSchema: GenMessage<Watcher> = /*@__PURE__*/
-  messageDesc(file_playback, 10);
+  messageDesc(file_playback, 12);
 
 /**
  * @generated from message douya.playback.v1.GetResumesResponse
@@ -316,7 +360,7 @@ export type GetResumesResponse = Message<"douya.playback.v1.GetResumesResponse">
  * Use `create(GetResumesResponseSchema)` to create a new message.
  */
 export const GetResumesResponseSchema: GenMessage<GetResumesResponse> = /*@__PURE__*/
-  messageDesc(file_playback, 11);
+  messageDesc(file_playback, 13);
 
 /**
  * @generated from message douya.playback.v1.Resumes
@@ -333,7 +377,7 @@ export type Resumes = Message<"douya.playback.v1.Resumes"> & {
  * Use `create(ResumesSchema)` to create a new message.
  */
 export const ResumesSchema: GenMessage<Resumes> = /*@__PURE__*/
-  messageDesc(file_playback, 12);
+  messageDesc(file_playback, 14);
 
 /**
  * @generated from message douya.playback.v1.Resume
@@ -360,7 +404,7 @@ export type Resume = Message<"douya.playback.v1.Resume"> & {
  * Use `create(ResumeSchema)` to create a new message.
  */
 export const ResumeSchema: GenMessage<Resume> = /*@__PURE__*/
-  messageDesc(file_playback, 13);
+  messageDesc(file_playback, 15);
 
 /**
  * @generated from message douya.playback.v1.ListHistoryRequest
@@ -382,7 +426,7 @@ export type ListHistoryRequest = Message<"douya.playback.v1.ListHistoryRequest">
  * Use `create(ListHistoryRequestSchema)` to create a new message.
  */
 export const ListHistoryRequestSchema: GenMessage<ListHistoryRequest> = /*@__PURE__*/
-  messageDesc(file_playback, 14);
+  messageDesc(file_playback, 16);
 
 /**
  * @generated from message douya.playback.v1.ListHistoryResponse
@@ -411,7 +455,7 @@ export type ListHistoryResponse = Message<"douya.playback.v1.ListHistoryResponse
  * Use `create(ListHistoryResponseSchema)` to create a new message.
  */
 export const ListHistoryResponseSchema: GenMessage<ListHistoryResponse> = /*@__PURE__*/
-  messageDesc(file_playback, 15);
+  messageDesc(file_playback, 17);
 
 /**
  * @generated from message douya.playback.v1.Watched
@@ -450,7 +494,7 @@ export type Watched = Message<"douya.playback.v1.Watched"> & {
  * Use `create(WatchedSchema)` to create a new message.
  */
 export const WatchedSchema: GenMessage<Watched> = /*@__PURE__*/
-  messageDesc(file_playback, 16);
+  messageDesc(file_playback, 18);
 
 /**
  * @generated from message douya.playback.v1.DeleteHistoryRequest
@@ -469,7 +513,7 @@ export type DeleteHistoryRequest = Message<"douya.playback.v1.DeleteHistoryReque
  * Use `create(DeleteHistoryRequestSchema)` to create a new message.
  */
 export const DeleteHistoryRequestSchema: GenMessage<DeleteHistoryRequest> = /*@__PURE__*/
-  messageDesc(file_playback, 17);
+  messageDesc(file_playback, 19);
 
 /**
  * @generated from message douya.playback.v1.DeleteHistoryResponse
@@ -482,7 +526,7 @@ export type DeleteHistoryResponse = Message<"douya.playback.v1.DeleteHistoryResp
  * Use `create(DeleteHistoryResponseSchema)` to create a new message.
  */
 export const DeleteHistoryResponseSchema: GenMessage<DeleteHistoryResponse> = /*@__PURE__*/
-  messageDesc(file_playback, 18);
+  messageDesc(file_playback, 20);
 
 /**
  * @generated from message douya.playback.v1.PauseHistoryRequest
@@ -499,7 +543,7 @@ export type PauseHistoryRequest = Message<"douya.playback.v1.PauseHistoryRequest
  * Use `create(PauseHistoryRequestSchema)` to create a new message.
  */
 export const PauseHistoryRequestSchema: GenMessage<PauseHistoryRequest> = /*@__PURE__*/
-  messageDesc(file_playback, 19);
+  messageDesc(file_playback, 21);
 
 /**
  * @generated from message douya.playback.v1.PauseHistoryResponse
@@ -512,7 +556,7 @@ export type PauseHistoryResponse = Message<"douya.playback.v1.PauseHistoryRespon
  * Use `create(PauseHistoryResponseSchema)` to create a new message.
  */
 export const PauseHistoryResponseSchema: GenMessage<PauseHistoryResponse> = /*@__PURE__*/
-  messageDesc(file_playback, 20);
+  messageDesc(file_playback, 22);
 
 /**
  * @generated from message douya.playback.v1.ListRankingRequest
@@ -539,7 +583,7 @@ export type ListRankingRequest = Message<"douya.playback.v1.ListRankingRequest">
  * Use `create(ListRankingRequestSchema)` to create a new message.
  */
 export const ListRankingRequestSchema: GenMessage<ListRankingRequest> = /*@__PURE__*/
-  messageDesc(file_playback, 21);
+  messageDesc(file_playback, 23);
 
 /**
  * @generated from message douya.playback.v1.ListRankingResponse
@@ -556,7 +600,7 @@ export type ListRankingResponse = Message<"douya.playback.v1.ListRankingResponse
  * Use `create(ListRankingResponseSchema)` to create a new message.
  */
 export const ListRankingResponseSchema: GenMessage<ListRankingResponse> = /*@__PURE__*/
-  messageDesc(file_playback, 22);
+  messageDesc(file_playback, 24);
 
 /**
  * @generated from message douya.playback.v1.RankedVideo
@@ -578,7 +622,7 @@ export type RankedVideo = Message<"douya.playback.v1.RankedVideo"> & {
  * Use `create(RankedVideoSchema)` to create a new message.
  */
 export const RankedVideoSchema: GenMessage<RankedVideo> = /*@__PURE__*/
-  messageDesc(file_playback, 23);
+  messageDesc(file_playback, 25);
 
 /**
  * @generated from message douya.playback.v1.GetFiguresRequest
@@ -602,7 +646,7 @@ export type GetFiguresRequest = Message<"douya.playback.v1.GetFiguresRequest"> &
  * Use `create(GetFiguresRequestSchema)` to create a new message.
  */
 export const GetFiguresRequestSchema: GenMessage<GetFiguresRequest> = /*@__PURE__*/
-  messageDesc(file_playback, 24);
+  messageDesc(file_playback, 26);
 
 /**
  * @generated from message douya.playback.v1.GetFiguresResponse
@@ -657,7 +701,7 @@ export type GetFiguresResponse = Message<"douya.playback.v1.GetFiguresResponse">
  * Use `create(GetFiguresResponseSchema)` to create a new message.
  */
 export const GetFiguresResponseSchema: GenMessage<GetFiguresResponse> = /*@__PURE__*/
-  messageDesc(file_playback, 25);
+  messageDesc(file_playback, 27);
 
 /**
  * @generated from message douya.playback.v1.Figures
@@ -733,7 +777,7 @@ export type Figures = Message<"douya.playback.v1.Figures"> & {
  * Use `create(FiguresSchema)` to create a new message.
  */
 export const FiguresSchema: GenMessage<Figures> = /*@__PURE__*/
-  messageDesc(file_playback, 26);
+  messageDesc(file_playback, 28);
 
 /**
  * @generated from message douya.playback.v1.FiguresAt
@@ -755,7 +799,7 @@ export type FiguresAt = Message<"douya.playback.v1.FiguresAt"> & {
  * Use `create(FiguresAtSchema)` to create a new message.
  */
 export const FiguresAtSchema: GenMessage<FiguresAt> = /*@__PURE__*/
-  messageDesc(file_playback, 27);
+  messageDesc(file_playback, 29);
 
 /**
  * @generated from message douya.playback.v1.SourceViews
@@ -777,7 +821,7 @@ export type SourceViews = Message<"douya.playback.v1.SourceViews"> & {
  * Use `create(SourceViewsSchema)` to create a new message.
  */
 export const SourceViewsSchema: GenMessage<SourceViews> = /*@__PURE__*/
-  messageDesc(file_playback, 28);
+  messageDesc(file_playback, 30);
 
 /**
  * @generated from message douya.playback.v1.VideoFigures
@@ -799,7 +843,7 @@ export type VideoFigures = Message<"douya.playback.v1.VideoFigures"> & {
  * Use `create(VideoFiguresSchema)` to create a new message.
  */
 export const VideoFiguresSchema: GenMessage<VideoFigures> = /*@__PURE__*/
-  messageDesc(file_playback, 29);
+  messageDesc(file_playback, 31);
 
 /**
  * @generated from enum douya.playback.v1.Source
@@ -979,6 +1023,17 @@ export const PlaybackService: GenService<{
     methodKind: "unary";
     input: typeof ReportRequestSchema;
     output: typeof ReportResponseSchema;
+  },
+  /**
+   * A film was sent to a client that tells nothing itself, for the caller or a guest: taken for watched as far as it was
+   * sent. Requests of half an hour are one session. Nothing happens where the caller may not watch it.
+   *
+   * @generated from rpc douya.playback.v1.PlaybackService.CountSent
+   */
+  countSent: {
+    methodKind: "unary";
+    input: typeof CountSentRequestSchema;
+    output: typeof CountSentResponseSchema;
   },
   /**
    * Views of these videos, in the order asked; seconds old at most.

@@ -12,6 +12,7 @@ import type { SessionCookie } from "./edge/session-cookie.ts";
 import type { GatewayClients } from "./gateway-calls.ts";
 import { type MediaUrls, mediaUrls, originOf, wantsPaths } from "./media/media-urls.ts";
 import type { ResumableIntake } from "./media/resumable-intake.ts";
+import type { SentFilms } from "./media/sent-films.ts";
 import type { SignedMedia } from "./media/signed-media.ts";
 import type { UploadIntake } from "./media/upload-intake.ts";
 import type { RealtimeUrl } from "./realtime/endpoints-route.ts";
@@ -43,6 +44,7 @@ export interface GatewayContext {
   mediaUrl: string;
   realtimeUrls: RealtimeUrl[];
   signed: SignedMedia;
+  films: SentFilms;
   protect: Pick<Protection, "boundedQueue">;
   hub: TimelineHub;
   hubs: Hubs;
@@ -56,9 +58,10 @@ export function urlsOf(
   publicUrl: string,
   mediaUrl: string,
   signed: SignedMedia,
+  films: Pick<SentFilms, "marked">,
 ): Pick<GatewayContext, "urlsFor" | "urlsAt"> {
   const urlsAt: GatewayContext["urlsAt"] = (origin, viewerId) =>
-    mediaUrls(origin, signed, viewerId, mediaUrl || origin);
+    mediaUrls(origin, signed, viewerId, films.marked, mediaUrl || origin);
   return {
     urlsAt,
     urlsFor: (request) =>

@@ -23,6 +23,7 @@ import { type GatewayContext, urlsOf } from "./gateway-context.ts";
 import { hlsRoutes } from "./media/hls-routes.ts";
 import { mediaRoutes } from "./media/media-routes.ts";
 import { createResumableIntake } from "./media/resumable-intake.ts";
+import { sentFilms } from "./media/sent-films.ts";
 import { signedMedia } from "./media/signed-media.ts";
 import { createUploadIntake } from "./media/upload-intake.ts";
 import type { RealtimeUrl } from "./realtime/endpoints-route.ts";
@@ -92,6 +93,9 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       config.quotaBytes,
     );
     const signed = signedMedia(config.secret);
+    const films = sentFilms(config.secret, clients.playback, (error) =>
+      log.debug({ err: error }, "could not count a film that was sent"),
+    );
     const hub = createTimelineHub(clients.message, signals, events, log);
     metrics.gauge(
       "douya_realtime_receivers",
@@ -119,7 +123,8 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       admit: createAdmit(protect, auth),
       blobs,
       signed,
-      ...urlsOf(config.publicUrl, config.mediaUrl, signed),
+      films,
+      ...urlsOf(config.publicUrl, config.mediaUrl, signed, films),
       cookie: sessionCookie(config.publicUrl),
       publicUrl: config.publicUrl,
       mediaUrl: config.mediaUrl,

@@ -6,6 +6,7 @@ import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
 import { countPlays } from "./count-plays.ts";
 import { beginSessions } from "./handlers/begin-sessions.ts";
+import { countSent } from "./handlers/count-sent.ts";
 import { getViews } from "./handlers/get-views.ts";
 import { historyHandlers } from "./handlers/history.ts";
 import { report } from "./handlers/report.ts";
@@ -15,6 +16,8 @@ import { laneWriter } from "./lane-writer.ts";
 import { migrations } from "./migrations.ts";
 import { createPartitions } from "./partitions.ts";
 import { playTokens } from "./play-tokens.ts";
+import { reportPace } from "./report-pace.ts";
+import { storePlays } from "./store-plays.ts";
 import type { Tables } from "./tables.ts";
 import { viewStore } from "./view-store.ts";
 import { findWatchable } from "./watchable-videos.ts";
@@ -53,20 +56,21 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     const positions = startLaneReader(db, keepHistory, (error) =>
       log.warn({ err: error }, "could not keep what was watched"),
     );
+    const pace = reportPace();
+    const store = storePlays(laneWriter(db, ids, partitions), (tookMs) => {
+      pace.stored(tookMs);
+      plays.wake();
+      positions.wake();
+    });
     return {
       handlers: {
         beginSessions: beginSessions({
-          ...{ tokens, watchable, history, refused },
+          ...{ tokens, watchable, history },
+          tooMany: () => refused("TOO_MANY_REQUESTS"),
           guestPlays: protect.rateLimit("plays of guests", { burst: 300, perMinute: 20 }),
         }),
-        report: report({
-          ...{ tokens, watchable, history, refused },
-          append: laneWriter(db, ids, partitions),
-          appended() {
-            plays.wake();
-            positions.wake();
-          },
-        }),
+        report: report({ tokens, watchable, history, store, refused, reportEveryMs: pace.everyMs }),
+        countSent: countSent({ tokens, watchable, history, store }),
         getViews: getViews(views),
         ...historyHandlers(history),
         listRanking: async () => ({ videos: [] }),

@@ -64,7 +64,7 @@ function toClassicVideo({ video, author, stats, views, reaction }: VideoView, ur
   return {
     id: BigInt(video.id),
     author: toClassicUser(author, urls),
-    play_url: urls.ofVideo(video, video.playKey),
+    play_url: urls.film(video),
     cover_url: urls.ofVideo(video, video.coverKey),
     favorite_count: stats?.likes ?? 0,
     comment_count: stats?.comments ?? 0,

@@ -200,7 +200,7 @@ export const limitTable: Row[] = [
   { name: "renewals", burst: 1_200, perMinute: 600, routes: ["POST /api/v1/sessions/refresh"] },
   // A school of guests behind one address, each with a session for every video and a report every ten seconds.
   { name: "plays", burst: 1_200, perMinute: 600, routes: ["POST /api/v1/playback/sessions"] },
-  { name: "reports of plays", burst: 6_000, perMinute: 6_000, routes: ["POST /api/v1/playback/beacons"] },
+  { name: "reports of plays", burst: 1_800, perMinute: 6_000, routes: ["POST /api/v1/playback/beacons"] },
 ];
 /**
  * The service counts these, where the person is known: an owner with a known device is let in however many others

@@ -15,6 +15,7 @@ import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { defaultAvatar, defaultBackground } from "./default-picture.ts";
 import { downloadPath, isPublic } from "./media-urls.ts";
+import type { SentFilms } from "./sent-films.ts";
 
 /** Only files made for display are served; a source that is not playable has another extension. */
 const contentTypes: Record<string, string> = { mp4: "video/mp4", jpg: "image/jpeg" };
@@ -45,8 +46,9 @@ export async function mediaRoutes(
     interaction,
     message,
     signed,
+    films,
     limits,
-  }: Pick<GatewayContext, "blobs" | "video" | "interaction" | "message" | "signed" | "limits">,
+  }: Pick<GatewayContext, "blobs" | "video" | "interaction" | "message" | "signed" | "films" | "limits">,
   {
     parts,
     validity,
@@ -174,7 +176,7 @@ export async function mediaRoutes(
     if (link) return reply.header("cache-control", "private, max-age=60").redirect(link, 302);
     if (disposition) reply.header("content-disposition", disposition);
     if (isKept && open) reply.headers(openToPages);
-    return sendBlob(blobs, { key, type, caching }, request, reply);
+    return sendBlob(blobs, films, { key, type, caching }, request, reply);
   }
 }
 
@@ -185,6 +187,7 @@ function continues({ headers: { range } }: FastifyRequest): boolean {
 
 async function sendBlob(
   blobs: BlobStore,
+  films: SentFilms,
   { key, type, caching }: { key: BlobKey; type: string; caching: string },
   request: FastifyRequest,
   reply: FastifyReply,
@@ -209,6 +212,7 @@ async function sendBlob(
   reply.headers(headers).type(type);
   reply.header("content-length", range ? range.end - range.start + 1 : sizeBytes);
   if (range) reply.code(206).header("content-range", `bytes ${range.start}-${range.end}/${sizeBytes}`);
+  if (content) films.count(request, reply, range?.start ?? 0, sizeBytes);
   return reply.send(content);
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import { type Video, VideoState, Visibility } from "#contracts/gen/video_pb.ts";
 import type { BlobKey } from "#platform/blob/blob-store.ts";
+import type { SentFilms } from "./sent-films.ts";
 import type { SignedMedia } from "./signed-media.ts";
 
 /** URLs are made at the last moment: the database has only keys. Absolute, or paths of the page's own origin. */
@@ -9,6 +10,8 @@ export interface MediaUrls {
   origin: string;
   /** What a video shows; signed for the viewer if it is not public, or not yet. */
   ofVideo(video: Pick<Video, "id" | "visibility" | "state">, key: BlobKey): string;
+  /** The film of a video for a client that tells nothing of what is watched: that it is sent is counted, unless a CDN sends it. */
+  film(video: Pick<Video, "id" | "visibility" | "state" | "playKey">): string;
   /** The film of a video, to be saved; signed for the viewer, since who saves it is counted. */
   download(video: Pick<Video, "id" | "visibility" | "state" | "playKey">): string;
   /** The playlist of all rungs of a video, which leads to what is signed as it is; null where there are none. */
@@ -26,6 +29,7 @@ export function mediaUrls(
   origin: string,
   signed: SignedMedia,
   viewerId: string | undefined,
+  marked: SentFilms["marked"],
   openOrigin = origin,
 ): MediaUrls {
   type Shown = Pick<Video, "id" | "visibility" | "state">;
@@ -39,6 +43,11 @@ export function mediaUrls(
   return {
     origin,
     ofVideo: (video, key) => ofVideo(video, key),
+    film(video) {
+      const url = ofVideo(video, video.playKey);
+      const isOurs = !isOpen(video) || openOrigin === origin;
+      return isOurs ? marked(url, video.id, viewerId) : url;
+    },
     download(video) {
       const path = downloadPath(video.id);
       const named = viewerId !== undefined || !isOpen(video);

@@ -8,7 +8,6 @@ import { optionalPart } from "../composition/optional-part.ts";
 import { callOf, type PublicCall } from "../edge/request-call.ts";
 import { colourIn } from "../edge/traffic-colour.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { mediaUrls } from "../media/media-urls.ts";
 import { escaped } from "./link-preview.ts";
 
 /** The client's first request to the feed. */
@@ -28,17 +27,11 @@ export interface FirstScreen {
  * (`apps/web/src/feed/first-screen.ts`). URLs are paths, since the page may have been requested under any name.
  */
 export function firstScreen(
-  {
-    feed,
-    composer,
-    pages,
-    signed,
-    mediaUrl,
-  }: Pick<GatewayContext, "feed" | "composer" | "pages" | "signed" | "mediaUrl">,
+  { feed, composer, pages, urlsAt }: Pick<GatewayContext, "feed" | "composer" | "pages" | "urlsAt">,
   log: Logger,
 ): FirstScreen {
   const optional = optionalPart(log);
-  const urls = mediaUrls("", signed, undefined, mediaUrl);
+  const urls = urlsAt("", undefined);
   const guestCall = (request: FastifyRequest): PublicCall => ({
     ...callOf(request),
     callerId: undefined,

@@ -19,14 +19,14 @@ export function beginSessions({
   watchable,
   history,
   guestPlays,
-  refused,
+  tooMany,
 }: {
   tokens: PlayTokens;
   watchable: FindWatchable;
   history: PerCall<HistoryStore>;
   /** By address and video: a class may watch one, a machine that makes up guests soon comes to the end. */
   guestPlays: RateLimit;
-  refused(reason: "TOO_MANY_GUESTS"): void;
+  tooMany(): void;
 }): Handlers<typeof PlaybackService>["beginSessions"] {
   return async ({ videoIds, guest, address }, call) => {
     if (videoIds.length > maxVideos)
@@ -59,7 +59,7 @@ export function beginSessions({
       return true;
     } catch (error) {
       if (!(error instanceof DomainError && error.reason === "TOO_MANY_REQUESTS")) throw error;
-      refused("TOO_MANY_GUESTS");
+      tooMany();
       return false;
     }
   }
