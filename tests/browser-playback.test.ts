@@ -38,7 +38,7 @@ describe("what is watched in the browser", () => {
   const atS = (page: Page) =>
     active(page)
       .locator("video")
-      .evaluate((film: HTMLVideoElement) => film.currentTime);
+      .evaluate((film): number => film.currentTime);
   const playsBeyond = (page: Page, seconds: number) => expect.poll(() => atS(page)).toBeGreaterThan(seconds);
   const history = async (person: Person) =>
     body(await person.get<{ items: Watched[]; paused: boolean }>("/history")).items;
@@ -70,7 +70,9 @@ describe("what is watched in the browser", () => {
     const ben = await server.register();
     const { page } = await visit(ben);
     const { id } = videos[0]!;
+    const begun = page.waitForResponse((response) => response.url().endsWith("/playback/sessions"));
     await page.goto(`/video/${id}`);
+    await (await begun).finished();
     await playsBeyond(page, 2);
     // Nothing but the end of the page tells it.
     await page.goto("/settings");
@@ -101,7 +103,7 @@ describe("what is watched in the browser", () => {
     await until("it was told", async () => (await history(ben))[0]?.picture === 2);
     await page.reload();
     await expect
-      .poll(() => page.locator(".pictures").evaluate((box: HTMLElement) => box.scrollLeft / box.clientWidth))
+      .poll(() => page.locator(".pictures").evaluate((box): number => box.scrollLeft / box.clientWidth))
       .toBe(1);
   });
 
