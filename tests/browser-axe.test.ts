@@ -46,6 +46,11 @@ describe("axe", () => {
     body(await ada.put(`/users/${bob.id}/follow`), 204);
     body(await bob.put(`/users/${ada.id}/follow`), 204);
     body(await ada.put(`/videos/${videoId}/like`), 204);
+    body(await bob.post(`/videos/${videoId}/shares`), 201);
+    const begin = { json: { videoIds: [videoId, picturesId] } };
+    const { sessions } = body(await ada.post<{ sessions: { token: string }[] }>("/playback/sessions", begin));
+    const entries = sessions.map(({ token }) => ({ token, positionMs: 0, watchedMs: 0, picture: 2 }));
+    body(await ada.post("/playback/beacons", { json: { entries } }), 202);
     const json = { text: "A comment with https://example.com/a in it" };
     const comment = body(await bob.post<Schemas["Comment"]>(`/videos/${videoId}/comments`, { json }), 201);
     const reply = { json: { text: "A reply" } };
@@ -79,6 +84,9 @@ describe("axe", () => {
     ["/me", ".tile"],
     ["/me?tab=likes", ".tile"],
     ["/hot", "main h1"],
+    ["/hot?tab=shared", ".ranked-row"],
+    ["/hot?tab=people", ".person"],
+    ["/history", ".history-item"],
     ["/notifications", ".notification"],
     ["/messages", ".conversation"],
     [`/messages/${bob.id}`, ".bubble"],

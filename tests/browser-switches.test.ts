@@ -32,12 +32,12 @@ test("what is switched off says so, the rest goes on, and it is back when it is 
   // The film plays, without the numbers that nobody counts now.
   const film = page.locator("article[data-active=true] video");
   await expect.poll(() => film.evaluate((element) => element.currentTime)).toBeGreaterThan(0);
-  await page.goto("/hot");
+  await page.goto("/hot?tab=people");
   await off.waitFor();
 
   await switchOff("");
   await expect.poll(() => status("/hot-users")).toBe(200);
-  await page.goto("/hot");
+  await page.goto("/hot?tab=people");
   await page.getByRole("list", { name: en.hotTitle }).or(page.getByText(en.hotEmptyTitle)).waitFor();
   await page.goto(`/video/${video.id}?comments`);
   await page.getByText("Well made.").waitFor();

@@ -24,6 +24,7 @@ import { createMessageCache } from "./messages/message-cache.ts";
 import { createOutbox, messageDraft } from "./messages/outbox.ts";
 import { createPictureOutbox } from "./messages/picture-outbox.ts";
 import { createPictureUploadStore } from "./pictures/picture-upload-store.ts";
+import { startReporter } from "./playback/start.ts";
 import { applyLive } from "./realtime/apply-live.ts";
 import { createRealtime } from "./realtime/start.ts";
 import { createPreferences } from "./settings/preferences.ts";
@@ -121,6 +122,7 @@ followViewer(session, (isAnother) => {
   for (const store of [uploads, pictureUploads]) store.reset();
   drafts.clear();
 });
+const reporter = startReporter({ api, session, storage: local });
 const realtime = createRealtime({ api, session, cache, outbox, onVideos: applyLive(cache, session) });
 // Before React renders: the first video is what people wait for.
 const { feedTab } = preferences.get();
@@ -155,7 +157,7 @@ createRoot(root).render(
     <ServicesProvider
       value={{
         ...{ api, sendRaw, session, preferences, uploads, pictureUploads, drafts, realtime },
-        ...{ outbox, pictureOutbox },
+        ...{ outbox, pictureOutbox, reporter },
       }}
     >
       <QueryClientProvider client={cache}>

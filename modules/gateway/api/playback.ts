@@ -93,9 +93,9 @@ export function playbackRoutes({ playback, plays, publicUrl }: GatewayContext): 
       },
     );
     await app.register(async (beacons) => {
-      // `navigator.sendBeacon` sends texts as they are.
+      // `navigator.sendBeacon` sends texts as they are. By its name: a pattern comes after the parser that there is.
       beacons.addContentTypeParser(
-        /^text\/plain/,
+        "text/plain",
         { parseAs: "string" },
         app.getDefaultJsonParser("error", "error"),
       );

@@ -93,7 +93,15 @@ export const ApiPresence = Type.Object({
 const Live = Type.Object({
   videoId: Id,
   gone: Type.Optional(Type.Literal(true, { description: "One may not see it any more." })),
-  counts: Type.Optional(Type.Object({}, { additionalProperties: true, description: "As in a Video." })),
+  counts: Type.Optional(
+    Type.Object(
+      {},
+      {
+        additionalProperties: true,
+        description: "As in a Video, without `views`: these change with every second somebody watches.",
+      },
+    ),
+  ),
   comments: Type.Optional(
     Type.Array(Type.Unknown(), { description: "New ones and replies, each a Comment, the newest first." }),
   ),

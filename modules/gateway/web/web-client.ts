@@ -60,6 +60,9 @@ const root = '<div id="root"></div>';
 /** The client's pages, except those with a preview or a first screen. */
 const pages = [
   "/hot",
+  "/history",
+  "/figures",
+  "/figures/:id",
   "/messages",
   "/messages/:id",
   "/messages/group/:id",
@@ -126,7 +129,7 @@ export async function webClient(
     // Who is logged in may see more than guests: the client asks for them.
     if (!shared || !tags) return sendPage(reply, shared === undefined ? undefined : null);
     const at = shared.picture > 0 ? `?picture=${shared.picture}` : "";
-    return reply.header("cache-control", "no-store").redirect(`/video/${shared.videoId}${at}`, 302);
+    return reply.header("cache-control", "no-store").redirect(`/video/${shared.videoId}${at}#shared`, 302);
   });
   for (const path of ["/user/:id", "/user/:id/following", "/user/:id/followers", "/user/:id/friends"])
     app.get<ById>(path, async (request, reply) =>

@@ -2,6 +2,7 @@ import { createContext, type ReactNode, use, useSyncExternalStore } from "react"
 import type { Outbox } from "../messages/outbox.ts";
 import type { PictureOutbox } from "../messages/picture-outbox.ts";
 import type { PictureUploadStore } from "../pictures/picture-upload-store.ts";
+import type { Reporter } from "../playback/reporter.ts";
 import type { Realtime } from "../realtime/start.ts";
 import type { Preferences } from "../settings/preferences.ts";
 import type { Drafts } from "../social/drafts.ts";
@@ -23,6 +24,7 @@ export interface Services {
   realtime: Realtime;
   outbox: Outbox;
   pictureOutbox: PictureOutbox;
+  reporter: Reporter;
 }
 
 const Context = createContext<Services | null>(null);

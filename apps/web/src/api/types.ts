@@ -36,3 +36,12 @@ export type Reported = ReportedPage["items"][number];
 export type NotificationPage = Json<paths["/api/v1/notifications"]["get"]["responses"][200]>;
 export type NotificationSettings = Json<paths["/api/v1/notifications/settings"]["get"]["responses"][200]>;
 export type Notification = NotificationPage["items"][number];
+export type HistoryPage = Json<paths["/api/v1/history"]["get"]["responses"][200]>;
+export type WatchedVideo = HistoryPage["items"][number];
+export type Ranking = paths["/api/v1/rankings/{ranking}"]["get"]["parameters"]["path"]["ranking"];
+export type RankingPage = Json<paths["/api/v1/rankings/{ranking}"]["get"]["responses"][200]>;
+export type Figures = Json<paths["/api/v1/me/figures"]["get"]["responses"][200]>;
+export type VideoFigures = Json<paths["/api/v1/videos/{id}/figures"]["get"]["responses"][200]>;
+export type Source = NonNullable<
+  paths["/api/v1/playback/beacons"]["post"]["requestBody"]["content"]["application/json"]["entries"][number]["from"]
+>;

@@ -14,6 +14,9 @@ import { FeedSkeleton } from "./feed-skeleton.tsx";
 import { FeedView } from "./feed-view.tsx";
 import { wanted } from "./playable.ts";
 
+const fromFeed = () => "feed" as const;
+const fromFollowing = () => "following" as const;
+
 /** One feed from its start to its end, as far as it is loaded. */
 export function FeedList({ kind, empty }: { kind: FeedTab; empty: ReactNode }) {
   const { t } = useI18n();
@@ -56,6 +59,7 @@ export function FeedList({ kind, empty }: { kind: FeedTab; empty: ReactNode }) {
   return (
     <FeedView
       videos={videos}
+      from={kind === "public" ? fromFeed : fromFollowing}
       startId={cache.getQueryData<string>(position)}
       onActive={remember}
       onNearEnd={more}

@@ -1,9 +1,11 @@
 import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import { ratioOf } from "#platform/media/fit.ts";
-import type { Video } from "../api/types.ts";
+import { useServices } from "../api/services.tsx";
+import type { Source, Video } from "../api/types.ts";
 import { LazyCommentsDrawer, loadDrawer } from "../comments/lazy-comments-drawer.tsx";
 import { useCommentsOpen } from "../comments/use-comments-open.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { placeToGoOn } from "../playback/go-on.ts";
 import { useLiveVideo } from "../realtime/use-live.ts";
 import { usePreferences } from "../settings/use-preferences.ts";
 import { loadPages } from "../shell/pages.ts";
@@ -21,6 +23,10 @@ import "./feed.css";
 
 interface Props {
   videos: readonly Video[];
+  /** Where the viewer came to each from. */
+  from: (video: Video) => Source;
+  /** The first one was opened, and did not come by itself. */
+  opened?: boolean;
   startId?: string | undefined;
   onActive?: (video: Video) => void;
   /** Loads more; called repeatedly while the end is near. */
@@ -32,8 +38,10 @@ interface Props {
 }
 
 /** Videos in a vertical list, one in view at a time. */
-export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false, tail }: Props) {
+export function FeedView(props: Props) {
+  const { videos, from, opened = false, startId, onActive, onNearEnd, hasMore = false, tail } = props;
   const { t } = useI18n();
+  const { reporter } = useServices();
   const { blocked, toggle: toggleSound } = useSound();
   const { letterKeys } = usePreferences();
   const savesData = useSavesData();
@@ -44,6 +52,13 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
       videos.findIndex((video) => video.id === startId),
     ),
   );
+  const [goesOn] = useState(() => {
+    const first = videos[start];
+    if (!first) return null;
+    const left = reporter.leftAt(first.id);
+    const stopped = left === undefined ? first.resume : left;
+    return { id: first.id, at: placeToGoOn(first, stopped, opened ? "opened" : "feed") };
+  });
   const count = videos.length + (tail ? 1 : 0);
   const { active, goTo, move } = useActiveSlide(scroller, start);
   const [pausedId, setPausedId] = useState<string | null>(null);
@@ -82,6 +97,10 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
     void loadDrawer().catch(() => {});
     if (!savesData) void loadPages();
   }, [warm, savesData]);
+  const isWarm = warmId !== null && warmId === currentId;
+  useEffect(() => {
+    if (isWarm) reporter.comeNear(videos.slice(active + 1).map(({ id }) => id));
+  }, [isWarm, reporter, videos, active]);
   useEffect(() => {
     if (isNearEnd(active, videos.length)) onNearEnd?.();
   }, [active, videos.length, onNearEnd]);
@@ -97,6 +116,8 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
           <Slide
             key={video.id}
             video={video}
+            from={from(video)}
+            goesOnAt={goesOn?.id === video.id ? goesOn.at : null}
             position={index + 1}
             total={hasMore ? -1 : videos.length}
             shown={isShown(index - active)}

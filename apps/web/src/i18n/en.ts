@@ -4,6 +4,7 @@ import { groups } from "./en-groups.ts";
 import { moderation } from "./en-moderation.ts";
 import { notifications } from "./en-notifications.ts";
 import { pictures } from "./en-pictures.ts";
+import { playback } from "./en-playback.ts";
 import { presence } from "./en-presence.ts";
 import { reasons } from "./en-reasons.ts";
 import { comments, messages, social } from "./en-social.ts";
@@ -97,5 +98,6 @@ export const en = {
   ...moderation,
   ...pictures,
   ...notifications,
+  ...playback,
   reasons,
 };

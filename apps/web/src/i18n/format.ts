@@ -44,12 +44,38 @@ export function createFormat(language: Language) {
       maximumFractionDigits: power > 1 ? 1 : 0,
     }).format(count / 1000 ** power);
   }
+  /** Today, yesterday, or the date. */
+  function dayOf(date: string, nowMs: number = Date.now()): string {
+    const then = new Date(date);
+    const startOf = (at: Date) => new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
+    const age = Math.round((startOf(new Date(nowMs)) - startOf(then)) / DAY_MS);
+    if (age === 0 || age === 1) return relative.format(-age, "day");
+    return then.getFullYear() === new Date(nowMs).getFullYear() ? day.format(then) : dayOfYear.format(then);
+  }
   return {
     ago,
+    day: dayOf,
+    hours: (iso: string) => hours.format(new Date(iso)),
     moment,
     /** Day and time, in the viewer's time zone. */
     dateTime: (iso: string) => exact.format(new Date(iso)),
     bytes,
+    /** How much time something took in all: 45 s, 12 min, 3.4 h. */
+    amount(ms: number): string {
+      const [value, unit] =
+        ms < MINUTE_MS
+          ? [Math.round(ms / 1000), "second"]
+          : ms < HOUR_MS
+            ? [Math.round(ms / MINUTE_MS), "minute"]
+            : [ms / HOUR_MS, "hour"];
+      const options = {
+        style: "unit",
+        unit,
+        unitDisplay: "short",
+        maximumFractionDigits: value < 100 ? 1 : 0,
+      } as const;
+      return new Intl.NumberFormat(locale, options).format(value);
+    },
     span: (ms: number) => spanIn(language, ms),
     count: (value: number) => compact.format(value),
     number: (value: number) => whole.format(value),

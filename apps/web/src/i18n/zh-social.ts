@@ -89,7 +89,7 @@ export const social = {
     friends: "互相关注，就是朋友",
   },
   hot: "热门",
-  hotTitle: "热门用户",
+  hotTitle: "热门榜单",
   hotBody: "24 小时内新增粉丝最多的人。",
   hotEmptyTitle: "今天很安静",
   hotEmptyBody: "24 小时内还没有人新增粉丝。",

@@ -6,6 +6,7 @@ import { groups } from "./zh-groups.ts";
 import { moderation } from "./zh-moderation.ts";
 import { notifications } from "./zh-notifications.ts";
 import { pictures } from "./zh-pictures.ts";
+import { playback } from "./zh-playback.ts";
 import { presence } from "./zh-presence.ts";
 import { reasons } from "./zh-reasons.ts";
 import { comments, messages, social } from "./zh-social.ts";
@@ -90,5 +91,6 @@ export const zh: Dictionary = {
   ...moderation,
   ...pictures,
   ...notifications,
+  ...playback,
   reasons,
 };

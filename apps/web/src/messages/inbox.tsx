@@ -75,7 +75,7 @@ function Conversations({ me, openId }: { me: User; openId: string | undefined })
       <Friends me={me} conversations={conversations} />
       {data && conversations.length === 0 && (
         <Notice title={t.noMessagesTitle} body={t.noMessagesBody}>
-          <Link href="/hot" className="button button-primary">
+          <Link href="/hot?tab=people" className="button button-primary">
             {t.findPeople}
           </Link>
         </Notice>

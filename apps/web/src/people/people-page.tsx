@@ -47,7 +47,7 @@ export default function PeoplePage({ id, list }: { id: string; list: List }) {
         empty={
           <Notice title={own ? t.nobodyOwn[list] : t.nobody[list]}>
             {own && (
-              <Link href="/hot" className="button button-primary">
+              <Link href="/hot?tab=people" className="button button-primary">
                 {t.findPeople}
               </Link>
             )}

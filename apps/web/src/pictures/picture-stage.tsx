@@ -1,8 +1,10 @@
-import { type MouseEvent, useEffect, useRef } from "react";
+import { type MouseEvent, useCallback, useEffect, useRef, useState } from "react";
 import { useLocation, useSearch } from "wouter";
-import type { Video } from "../api/types.ts";
+import type { Source, Video } from "../api/types.ts";
 import { removeFirstScreen } from "../feed/first-screen.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import type { Place } from "../playback/go-on.ts";
+import { usePictureWatching } from "../playback/use-watching.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { BackIcon, NextIcon } from "../ui/icons.tsx";
 import { Caption } from "../video/caption.tsx";
@@ -16,6 +18,9 @@ import "./picture-stage.css";
 
 interface Props {
   video: Video;
+  from: Source;
+  /** At which picture it goes on; null: at the first. */
+  goesOnAt: Place | null;
   active: boolean;
   /** Whether its first picture is loaded: later posts wait until what is in view is there. */
   covered: boolean;
@@ -28,19 +33,26 @@ interface Props {
 /** A tap on this share of the width, at either side, turns the page. */
 const EDGE = 0.25;
 
-/** From 0; in the page of that post only. One that was removed opens it at the first. */
-function useOpenedAt({ id, pictures }: Video): number {
+/** From 0; what the address says counts in the page of that post only. One that was removed opens it at the first. */
+function useOpenedAt({ id, pictures }: Video, goesOnAt: Place | null): number {
   const [path] = useLocation();
-  const wanted = Number(new URLSearchParams(useSearch()).get(PICTURE));
-  return path === `/video/${id}` ? pictures.findIndex(({ number }) => number === wanted) : 0;
+  const said = new URLSearchParams(useSearch()).get(PICTURE);
+  const wanted = path === `/video/${id}` && said !== null ? Number(said) : goesOnAt?.picture;
+  return pictures.findIndex(({ number }) => number === wanted);
 }
 
 /** The pictures of a post, side by side: swiped, turned by keys, buttons and taps at the sides; two taps like. */
-export function PictureStage({ video, active, covered, titleId, onWarm, onPicture }: Props) {
+export function PictureStage({ video, from, goesOnAt, active, covered, titleId, onWarm, onPicture }: Props) {
   const { t, format } = useI18n();
   const { pictures } = video;
   const count = pictures.length;
-  const { scroller, at, seen, move } = useCarousel(count, active, useOpenedAt(video));
+  const { scroller, at, seen, move } = useCarousel(count, active, useOpenedAt(video, goesOnAt));
+  const [isThere, setThere] = useState(false);
+  usePictureWatching(video, active, from, at, isThere);
+  const onThere = useCallback(() => {
+    setThere(true);
+    if (active) onWarm();
+  }, [active, onWarm]);
   const react = useReaction(video);
   useVideoKeys(video, active);
   const [hearts, addHeart] = useHearts();
@@ -51,8 +63,8 @@ export function PictureStage({ video, active, covered, titleId, onWarm, onPictur
     removeFirstScreen();
     // Loaded before it came into view.
     const first = scroller.current?.querySelector("img");
-    if (first?.complete && first.naturalWidth > 0) onWarm();
-  }, [active, onWarm, scroller]);
+    if (first?.complete && first.naturalWidth > 0) onThere();
+  }, [active, onThere, scroller]);
 
   function onClick(event: MouseEvent<HTMLElement>) {
     const { currentTarget, timeStamp, clientX, clientY } = event;
@@ -98,7 +110,7 @@ export function PictureStage({ video, active, covered, titleId, onWarm, onPictur
                 picture={picture}
                 place={place(index)}
                 inView={active && index === at}
-                onLoad={active ? onWarm : undefined}
+                onLoad={onThere}
               />
             )}
           </figure>

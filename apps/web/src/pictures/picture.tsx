@@ -11,7 +11,7 @@ interface Props {
   /** What it is called where its author does not say what it shows. */
   place: string;
   inView: boolean;
-  onLoad: (() => void) | undefined;
+  onLoad: () => void;
 }
 
 /** One picture of a post, in the size that fits. */

@@ -6,7 +6,7 @@ import { useServices, useUser } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { ToFeed } from "../shell/to-feed.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
-import { EditIcon, SettingsIcon } from "../ui/icons.tsx";
+import { ChartIcon, EditIcon, HistoryIcon, SettingsIcon } from "../ui/icons.tsx";
 import { Notice } from "../ui/notice.tsx";
 import { EditProfile } from "./edit-profile.tsx";
 import { OwnTile } from "./own-tile.tsx";
@@ -31,7 +31,13 @@ export default function MePage() {
   return (
     <div className="profile">
       <div className="profile-bar">
-        <Link href="/settings" className="icon-button" aria-label={t.settings}>
+        <Link href="/figures" className="icon-button" aria-label={t.figures} title={t.figures}>
+          <ChartIcon />
+        </Link>
+        <Link href="/history" className="icon-button" aria-label={t.history} title={t.history}>
+          <HistoryIcon />
+        </Link>
+        <Link href="/settings" className="icon-button" aria-label={t.settings} title={t.settings}>
           <SettingsIcon />
         </Link>
       </div>

@@ -4,7 +4,7 @@ import type { Video } from "../api/types.ts";
 import { explainReason } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Dialog } from "../ui/dialog.tsx";
-import { PlayIcon } from "../ui/icons.tsx";
+import { ChartIcon, PlayIcon } from "../ui/icons.tsx";
 import { Notices } from "../video/notices.tsx";
 import { WorkSteps } from "../video/work-steps.tsx";
 import { type ChangeStep, ChangeVideo } from "./change-video.tsx";
@@ -43,6 +43,12 @@ export function OwnVideoDialog({ video, onClose }: { video: Video; onClose: () =
           <Link href={`/video/${video.id}`}>
             <PlayIcon />
             {t.watch}
+          </Link>
+        )}
+        {video.state === "published" && (
+          <Link href={`/figures/${video.id}`}>
+            <ChartIcon />
+            {t.figures}
           </Link>
         )}
         <ChangeVideo onStep={setStep} />

@@ -2,7 +2,8 @@ import { Link } from "wouter";
 import type { Video } from "../api/types.ts";
 import { clock } from "../i18n/format.ts";
 import { useI18n } from "../i18n/i18n.tsx";
-import { HeartIcon, PicturesIcon } from "../ui/icons.tsx";
+import type { Entry } from "../shell/history.ts";
+import { PicturesIcon, PlayIcon } from "../ui/icons.tsx";
 import { KEPT, LIKED_BY } from "../video/liked-by.ts";
 import { placeholder } from "../video/placeholder.ts";
 import { VisibilityMark } from "../video/visibility-mark.tsx";
@@ -21,6 +22,7 @@ export function VideoTile({ video, likedBy, kept, reposted }: { video: Video } &
   return (
     <Link
       href={`/video/${video.id}${likedBy ? `?${LIKED_BY}=${likedBy}` : kept ? `?${KEPT}` : ""}`}
+      state={{ from: "profile" } satisfies Entry}
       className="tile"
     >
       {video.coverUrl && <img src={video.coverUrl} alt="" loading="lazy" style={placeholder(video)} />}
@@ -35,8 +37,8 @@ export function VideoTile({ video, likedBy, kept, reposted }: { video: Video } &
       )}
       <span className="tile-shade">
         <span className="tile-likes">
-          <HeartIcon size={15} />
-          {format.count(video.counts.likes)} <span className="unseen">{t.likes}</span>
+          <PlayIcon size={15} />
+          {format.count(video.counts.views)} <span className="unseen">{t.views}</span>
         </span>
         {likedBy || kept || reposted ? (
           <span className="tile-title" dir="auto">

@@ -10,7 +10,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const counts = { likes: 1, comments: 2, bookmarks: 0, reposts: 0, shares: 0, downloads: 0, views: 0 };
+const told = { likes: 1, comments: 2, bookmarks: 0, reposts: 0, shares: 0, downloads: 0 };
+const counts = { ...told, views: 7 };
 function filled(more: Partial<Video> = {}) {
   const cache = new QueryClient();
   const video = { id: "11", playUrl: "/v", reaction: null, counts, state: "published", steps: [], ...more };
@@ -24,7 +25,7 @@ function filled(more: Partial<Video> = {}) {
 
 it("moves the counts of a video everywhere", () => {
   const { cache, apply, shown } = filled();
-  apply([{ videoId: "11", counts: { ...counts, likes: 5 } }]);
+  apply([{ videoId: "11", counts: { ...told, likes: 5 } }]);
   expect(shown().counts).toEqual({ ...counts, likes: 5 });
   const feed = cache.getQueryData<{ pages: { items: Video[] }[] }>(["feed", "public"])!;
   expect(feed.pages[0]!.items[0]!.counts.likes).toBe(5);
@@ -42,8 +43,8 @@ it("keeps what the viewer has just tapped until it is answered, and shows the la
   });
   void tap.execute(undefined);
   await vi.advanceTimersByTimeAsync(1);
-  apply([{ videoId: "11", counts: { ...counts, likes: 3 } }]);
-  apply([{ videoId: "11", counts: { ...counts, likes: 4 } }]);
+  apply([{ videoId: "11", counts: { ...told, likes: 3 } }]);
+  apply([{ videoId: "11", counts: { ...told, likes: 4 } }]);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(shown().counts.likes).toBe(1);
   answer();

@@ -12,7 +12,7 @@ const DONE = new Set(["published", "ready", "failed"]);
 /** Writes what has changed of videos into every list that shows them. */
 export function applyLive(cache: QueryClient, session: Pick<SessionStore, "user" | "updateUser">) {
   const known = createKnown(cache, session);
-  const waiting = new Map<string, Video["counts"]>();
+  const waiting = new Map<string, NonNullable<LiveVideo["counts"]>>();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const isBusy = (videoId: string) =>

@@ -8,9 +8,10 @@ export interface Presence {
 }
 
 /** What has changed of a video in view, or of the work on one's own. */
-export interface LiveVideo
-  extends Partial<Pick<Video, "counts" | "state" | "progress" | "failure" | "steps">> {
+export interface LiveVideo extends Partial<Pick<Video, "state" | "progress" | "failure" | "steps">> {
   videoId: string;
+  /** Of views only whole answers tell. */
+  counts?: Omit<Video["counts"], "views">;
   /** One may not see it any more. */
   gone?: true;
   comments?: readonly Comment[];

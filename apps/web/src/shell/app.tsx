@@ -9,6 +9,8 @@ import { Layout } from "./layout.tsx";
 import { Member } from "./member.tsx";
 import { Missing } from "./missing.tsx";
 import {
+  FiguresPage,
+  HistoryPage,
   HotPage,
   JoinPage,
   LoginPage,
@@ -58,6 +60,20 @@ export function App() {
               </Route>
             ))}
             <Route path="/hot" component={HotPage} />
+            <Route path="/history">
+              <Member>
+                <HistoryPage />
+              </Member>
+            </Route>
+            {["/figures", "/figures/:id"].map((path) => (
+              <Route key={path} path={path}>
+                {({ id }: { id?: string }) => (
+                  <Member>
+                    <FiguresPage key={id} {...(id !== undefined && { id })} />
+                  </Member>
+                )}
+              </Route>
+            ))}
             <Route key="messages" path="/messages">
               <Member>
                 <MessagesPage />

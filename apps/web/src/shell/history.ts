@@ -1,3 +1,5 @@
+import type { Source } from "../api/types.ts";
+
 /** The state that this client stores in each entry of the browser's history; the router does not use it. */
 export interface Entry {
   /** Whether going back from here stays in this client. */
@@ -6,6 +8,8 @@ export interface Entry {
   returns?: boolean;
   /** Unique for each entry, so that its scroll position can be restored. */
   entry?: number;
+  /** What led to this page. */
+  from?: Source;
 }
 
 /** Numbers the entries. Call it once, before the router reads the history. */

@@ -12,6 +12,7 @@ import {
   BellIcon,
   FlameFilledIcon,
   FlameIcon,
+  HistoryIcon,
   HomeFilledIcon,
   HomeIcon,
   MessageFilledIcon,
@@ -62,6 +63,15 @@ export function Navigation() {
           on={user ? <Avatar user={user} size={26} /> : <PersonFilledIcon />}
           off={user ? <Avatar user={user} size={26} /> : <PersonIcon />}
         />
+        {user && (
+          <Item
+            href="/history"
+            text={t.history}
+            on={<HistoryIcon />}
+            off={<HistoryIcon />}
+            className="nav-desk"
+          />
+        )}
         <Item
           href="/settings"
           text={t.settings}

@@ -62,6 +62,16 @@ export const SettingsIcon = (props: IconProps) => (
     <circle cx="9.5" cy="17" r="2.5" />
   </Icon>
 );
+export const HistoryIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M3.5 12a8.5 8.5 0 1 0 2.6-6.1L3.5 8.3M3.5 3.8v4.5H8M12 7.5V12l3 2" />
+  </Icon>
+);
+export const ChartIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M4 4v16h16M8 15l3.5-4.5 3 2.5L19 7.5" />
+  </Icon>
+);
 export const ShareIcon = (props: IconProps) => (
   <Icon {...props} filled>
     <path d="M13.5 3.6c-.6-.5-1.5-.1-1.5.7v3.300C6.3 8 3 11.9 2.5 18.600c0 .7.9 1 1.3.4 2-3 4.5-4.4 8.2-4.400v3.500c0 .8.9 1.2 1.5.7l8-7c.4-.4.4-1 0-1.400z" />

@@ -17,6 +17,7 @@ export function Caption({ video, titleId }: { video: Video; titleId: string }) {
           {video.author.name}
         </Link>
         <time dateTime={time}>{format.ago(time)}</time>
+        {video.counts.views > 0 && <small>{t.viewsCount(format.count(video.counts.views))}</small>}
         {video.editedAt && <small title={format.ago(video.editedAt)}>{t.edited}</small>}
         <VisibilityMark video={video} />
       </p>

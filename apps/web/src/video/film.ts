@@ -58,8 +58,8 @@ function direct(element: HTMLVideoElement, url: string, fromS: number): Film {
   if (element.src !== href) {
     element.preload = "none";
     element.src = href;
-    continueThere();
   }
+  continueThere();
   return {
     fetch(how) {
       element.preload = how;
@@ -83,7 +83,9 @@ function direct(element: HTMLVideoElement, url: string, fromS: number): Film {
     waiting.abort();
     waiting = new AbortController();
     const { signal } = waiting;
-    if (atS > 0)
+    if (atS <= 0) return;
+    if (element.readyState >= HTMLMediaElement.HAVE_METADATA) element.currentTime = atS;
+    else
       element.addEventListener("loadedmetadata", () => (element.currentTime = atS), { once: true, signal });
   }
 }

@@ -17,7 +17,7 @@ export default function SharedPage({ code }: { code: string }) {
     if (!data) return;
     cache.setQueryData(videoQuery(api, data.id).queryKey, data);
     const at = data.sharedPicture ? `?${PICTURE}=${data.sharedPicture}` : "";
-    navigate(`/video/${data.id}${at}`, { replace: true });
+    navigate(`/video/${data.id}${at}`, { replace: true, state: { from: "share" } });
   }, [data, cache, api, navigate]);
   return error ? <VideoGone error={error} onRetry={refetch} /> : <FeedSkeleton />;
 }

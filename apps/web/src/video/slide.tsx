@@ -1,9 +1,12 @@
 import { type CSSProperties, memo, useId, useRef, useState } from "react";
 import { fitOf, ratioOf } from "#platform/media/fit.ts";
-import type { Video } from "../api/types.ts";
+import type { Source, Video } from "../api/types.ts";
 import type { Preload } from "../feed/nearness.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { PictureStage } from "../pictures/picture-stage.tsx";
+import type { Place } from "../playback/go-on.ts";
+import { GoesOn } from "../playback/goes-on.tsx";
+import { useFilmWatching } from "../playback/use-watching.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { SoundOffIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
@@ -24,6 +27,9 @@ import { placeholder } from "./placeholder.ts";
 
 interface Props {
   video: Video;
+  from: Source;
+  /** Where it goes on; null: at its beginning. */
+  goesOnAt: Place | null;
   /** Counted from 1, for screen readers. */
   position: number;
   total: number;
@@ -69,13 +75,19 @@ export const Slide = memo(function Slide({ video, position, total, shown, active
 
 type StageProps = Omit<Props, "position" | "total" | "shown"> & { titleId: string };
 
-function Stage({ video, active, paused, covered, preload, titleId, onToggle, onWarm, onHeld }: StageProps) {
+function Stage(props: StageProps) {
+  const { video, from, goesOnAt, active, paused, covered, preload, titleId, onToggle, onWarm, onHeld } =
+    props;
   const { t } = useI18n();
   const { offered, toggle: toggleSound } = useSound();
   const touch = useMedia("(pointer: coarse)");
   const holder = useRef<HTMLDivElement>(null);
   const { source, speed } = useFilmSource(video, active);
-  const player = usePlayer({ source, speed, preload, active, paused, holder, onWarm, onHeld });
+  const player = usePlayer({
+    ...{ source, speed, startS: (goesOnAt?.positionMs ?? 0) / 1000 },
+    ...{ preload, active, paused, holder, onWarm, onHeld },
+  });
+  useFilmWatching(video, player.element, active, from);
   useFreshAddress(video, active && player.status === "failed");
   const react = useReaction(video);
   useVideoKeys(video, active);
@@ -117,6 +129,7 @@ function Stage({ video, active, paused, covered, preload, titleId, onToggle, onW
           {touch ? t.tapForSound : t.clickForSound}
         </button>
       )}
+      {active && goesOnAt && player.element && <GoesOn atMs={goesOnAt.positionMs} element={player.element} />}
       <FullscreenButton offered={active && (!touch || fit === "contain")} video={player.element} />
       <div className="stage-shade" />
       <Caption video={video} titleId={titleId} />

@@ -16,6 +16,8 @@ interface Options {
   source: FilmSource | null;
   /** How many times as fast as it was filmed. */
   speed: number;
+  /** Where it begins when it first comes into view, in seconds. */
+  startS: number;
   /** Null: the slide is too far away to have a video element. */
   preload: Preload | null;
   active: boolean;
@@ -28,14 +30,24 @@ interface Options {
 }
 
 /** Puts a video element of the pool into `holder` and keeps it in step with the slide's state. */
-export function usePlayer({ source, speed, preload, active, paused, holder, onWarm, onHeld }: Options) {
+export function usePlayer({
+  source,
+  speed,
+  startS,
+  preload,
+  active,
+  paused,
+  holder,
+  onWarm,
+  onHeld,
+}: Options) {
   const { pool, muted, refused } = useSound();
   const [element, setElement] = useState<HTMLVideoElement | null>(null);
   const [status, setStatus] = useState<PlayerStatus>("loading");
   const [film, setFilm] = useState<Film | null>(null);
   const failures = useRef(0);
   /** Another source of the same film, of another quality, continues where the last one was. */
-  const placeS = useRef(0);
+  const placeS = useRef(startS);
   const near = preload !== null;
   const key = source && JSON.stringify(source);
 

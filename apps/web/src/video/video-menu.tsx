@@ -12,7 +12,15 @@ import { useMark } from "../social/use-mark.ts";
 import { useNotForMe } from "../social/use-not-for-me.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { Dialog } from "../ui/dialog.tsx";
-import { BookmarkIcon, DownloadIcon, LockIcon, PersonIcon, RepostIcon, ThumbDownIcon } from "../ui/icons.tsx";
+import {
+  BookmarkIcon,
+  ChartIcon,
+  DownloadIcon,
+  LockIcon,
+  PersonIcon,
+  RepostIcon,
+  ThumbDownIcon,
+} from "../ui/icons.tsx";
 import { PlaybackChoice, PlaybackRows, type PlaybackStep } from "./playback-menu.tsx";
 import { ShareLinks } from "./share-links.tsx";
 import "../ui/menu.css";
@@ -72,6 +80,12 @@ export default function VideoMenu({ video, picture, onClose }: Props & { picture
           <PersonIcon />
           {own ? t.toMyVideos : t.toProfileOf(video.author.name)}
         </Link>
+        {own && (
+          <Link href={`/figures/${video.id}`} onClick={onClose}>
+            <ChartIcon />
+            {t.figures}
+          </Link>
+        )}
         {own && <ChangeVideo onStep={setStep} />}
       </div>
     </Dialog>

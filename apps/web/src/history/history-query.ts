@@ -1,0 +1,23 @@
+import { type InfiniteData, infiniteQueryOptions } from "@tanstack/react-query";
+import { type Api, take } from "../api/client.ts";
+import type { HistoryPage, VideoPage } from "../api/types.ts";
+
+const PAGE = 30;
+export const HISTORY = ["me", "history"];
+
+/** What the viewer has watched, the latest first. */
+export const historyQuery = (api: Api) =>
+  infiniteQueryOptions({
+    queryKey: HISTORY,
+    queryFn: ({ pageParam, signal }) => {
+      const query = { limit: PAGE, ...(pageParam && { cursor: pageParam }) };
+      return take(api.GET("/api/v1/history", { params: { query }, signal }));
+    },
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page: { nextCursor: string | null }) => page.nextCursor ?? undefined,
+  });
+
+export const videosOf = ({ pages, ...rest }: InfiniteData<HistoryPage>): InfiniteData<VideoPage> => ({
+  ...rest,
+  pages: pages.map(({ items, nextCursor }) => ({ items: items.map(({ video }) => video), nextCursor })),
+});
