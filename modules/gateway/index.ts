@@ -102,7 +102,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       "Connections and waiting requests that are given what reaches their people",
       hub.receivers,
     );
-    const plays = createPlays(clients, optionalPart(log));
+    const plays = createPlays(clients, caches, optionalPart(log));
     const composer = createComposer(parts, clients, plays, log);
     const switchedOff = () => settings.current("switchedOff");
     const hubs = {

@@ -5,7 +5,7 @@ import type { LaneReading, LaneRow } from "./lane-reader.ts";
 import type { Tables } from "./tables.ts";
 
 /** So many of the videos that a person watched last are kept. */
-export const maxHistory = 1_000;
+const maxHistory = 1_000;
 
 /** A row of `playback.position`. */
 export interface PositionRow extends LaneRow {

@@ -7,7 +7,7 @@ import type { Call } from "#platform/rpc/call.ts";
 import { coalesceById } from "#platform/rpc/coalesce.ts";
 import type { Client } from "#platform/rpc/service.ts";
 
-export interface WatchableVideo {
+interface WatchableVideo {
   authorId: string;
   /** 0: a post of pictures. */
   durationMs: number;

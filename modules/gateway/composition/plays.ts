@@ -1,5 +1,5 @@
-import { LRUCache } from "lru-cache";
 import type { Resume } from "#contracts/gen/playback_pb.ts";
+import type { Caches } from "#platform/cache/caches.ts";
 import { coalesce, coalesceById } from "#platform/rpc/coalesce.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
@@ -25,9 +25,23 @@ const resumesMs = 3_000;
 const maxVideos = 50_000;
 const maxPeople = 10_000;
 
-export function createPlays({ playback }: Pick<GatewayClients, "playback">, optional: OptionalPart): Plays {
-  const views = new LRUCache<string, number>({ max: maxVideos, ttl: viewsMs });
-  const resumes = new LRUCache<string, Map<string, Resume | undefined>>({ max: maxPeople, ttl: resumesMs });
+interface Known<Value> {
+  value: Value;
+  /** On the clock of `performance.now`. */
+  untilMs: number;
+}
+
+export function createPlays(
+  { playback }: Pick<GatewayClients, "playback">,
+  caches: Pick<Caches, "local">,
+  optional: OptionalPart,
+): Plays {
+  const views = caches.local<Known<number>>("views", { max: maxVideos });
+  const resumes = caches.local<Known<Map<string, Resume | undefined>>>("where people stopped watching", {
+    max: maxPeople,
+  });
+  const fresh = <Value>(known: Known<Value> | undefined) =>
+    known && performance.now() < known.untilMs ? known : undefined;
   const askViews = coalesceById(
     async (videoIds: string[], call) => {
       const found = await playback.getViews({ videoIds }, call);
@@ -45,35 +59,36 @@ export function createPlays({ playback }: Pick<GatewayClients, "playback">, opti
       const found = new Map<string, number>();
       const missing: string[] = [];
       for (const id of ids) {
-        const known = views.get(id);
+        const known = fresh(views.get(id));
         if (known === undefined) missing.push(id);
-        else found.set(id, known);
+        else found.set(id, known.value);
       }
       if (missing.length === 0) return found;
       const call = callOf();
       const asked = await optional(call, "views", () => askViews(missing, call));
+      const untilMs = performance.now() + viewsMs;
       for (const id of missing) {
         const answer = asked?.get(id);
         if (answer === undefined) continue;
-        views.set(id, answer.views);
+        views.set(id, { value: answer.views, untilMs });
         found.set(id, answer.views);
       }
       return found;
     },
     async resumesOf(userId, ids, callOf) {
-      const known = resumes.get(userId);
-      if (known && ids.every((id) => known.has(id))) return known;
+      const known = fresh(resumes.get(userId));
+      if (known && ids.every((id) => known.value.has(id))) return known.value;
       const call = callOf();
+      // What is added does not become fresher.
+      const untilMs = known?.untilMs ?? performance.now() + resumesMs;
       const asked = await optional(call, "views", () => askResumes({ userId, videoIds: ids }, call));
       if (!asked) return new Map();
-      const found = new Map<string, Resume | undefined>(known ?? []);
-      for (const id of ids) found.set(id, undefined);
-      for (const resume of asked.resumes) found.set(resume.videoId, resume);
-      // What is added does not become fresher.
-      const ttl = known ? resumes.getRemainingTTL(userId) : resumesMs;
-      if (ttl > 0) resumes.set(userId, found, { ttl });
-      return found;
+      const value = new Map<string, Resume | undefined>(known?.value ?? []);
+      for (const id of ids) value.set(id, undefined);
+      for (const resume of asked.resumes) value.set(resume.videoId, resume);
+      resumes.set(userId, { value, untilMs });
+      return value;
     },
-    forget: (userId) => void resumes.delete(userId),
+    forget: (userId) => resumes.delete(userId),
   };
 }

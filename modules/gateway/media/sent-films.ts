@@ -3,7 +3,7 @@ import { addressKey } from "#platform/http/client-address.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { signerOf } from "#platform/seal/signer.ts";
 import { callOf, type PublicCall } from "../edge/request-call.ts";
-import type { GatewayContext } from "../gateway-context.ts";
+import type { GatewayClients } from "../gateway-calls.ts";
 
 /**
  * Clients of the classic API tell nothing of what is watched, so their requests for films are counted: the URLs that they
@@ -18,7 +18,7 @@ export interface SentFilms {
 
 export function sentFilms(
   secret: string,
-  playback: GatewayContext["playback"],
+  playback: GatewayClients["playback"],
   onError: (error: unknown) => void,
 ): SentFilms {
   const viewers = signerOf(secret, "who is sent a film");
