@@ -107,7 +107,8 @@ function dropRaw(db: Kysely<Tables>, day: Partition[], endMs: number, nowMs: num
 
 async function drop(on: Transaction<Tables>, table: Partitioned, partitions: Partition[]): Promise<void> {
   const names = sql.join(partitions.map(({ name }) => sql.id("playback", name)));
-  await sql`drop table ${names}`.execute(on);
+  // Another process may have dropped them since they were listed.
+  await sql`drop table if exists ${names}`.execute(on);
   // The module is being moved: what is in the stream of changes still needs its place there.
   const { rows } = await sql`
     select from pg_replication_slots s join pg_publication p on p.pubname = s.slot_name
