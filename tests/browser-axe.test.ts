@@ -84,6 +84,7 @@ describe("axe", () => {
     ["/me", ".tile"],
     ["/me?tab=likes", ".tile"],
     ["/hot", "main h1"],
+    ["/figures", "main h1"],
     ["/hot?tab=shared", ".ranked-row"],
     ["/hot?tab=people", ".person"],
     ["/history", ".history-item"],

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import { videosLeft } from "./gone.ts";
 import type { LaneReading, LaneRow } from "./lane-reader.ts";
+import { sessionMs } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** So many of the videos that a person watched last are kept. */
@@ -107,6 +108,10 @@ export function historyStore(db: Kysely<Tables>) {
         with person as (
           insert into playback.person as p (user_id) values (${userId})
           on conflict (user_id) do update set gone = p.gone returning gone
+        ), forgotten as (
+          -- What was told before these is long in the history.
+          delete from playback.history where user_id = ${userId} and video_id <> ${videoId} and removed
+            and at_ms < ${nowMs - sessionMs}
         )
         insert into playback.history as h (user_id, video_id, at_ms, position_ms, picture, ended, removed)
         select ${userId}, ${videoId}, ${nowMs}, 0, 0, false, true from person where not gone
