@@ -9,6 +9,7 @@ const include = [
   "tests/visibility.test.ts",
   "tests/consistency/consistency.test.ts",
   "tests/consistency/devices.test.ts",
+  "tests/consistency/plays.test.ts",
   "tests/cluster/fault-matrix.test.ts",
   "tests/cluster/cluster.test.ts",
   "tests/feed-property.test.ts",
