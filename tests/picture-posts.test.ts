@@ -253,8 +253,8 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
     };
     const coverOf = ({ sizes }: Picture) => (sizes[1] ?? sizes.at(-1)!).url;
     const page = `/video/${post.id}?picture=`;
-    expect(await leadsTo(toFirst)).toEqual([`${page}1#shared`, coverOf(one), 1]);
-    expect(await leadsTo(toThird)).toEqual([`${page}3#shared`, coverOf(three), 3]);
+    expect(await leadsTo(toFirst)).toEqual([`${page}1`, coverOf(one), 1]);
+    expect(await leadsTo(toThird)).toEqual([`${page}3`, coverOf(three), 3]);
 
     const keptBefore = body(await dora.get<{ usedBytes: number }>("/me/storage")).usedBytes;
     const left = body(await edit([{ number: 2 }, { number: 3 }]));
@@ -266,7 +266,7 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
     expect(keptBefore - usedBytes).toBe(files[0]!.length);
     // A link to what is gone leads to the post.
     expect(await leadsTo(toFirst)).toEqual([`${page}1`, left.coverUrl, undefined]);
-    expect(await leadsTo(toThird)).toEqual([`${page}3#shared`, coverOf(three), 3]);
+    expect(await leadsTo(toThird)).toEqual([`${page}3`, coverOf(three), 3]);
     expectProblem(await ben.post(`/videos/${post.id}/shares?picture=1`), 422, "INVALID_ARGUMENT");
     const { items } = body(await ben.get<Page<Video>>("/feed?limit=10"));
     expect(items.find(({ id }) => id === post.id)?.pictures).toEqual([two, three]);

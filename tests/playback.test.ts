@@ -188,7 +188,7 @@ describe.each(shapes)("what is watched, %s", (shape) => {
     await load(bens);
     await load(guests, { "user-agent": "another" });
     // Of a forged name nothing is known, and this guest has watched it already.
-    await load(bens.replace(`by=${ben!.id}`, `by=${eve!.id}`));
+    await load(bens.replace(`.${ben!.id}.`, `.${eve!.id}.`));
     // The beginning only.
     await load(guests, { "user-agent": "a third", range: "bytes=0-100" });
     await until("views", async () => (await see(video.id)).counts.views === 3);

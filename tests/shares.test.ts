@@ -41,7 +41,7 @@ describe.each(shapes)("shared links, %s", (shape) => {
     expect((await shown()).shares).toBe(1);
     expect((await share(ada)).code).not.toBe(first.code);
     expect((await shown()).shares).toBe(2);
-    expect(await open(first.url)).toEqual([302, `/video/${video.id}#shared`]);
+    expect(await open(first.url)).toEqual([302, `/video/${video.id}`]);
     expect(body(await server.api<Video>("GET", `/shares/${first.code}`)).id).toBe(video.id);
     for (const code of ["0000000000", "1", video.id, first.code.slice(1)]) {
       expectProblem(await server.api("GET", `/shares/${code}`), 404, "VIDEO_NOT_FOUND");

@@ -58,10 +58,10 @@ export function urlsOf(
   publicUrl: string,
   mediaUrl: string,
   signed: SignedMedia,
-  films: Pick<SentFilms, "marked">,
+  films: Pick<SentFilms, "markedPath">,
 ): Pick<GatewayContext, "urlsFor" | "urlsAt"> {
   const urlsAt: GatewayContext["urlsAt"] = (origin, viewerId) =>
-    mediaUrls(origin, signed, viewerId, films.marked, mediaUrl || origin);
+    mediaUrls(origin, signed, viewerId, films, mediaUrl || origin);
   return {
     urlsAt,
     urlsFor: (request) =>

@@ -330,6 +330,7 @@ const routeTable: Record<string, RoutePolicy> = {
 
   // Films and pages; they are shown whatever is missing, films as long as it is known that they are public.
   "GET /media/:namespace/:file": row(anybody, "", essential),
+  "GET /media/film/:mark/:namespace/:file": row(anybody, "", essential),
   "OPTIONS /media/:namespace/:file": row(anybody, "", essential),
   "GET /media/download/:videoId": row(anybody, "video", { ...essential, without: ["downloads"] }),
   "GET /media/default/:kind/:file": row(anybody, "", essential),

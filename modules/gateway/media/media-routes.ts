@@ -15,7 +15,6 @@ import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { defaultAvatar, defaultBackground } from "./default-picture.ts";
 import { downloadPath, isPublic } from "./media-urls.ts";
-import type { SentFilms } from "./sent-films.ts";
 
 /** Only files made for display are served; a source that is not playable has another extension. */
 const contentTypes: Record<string, string> = { mp4: "video/mp4", jpg: "image/jpeg" };
@@ -105,17 +104,19 @@ export async function mediaRoutes(
     },
   );
   // HEAD is handled here too: the framework's own handler would read the file and throw it away.
-  app.route<{ Params: { namespace: string; file: string } }>({
-    method: ["GET", "HEAD"],
-    url: "/media/:namespace/:file",
-    handler: async (request, reply) => {
-      const key = `${request.params.namespace}/${request.params.file}`;
-      const type = contentTypes[key.slice(key.lastIndexOf(".") + 1)];
-      if (!isBlobKey(key) || !type) throw refusal("NOT_FOUND");
-      const caching = await cachingOf(key, request);
-      return serve({ key, type, caching, open: caching !== forOne }, request, reply);
-    },
-  });
+  for (const url of ["/media/:namespace/:file", "/media/film/:mark/:namespace/:file"])
+    app.route<{ Params: { namespace: string; file: string; mark?: string } }>({
+      method: ["GET", "HEAD"],
+      url,
+      handler: async (request, reply) => {
+        const { namespace, file, mark } = request.params;
+        const key = `${namespace}/${file}`;
+        const type = contentTypes[key.slice(key.lastIndexOf(".") + 1)];
+        if (!isBlobKey(key) || !type) throw refusal("NOT_FOUND");
+        const caching = await cachingOf(key, request);
+        return serve({ key, type, caching, open: caching !== forOne, mark }, request, reply);
+      },
+    });
   // A browser that asks whether a page may ask for a part.
   app.options("/media/:namespace/:file", async (_request, reply) => {
     if (isElsewhere)
@@ -159,11 +160,18 @@ export async function mediaRoutes(
   });
 
   async function serve(
-    blob: { key: BlobKey; type: string; caching: string; open: boolean; disposition?: string },
+    blob: {
+      key: BlobKey;
+      type: string;
+      caching: string;
+      open: boolean;
+      disposition?: string;
+      mark?: string | undefined;
+    },
     request: FastifyRequest,
     reply: FastifyReply,
   ) {
-    const { key, type, caching, open, disposition } = blob;
+    const { key, type, caching, open, disposition, mark } = blob;
     // Our own pages may load from nowhere else.
     const ofOurPage = request.headers["sec-fetch-site"] === "same-origin";
     const shown = { type, caching, ...(disposition && { disposition }) };
@@ -176,7 +184,10 @@ export async function mediaRoutes(
     if (link) return reply.header("cache-control", "private, max-age=60").redirect(link, 302);
     if (disposition) reply.header("content-disposition", disposition);
     if (isKept && open) reply.headers(openToPages);
-    return sendBlob(blobs, films, { key, type, caching }, request, reply);
+    const counted = (start: number, sizeBytes: number) => {
+      if (mark !== undefined) films.count(mark, request, reply, { start, sizeBytes });
+    };
+    return sendBlob(blobs, { key, type, caching }, request, reply, counted);
   }
 }
 
@@ -187,10 +198,11 @@ function continues({ headers: { range } }: FastifyRequest): boolean {
 
 async function sendBlob(
   blobs: BlobStore,
-  films: SentFilms,
   { key, type, caching }: { key: BlobKey; type: string; caching: string },
   request: FastifyRequest,
   reply: FastifyReply,
+  /** Told what is sent: from which byte on, of how many. */
+  sends: (start: number, sizeBytes: number) => void,
 ) {
   const sizeBytes = await blobs.size(key);
   if (sizeBytes === undefined) throw refusal("NOT_FOUND");
@@ -212,7 +224,7 @@ async function sendBlob(
   reply.headers(headers).type(type);
   reply.header("content-length", range ? range.end - range.start + 1 : sizeBytes);
   if (range) reply.code(206).header("content-range", `bytes ${range.start}-${range.end}/${sizeBytes}`);
-  if (content) films.count(request, reply, range?.start ?? 0, sizeBytes);
+  if (content) sends(range?.start ?? 0, sizeBytes);
   return reply.send(content);
 }
 

@@ -29,7 +29,7 @@ export function mediaUrls(
   origin: string,
   signed: SignedMedia,
   viewerId: string | undefined,
-  marked: SentFilms["marked"],
+  films: Pick<SentFilms, "markedPath">,
   openOrigin = origin,
 ): MediaUrls {
   type Shown = Pick<Video, "id" | "visibility" | "state">;
@@ -44,9 +44,9 @@ export function mediaUrls(
     origin,
     ofVideo: (video, key) => ofVideo(video, key),
     film(video) {
-      const url = ofVideo(video, video.playKey);
+      const { id, playKey } = video;
       const isOurs = !isOpen(video) || openOrigin === origin;
-      return isOurs ? marked(url, video.id, viewerId) : url;
+      return ofVideo(video, playKey, isOurs ? films.markedPath(playKey, id, viewerId) : playKey);
     },
     download(video) {
       const path = downloadPath(video.id);

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { BlobKey } from "#platform/blob/blob-store.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { signerOf } from "#platform/seal/signer.ts";
@@ -10,10 +11,17 @@ import type { GatewayClients } from "../gateway-calls.ts";
  * are given say of which video they are and, signed, whose client it is.
  */
 export interface SentFilms {
-  /** A URL of a film, as a classic client gets it. */
-  marked(url: string, videoId: string, viewerId: string | undefined): string;
-  /** Counts, once the answer is over, how much of a film was sent: `start`, the bytes before it, of `sizeBytes`. */
-  count(request: FastifyRequest, reply: FastifyReply, start: number, sizeBytes: number): void;
+  /** Of the address of a film, for a classic client: the path of its key, which ends as that does. */
+  markedPath(key: BlobKey, videoId: string, viewerId: string | undefined): string;
+  /**
+   * Counts, once the answer is over, how much of a film was sent for a mark: `start`, the bytes before it, of `sizeBytes`.
+   */
+  count(
+    mark: string,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    part: { start: number; sizeBytes: number },
+  ): void;
 }
 
 export function sentFilms(
@@ -26,21 +34,20 @@ export function sentFilms(
   const saying = (videoId: string, viewerId: string) => `${videoId} ${viewerId}`;
 
   /** The video, and who watches it; undefined: a guest. */
-  function markOf(query: unknown): { videoId: string; viewerId: string | undefined } | undefined {
-    const { film, by, mark } = query as Record<string, unknown>;
-    if (typeof film !== "string" || !isId(film)) return undefined;
-    const isTheirs =
-      typeof by === "string" && typeof mark === "string" && viewers.isSigned(saying(film, by), mark);
-    return { videoId: film, viewerId: isTheirs ? by : undefined };
+  function read(mark: string): { videoId: string; viewerId: string | undefined } | undefined {
+    const [videoId = "", viewerId = "", signature = ""] = mark.split(".");
+    if (!isId(videoId)) return undefined;
+    const isTheirs = isId(viewerId) && viewers.isSigned(saying(videoId, viewerId), signature);
+    return { videoId, viewerId: isTheirs ? viewerId : undefined };
   }
 
   return {
-    marked(url, videoId, viewerId) {
-      const whose = viewerId ? `&by=${viewerId}&mark=${viewers.sign(saying(videoId, viewerId))}` : "";
-      return `${url}${url.includes("?") ? "&" : "?"}film=${videoId}${whose}`;
+    markedPath(key, videoId, viewerId) {
+      const whose = viewerId ? `.${viewerId}.${viewers.sign(saying(videoId, viewerId))}` : "";
+      return `film/${videoId}${whose}/${key}`;
     },
-    count(request, reply, start, sizeBytes) {
-      const found = markOf(request.query);
+    count(mark, request, reply, { start, sizeBytes }) {
+      const found = read(mark);
       if (!found) return;
       const { videoId, viewerId } = found;
       const { socket } = request;

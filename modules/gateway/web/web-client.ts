@@ -57,6 +57,9 @@ const generalTags = /<title>.*<\/title>\s*<meta name="description"[^>]*>/;
 /** The element that the client renders into. */
 const root = '<div id="root"></div>';
 
+/** For so long a page that a shared link has opened can tell. */
+const sharedS = 60;
+
 /** The client's pages, except those with a preview or a first screen. */
 const pages = [
   "/hot",
@@ -129,7 +132,10 @@ export async function webClient(
     // Who is logged in may see more than guests: the client asks for them.
     if (!shared || !tags) return sendPage(reply, shared === undefined ? undefined : null);
     const at = shared.picture > 0 ? `?picture=${shared.picture}` : "";
-    return reply.header("cache-control", "no-store").redirect(`/video/${shared.videoId}${at}#shared`, 302);
+    const path = `/video/${shared.videoId}`;
+    // The page tells with what is watched there that a shared link led to it.
+    const cookie = `douya-shared=1; Path=${path}; Max-Age=${sharedS}; SameSite=Lax`;
+    return reply.headers({ "cache-control": "no-store", "set-cookie": cookie }).redirect(`${path}${at}`, 302);
   });
   for (const path of ["/user/:id", "/user/:id/following", "/user/:id/followers", "/user/:id/friends"])
     app.get<ById>(path, async (request, reply) =>

@@ -1,11 +1,11 @@
 import type { Source } from "../api/types.ts";
 import type { Entry } from "../shell/history.ts";
 
-/** At the end of the address to which a shared link leads. */
-const SHARED = "#shared";
+/** A cookie of this page's path, which a shared link sets for the moment in which it opens. */
+const SHARED = "douya-shared=1";
 
 /** What led to the page of this video. */
 export function comesFrom(): Source {
-  if (location.hash === SHARED) return "share";
+  if (document.cookie.includes(SHARED)) return "share";
   return (history.state as Entry | null)?.from ?? "link";
 }
