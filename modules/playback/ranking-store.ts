@@ -135,7 +135,8 @@ export function rankingStore(db: Kysely<Tables>, now: () => number) {
         returning a.video_id, a.at_ms, a.kind`.execute(on);
       const { rows: more } = await sql<Row>`
         insert into playback.hot_act (video_id, user_id, kind, at_ms)
-        select * from unnest(${keys(done)}, ${done.map(({ atMs }) => atMs)}::int8[])
+        select * from unnest(${keys(done)}, ${done.map(({ atMs }) => atMs)}::int8[]) f(video_id, user_id, kind, at_ms)
+        where ${isRanked}
         on conflict do nothing returning video_id, at_ms, kind`.execute(on);
       const changeOf = (sign: 1 | -1) => (row: Row) => ({
         list: lists.hot,
@@ -152,6 +153,7 @@ export function rankingStore(db: Kysely<Tables>, now: () => number) {
         insert into playback.unranked_video select distinct unnest(${videoIds}::int8[]) on conflict do nothing`.execute(
         on,
       );
+      await sql`delete from playback.hot_act where video_id = any(${videoIds}::int8[])`.execute(on);
       await ranking.forget(on, videoIds);
     },
     /** Removes all that has expired, in transactions of bounded size. */
