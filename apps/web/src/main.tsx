@@ -24,7 +24,7 @@ import { createMessageCache } from "./messages/message-cache.ts";
 import { createOutbox, messageDraft } from "./messages/outbox.ts";
 import { createPictureOutbox } from "./messages/picture-outbox.ts";
 import { createPictureUploadStore } from "./pictures/picture-upload-store.ts";
-import { startReporter } from "./playback/start.ts";
+import { lazyReporter } from "./playback/lazy-reporter.ts";
 import { applyLive } from "./realtime/apply-live.ts";
 import { createRealtime } from "./realtime/start.ts";
 import { createPreferences } from "./settings/preferences.ts";
@@ -122,7 +122,10 @@ followViewer(session, (isAnother) => {
   for (const store of [uploads, pictureUploads]) store.reset();
   drafts.clear();
 });
-const reporter = startReporter({ api, session, storage: local });
+const reporter = lazyReporter(async () => {
+  const { startReporter } = await import("./playback/start.ts");
+  return startReporter({ api, session, storage: local });
+});
 const realtime = createRealtime({ api, session, cache, outbox, onVideos: applyLive(cache, session) });
 // Before React renders: the first video is what people wait for.
 const { feedTab } = preferences.get();

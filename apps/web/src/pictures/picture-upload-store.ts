@@ -1,10 +1,8 @@
-import { SNIFF_BYTES, sniffPostPicture } from "#platform/media/magic.ts";
 import { type Api, take } from "../api/client.ts";
 import { createListeners } from "../api/listeners.ts";
 import { asProblem, Problem } from "../api/problem.ts";
 import type { SessionStore } from "../api/session.ts";
 import type { Video } from "../api/types.ts";
-import { sendFile } from "../upload/send-file.ts";
 import { type Publication, toRequest } from "../video/publication.ts";
 import { moved } from "./moved.ts";
 
@@ -77,6 +75,7 @@ export function isSendingPictures({ step, drafts }: PictureUploadState): boolean
 async function checkPicture(file: File) {
   if (file.size === 0) throw new Problem(422, { reason: "EMPTY_FILE" });
   if (file.size > MAX_BYTES) throw new Problem(413, { reason: "BODY_TOO_LARGE", detail: "At most 20 MB." });
+  const { SNIFF_BYTES, sniffPostPicture } = await import("#platform/media/magic.ts");
   const found = sniffPostPicture(new Uint8Array(await file.slice(0, SNIFF_BYTES).arrayBuffer()));
   if (found === null) throw new Problem(422, { reason: "NOT_A_PICTURE" });
   if (found === "gif" || found === "moving") throw new Problem(422, { reason: "PICTURE_UNSUPPORTED" });
@@ -113,6 +112,7 @@ export function createPictureUploadStore({
       const onProgress = (sentBytes: number) => {
         if (!signal.aborted) change(key, { sentBytes });
       };
+      const { sendFile } = await import("../upload/send-file.ts");
       const uploadId = await sendFile(file, { session, onProgress, onWaiting: () => {}, signal });
       if (!signal.aborted) change(key, { uploadId, sentBytes: file.size });
     } catch (error) {

@@ -1,4 +1,3 @@
-import { SNIFF_BYTES, sniffVideo } from "#platform/media/magic.ts";
 import { type Api, take } from "../api/client.ts";
 import { createListeners } from "../api/listeners.ts";
 import { asProblem, Problem } from "../api/problem.ts";
@@ -7,7 +6,6 @@ import type { Video } from "../api/types.ts";
 import type { BrowserStorage } from "../shell/browser-storage.ts";
 import { type Publication, toRequest } from "../video/publication.ts";
 import { uploadKnown } from "./known-file.ts";
-import { sendFile } from "./send-file.ts";
 import { nextRate } from "./transfer-rate.ts";
 
 export interface UploadState {
@@ -57,6 +55,7 @@ const IDLE: UploadState = {
 /** The server's first check, in the browser: a browser reads a refusal only after it has sent the whole file. */
 async function checkFile(file: File) {
   if (file.size === 0) throw new Problem(422, { reason: "EMPTY_FILE" });
+  const { SNIFF_BYTES, sniffVideo } = await import("#platform/media/magic.ts");
   const first = await file.slice(0, SNIFF_BYTES).arrayBuffer();
   if (!sniffVideo(new Uint8Array(first))) throw new Problem(422, { reason: "NOT_A_VIDEO" });
 }
@@ -90,7 +89,10 @@ export function createUploadStore({
       if (!signal.aborted && waiting !== state.waiting) set({ waiting });
     };
     const options = { session, onProgress, onWaiting, signal };
-    const { sendToS3 } = await import("./send-to-s3.ts");
+    const [{ sendToS3 }, { sendFile }] = await Promise.all([
+      import("./send-to-s3.ts"),
+      import("./send-file.ts"),
+    ]);
     return (await sendToS3(file, { ...options, api, storage })) ?? sendFile(file, options);
   }
   /** Sends a file until it turns out that the server has it: no byte waits for the question. */

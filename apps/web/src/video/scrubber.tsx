@@ -38,7 +38,7 @@ interface Props {
 }
 
 /** The progress bar. Updated in animation frames, without rendering React for each. */
-export function Scrubber({ element, active, storyboardUrl }: Props) {
+export default function Scrubber({ element, active, storyboardUrl }: Props) {
   const { t } = useI18n();
   const input = useRef<HTMLInputElement>(null);
   const time = useRef<HTMLSpanElement>(null);

@@ -1,4 +1,4 @@
-import { type CSSProperties, memo, useId, useRef, useState } from "react";
+import { type CSSProperties, lazy, memo, Suspense, useId, useRef, useState } from "react";
 import { fitOf, ratioOf } from "#platform/media/fit.ts";
 import type { Source, Video } from "../api/types.ts";
 import type { Preload } from "../feed/nearness.ts";
@@ -14,7 +14,6 @@ import { useMedia } from "../ui/use-media.ts";
 import { Caption } from "./caption.tsx";
 import { FullscreenButton } from "./fullscreen-button.tsx";
 import { Rail } from "./rail.tsx";
-import { Scrubber } from "./scrubber.tsx";
 import { useSound } from "./sound.tsx";
 import { TapArea } from "./tap-area.tsx";
 import { useFilmSource } from "./use-film-source.ts";
@@ -24,6 +23,8 @@ import { useVideoKeys } from "./use-video-keys.ts";
 import "./slide.css";
 import "./stage.css";
 import { placeholder } from "./placeholder.ts";
+
+const Scrubber = lazy(() => import("./scrubber.tsx"));
 
 interface Props {
   video: Video;
@@ -133,7 +134,9 @@ function Stage(props: StageProps) {
       <FullscreenButton offered={active && (!touch || fit === "contain")} video={player.element} />
       <div className="stage-shade" />
       <Caption video={video} titleId={titleId} />
-      <Scrubber element={player.element} active={active} storyboardUrl={video.storyboardUrl} />
+      <Suspense fallback={null}>
+        <Scrubber element={player.element} active={active} storyboardUrl={video.storyboardUrl} />
+      </Suspense>
     </div>
   );
 }

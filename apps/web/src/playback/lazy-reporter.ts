@@ -1,0 +1,70 @@
+import type { Reporter, Watching } from "./reporter.ts";
+
+/** What is seen before it is there; of more, the latest. */
+const MAX_EARLY = 10;
+
+/**
+ * A reporter that is loaded when something is first seen, so that the first film does not wait for its script. Until then
+ * it remembers the last of what it was told of each kind.
+ */
+export function lazyReporter(load: () => Promise<Reporter>): Reporter {
+  let loaded: Reporter | undefined;
+  let isLoading = false;
+  let near: readonly string[] = [];
+  const early = new Set<() => void>();
+  const hurry = () => {
+    if (isLoading) return;
+    isLoading = true;
+    load().then(
+      (reporter) => {
+        loaded = reporter;
+        reporter.comeNear(near);
+        for (const begin of early) begin();
+        early.clear();
+      },
+      () => {
+        // The network is away; the next that is seen tries again.
+        isLoading = false;
+      },
+    );
+  };
+  return {
+    comeNear(videoIds) {
+      near = videoIds;
+      loaded?.comeNear(videoIds);
+    },
+    watch(video, from) {
+      let watching = loaded?.watch(video, from);
+      if (watching) return watching;
+      const told = new Map<keyof Watching, () => void>();
+      const begin = () => {
+        watching = loaded!.watch(video, from);
+        for (const tell of told.values()) tell();
+      };
+      const tell = (what: keyof Watching, act: () => void) => {
+        if (watching) return act();
+        early.add(begin);
+        for (const oldest of early) if (early.size > MAX_EARLY) early.delete(oldest);
+        told.delete(what);
+        told.set(what, act);
+      };
+      return {
+        run(running) {
+          if (running) hurry();
+          tell("run", () => watching!.run(running));
+        },
+        at: (seconds, speed) => tell("at", () => watching!.at(seconds, speed)),
+        showsPicture: (number, isLast) => tell("showsPicture", () => watching!.showsPicture(number, isLast)),
+        end() {
+          // What ended before anything could be measured tells nothing.
+          if (watching) watching.end();
+          else early.delete(begin);
+        },
+      };
+    },
+    leftAt: (videoId) => loaded?.leftAt(videoId),
+    leave: () => loaded?.leave(),
+    hurry: () => loaded?.hurry(),
+    forget: () => loaded?.forget(),
+  };
+}
