@@ -330,6 +330,7 @@ describe.each(layouts)("a crowd and kill -9, %s", (shape) => {
         reposts: reposted!.get(id) ?? 0,
         shares: shared!.get(id) ?? 0,
         downloads: 0,
+        views: 0,
       });
     }
     // These pages are cached, some since before the last kill.

@@ -325,7 +325,7 @@ describe("without the service of reactions and follows", () => {
     await server.deployment.programOf("interaction").kill();
     const without = await shown();
     const missing = (await fan.get(`/videos/${video.id}`)).headers.get("douya-missing");
-    expect(missing?.split(", ").sort()).toEqual(["likes", "reactions", "relations"]);
+    expect(missing?.split(", ").sort()).toEqual(["likes", "reactions", "relations", "views"]);
     expect(without.api).toMatchObject({ id: video.id, counts: { likes: 0 }, reaction: null });
     expect(without.api.author).toMatchObject({ followed: false, counts: { videos: 1, followers: 0 } });
     for (const item of [without.guest, without.classic])
@@ -364,7 +364,7 @@ describe("without the service of reactions and follows", () => {
     expect(await shown(20)).toEqual(complete);
     await server.deployment.programOf("interaction").kill();
     // What everybody sees the same is remembered from the page before.
-    const missing = ["reactions", "relations"];
+    const missing = ["reactions", "relations", "views"];
     expect(await shown(21)).toEqual({ hidden: [false, false], missing });
     // A page that was cached before is still true.
     expect(await shown(20)).toEqual(complete);

@@ -477,6 +477,7 @@ describe.each(shapes)("who sees what, %s", (shape) => {
       reposts: 0,
       shares: 0,
       downloads: 0,
+      views: 0,
     });
   });
 
