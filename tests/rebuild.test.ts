@@ -171,7 +171,7 @@ describe("douya rebuild", () => {
     const program = startProgram(["rebuild", ...words], {});
     expect(await within(program.ended, () => "it does not end")).toMatchObject({ code: 1 });
     expect(program.output().trim()).toBe(
-      "Say one of: hot-users, rankings, timelines, inboxes, watched-rankings.",
+      "Say one of: hot-users, rankings, timelines, inboxes, views, watched-rankings.",
     );
   });
 });

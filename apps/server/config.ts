@@ -150,6 +150,7 @@ const keys = {
   relationDatabaseUrl: moduleDatabase("relation"),
   videoDatabaseUrl: moduleDatabase("video"),
   interactionDatabaseUrl: moduleDatabase("interaction"),
+  playbackDatabaseUrl: moduleDatabase("playback"),
   messageDatabaseUrl: moduleDatabase("message"),
   feedDatabaseUrl: moduleDatabase("feed"),
   maxUploadBytes: key("DOUYA_MAX_UPLOAD_MB", "2048", "Largest file that may be uploaded, in MB.", megabytes),

@@ -64,6 +64,15 @@ export async function readPart<Row extends LaneRow>(
   });
 }
 
+/** Whether something was appended that this reader has not read. */
+async function isBehind(db: Kysely<Tables>, reader: string): Promise<boolean> {
+  const { rows } = await sql`
+    select from playback.lane l cross join playback.part p
+    left join playback.lane_offset o on o.reader = p.reader and o.part = p.part and o.lane = l.lane
+    where p.reader = ${reader} and l.seq > coalesce(o.seq, 0) limit 1`.execute(db);
+  return rows.length > 0;
+}
+
 export interface LaneReader {
   /** Something was appended. */
   wake(): void;
@@ -73,7 +82,7 @@ export interface LaneReader {
 /** So that what comes at about the same time is counted together. */
 const gatherMs = 200;
 /** What a process that died has appended is found then. */
-const pollMs = 5_000;
+const pollMs = 10_000;
 
 /** Reads all parts, over and over, as soon as there is something. */
 export function startLaneReader<Row extends LaneRow>(
@@ -116,6 +125,8 @@ export function startLaneReader<Row extends LaneRow>(
   /** Whether another process is at work on what may be ours. */
   async function all(): Promise<boolean> {
     let busy = false;
+    // One statement, since mostly there is nothing.
+    if (!(await isBehind(db, reading.reader))) return false;
     for (let part = 0; part < parts; part++) {
       for (;;) {
         if (stopping.signal.aborted) return false;
