@@ -38,7 +38,7 @@ describe.each(["all", "split"] as const)("every module in a database of its own,
     const env = { DOUYA_DATA: dataDir, DOUYA_DATABASE_URL: databaseUrl, ...Object.fromEntries(settings) };
     const program = startProgram(args, env);
     const { code } = await program.ended;
-    expect({ code, output: program.output() }).toMatchObject({ code: 0 });
+    expect(code, program.output()).toBe(0);
     return program.output();
   }
 

@@ -19,7 +19,7 @@ const THROWAWAY_SETTINGS = {
   synchronous_commit: "off",
   full_page_writes: "off",
   // Many test files, each with its own pools.
-  max_connections: "400",
+  max_connections: "600",
   // Vacuuming databases that live for a second only takes time from the tests.
   autovacuum: "off",
 };
