@@ -34,15 +34,18 @@ export function lazyReporter(load: () => Promise<Reporter>): Reporter {
       loaded?.comeNear(videoIds);
     },
     watch(video, from) {
-      let watching = loaded?.watch(video, from);
-      if (watching) return watching;
-      const told = new Map<keyof Watching, () => void>();
-      const begin = () => {
-        watching = loaded!.watch(video, from);
-        for (const tell of told.values()) tell();
+      let watching: Watching | undefined;
+      const told = new Map<keyof Watching, (to: Watching) => void>();
+      const reach = () => {
+        watching ??= loaded?.watch(video, from);
+        return watching;
       };
-      const tell = (what: keyof Watching, act: () => void) => {
-        if (watching) return act();
+      const begin = () => {
+        for (const tell of told.values()) tell(reach()!);
+      };
+      const tell = (what: keyof Watching, act: (to: Watching) => void) => {
+        const there = reach();
+        if (there) return act(there);
         early.add(begin);
         for (const oldest of early) if (early.size > MAX_EARLY) early.delete(oldest);
         told.delete(what);
@@ -51,14 +54,15 @@ export function lazyReporter(load: () => Promise<Reporter>): Reporter {
       return {
         run(running) {
           if (running) hurry();
-          tell("run", () => watching!.run(running));
+          tell("run", (to) => to.run(running));
         },
-        at: (seconds, speed) => tell("at", () => watching!.at(seconds, speed)),
-        showsPicture: (number, isLast) => tell("showsPicture", () => watching!.showsPicture(number, isLast)),
+        at: (seconds, speed) => tell("at", (to) => to.at(seconds, speed)),
+        showsPicture: (number, isLast) => tell("showsPicture", (to) => to.showsPicture(number, isLast)),
         end() {
           // What ended before anything could be measured tells nothing.
-          if (watching) watching.end();
-          else early.delete(begin);
+          told.clear();
+          early.delete(begin);
+          watching?.end();
         },
       };
     },
