@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
@@ -160,6 +161,32 @@ describe.each(shapes)("what is watched, %s", (shape) => {
     expect((await see(one!.id)).counts.views).toBe(before);
     expect((await tell(Array(101).fill({ token, watchedMs: 0 }), ben)).status).toBe(422);
     expect(await begin(["1", "999999999999999999"], ben)).toEqual([]);
+  });
+
+  test("a body that is compressed is read, and one that is no gzip, is cut off or becomes too large is refused", async () => {
+    const [session] = await begin([one!.id], ben);
+    const entry = { token: session!.token, watchedMs: 0, positionMs: 0 };
+    const send = async (bytes: Uint8Array<ArrayBuffer>, coding = "gzip") =>
+      server.api<Answer>("POST", "/playback/beacons", {
+        ...tokenOf(ben),
+        bytes,
+        headers: { "content-type": "application/json", "content-encoding": coding },
+      });
+    const zipped = gzipSync(JSON.stringify({ entries: [entry] }));
+    expect(body(await send(zipped), 202).accepted).toBe(1);
+    expect(body(await send(zipped, "GZIP"), 202).accepted).toBe(1);
+    expectProblem(await send(zipped.subarray(0, zipped.length / 2)), 422, "INVALID_ARGUMENT");
+    expectProblem(await send(new Uint8Array(100)), 422, "INVALID_ARGUMENT");
+    expectProblem(await send(zipped, "br"), 422, "UNSUPPORTED_MEDIA_TYPE");
+    // Some 50 KB that become 50 MB.
+    expectProblem(await send(gzipSync(Buffer.alloc(50_000_000))), 413, "BODY_TOO_LARGE");
+    const elsewhere = await server.api("PUT", "/history/recording", {
+      ...tokenOf(ben),
+      bytes: gzipSync('{"paused":true}'),
+      headers: { "content-type": "application/json", "content-encoding": "gzip" },
+    });
+    expectProblem(elsewhere, 422, "UNSUPPORTED_MEDIA_TYPE");
+    expect(body(await send(zipped), 202).accepted).toBe(1);
   });
 
   test("the first video of a day is told once, of two devices at the same instant", async () => {

@@ -13,6 +13,7 @@ import { answerBeforeEnd } from "./answer-before-end.ts";
 import { watchPace } from "./body-pace.ts";
 import { canonicalAddress, clientAddress, type TrustProxy, trustNobody } from "./client-address.ts";
 import { headCheckMs, headMs, shareConnections } from "./connections.ts";
+import { isForeignCoding } from "./gzip-body.ts";
 import { isLoopback, isLoopbackHost, wrongHost } from "./hosts.ts";
 import { closeRefusedUpgrade } from "./on-upgrade.ts";
 import { refusalForms, refuseOddities, refuseUnparsed, refuseUnrouted, sendRetryAfter } from "./refusals.ts";
@@ -118,8 +119,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     const byProxy = believe(request.raw, trustProxy);
     watchPace(request.raw, reply.raw, request.routeOptions.config.takesFile ?? false);
     const probe = isProbe(request);
+    const { takesGzip = false } = request.routeOptions.config;
     done(
-      brokenHead(request.raw) ??
+      brokenHead(request.raw, takesGzip) ??
         (byProxy || probe ? undefined : wrongHost(request, publicUrl)) ??
         (probe ? undefined : overload(request.raw)),
     );
@@ -184,12 +186,11 @@ function believe({ headers, socket }: IncomingMessage, trust: TrustProxy): boole
 }
 
 /** What is wrong with the head of any request. */
-function brokenHead({ headers, rawHeaders }: IncomingMessage): DomainError | undefined {
+function brokenHead({ headers, rawHeaders }: IncomingMessage, takesGzip: boolean): DomainError | undefined {
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]!.toLowerCase() === "host") hosts++;
   if (hosts > 1) return refusal("REQUEST_BROKEN", "The request says twice which host it is for.");
-  const coding = headers["content-encoding"];
-  if (coding !== undefined && coding.toLowerCase() !== "identity")
+  if (isForeignCoding(headers["content-encoding"], takesGzip))
     return refusal("UNSUPPORTED_MEDIA_TYPE", "Send the body as it is, without Content-Encoding.");
 }
 

@@ -1,13 +1,10 @@
-import { randomBytes } from "node:crypto";
-import { createGunzip } from "node:zlib";
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
-import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import { Source } from "#contracts/gen/playback_pb.ts";
-import { refusal } from "#contracts/reasons.ts";
 import { addressKey } from "#platform/http/client-address.ts";
+import { unzipped } from "#platform/http/gzip-body.ts";
 import { callOf } from "../edge/request-call.ts";
-import { cookieOf, isSecure, readCookie } from "../edge/session-cookie.ts";
+import { viewerOf } from "../edge/viewer-cookie.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { answers, Id } from "./schemas.ts";
 
@@ -24,7 +21,6 @@ export const sourceNames = {
 } as const;
 type SourceName = keyof typeof sourceNames;
 
-const cookieName = "douya-viewer";
 const maxBeaconBytes = 128 * 1024;
 const reportEveryMs = 10_000;
 const Milliseconds = (description?: string) => Type.Number(description ? { description } : {});
@@ -87,23 +83,24 @@ export function playbackRoutes({ playback, plays, publicUrl }: GatewayContext): 
         const call = callOf(request);
         const who = request.identity
           ? { guest: "", address: "" }
-          : { guest: guestOf(request, reply, publicUrl), address: addressKey(request.ip) };
+          : { guest: viewerOf(request, reply, publicUrl), address: addressKey(request.ip) };
         const { sessions } = await playback.beginSessions({ videoIds: request.body.videoIds, ...who }, call);
         return { sessions: sessions.map(({ videoId, token }) => ({ videoId, token, reportEveryMs })) };
       },
     );
-    await app.register(async (beacons) => {
+    const beaconRoutes: FastifyPluginAsyncTypebox = async (beacons) => {
       // `navigator.sendBeacon` sends texts as they are. By its name: a pattern comes after the parser that there is.
       beacons.addContentTypeParser(
         "text/plain",
         { parseAs: "string" },
         app.getDefaultJsonParser("error", "error"),
       );
-      beacons.addHook("preParsing", async (request, _reply, payload) => unzipped(request, payload));
-      beacons.withTypeProvider<import("@fastify/type-provider-typebox").TypeBoxTypeProvider>().post(
+      beacons.addHook("preParsing", unzipped);
+      beacons.post(
         "/playback/beacons",
         {
           bodyLimit: maxBeaconBytes,
+          config: { takesGzip: true },
           schema: {
             summary: "Tell how it goes with what is watched",
             description:
@@ -160,30 +157,7 @@ export function playbackRoutes({ playback, plays, publicUrl }: GatewayContext): 
           return reply.code(202).send({ accepted, refused, reportEveryMs, firstToday });
         },
       );
-    });
+    };
+    await app.register(beaconRoutes);
   };
-}
-
-/** A number of this browser that ends with the day (UTC). */
-function guestOf(request: FastifyRequest, reply: FastifyReply, publicUrl: string): string {
-  const sent = readCookie(request, cookieName);
-  if (sent && /^[\w-]{22}$/.test(sent)) return sent;
-  const value = randomBytes(16).toString("base64url");
-  const lastsS = Math.ceil((86_400_000 - (Date.now() % 86_400_000)) / 1000);
-  const secure = isSecure(request, publicUrl);
-  reply.header("set-cookie", cookieOf({ name: cookieName, value, path: "/api/v1/playback", lastsS, secure }));
-  return value;
-}
-
-/** The parser of the body counts what comes out, so a small file that becomes a large one is refused. */
-function unzipped(request: FastifyRequest, payload: NodeJS.ReadableStream) {
-  const coding = request.headers["content-encoding"];
-  if (coding === undefined || coding === "identity") return payload;
-  if (coding !== "gzip") throw refusal("UNSUPPORTED_MEDIA_TYPE", "content-encoding: gzip or none.");
-  const unzip = Object.assign(createGunzip(), { receivedEncodedLength: 0 });
-  payload.on("data", (chunk: Buffer) => {
-    unzip.receivedEncodedLength += chunk.length;
-  });
-  payload.on("error", (error) => unzip.destroy(error));
-  return payload.pipe(unzip);
 }
