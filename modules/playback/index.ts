@@ -37,6 +37,7 @@ import type { Tables } from "./tables.ts";
 import { startUpkeep } from "./upkeep.ts";
 import { viewStore } from "./view-store.ts";
 import { findWatchable } from "./watchable-videos.ts";
+import { watchers } from "./watchers.ts";
 
 export interface PlaybackConfig {
   /** Of the installation; the keys of tokens and of the numbers that stand for viewers are derived from it. */
@@ -74,6 +75,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     const tokens = playTokens(config.secret);
     const watchable = findWatchable(clients.video, events, caches);
     const history = perCall(db, historyStore);
+    const watcherOf = watchers(tokens, history);
     const views = perCall(db, viewStore);
     const rankings = perCall(db, (until) => rankingStore(until, Date.now));
     const plays = startLaneReader(
@@ -117,12 +119,12 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     return {
       handlers: {
         beginSessions: beginSessions({
-          ...{ tokens, watchable, history },
+          ...{ tokens, watchable, watcherOf },
           tooMany: () => refused("TOO_MANY_REQUESTS"),
           guestPlays: protect.rateLimit("plays of guests", { burst: 300, perMinute: 20 }),
         }),
         report: report({ tokens, watchable, history, store, refused, reportEveryMs: pace.everyMs }),
-        countSent: countSent({ tokens, watchable, history, store }),
+        countSent: countSent({ watchable, watcherOf, store }),
         getViews: getViews(views),
         ...historyHandlers(history),
         listRanking: listRanking(rankings.reading),

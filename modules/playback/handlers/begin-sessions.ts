@@ -1,29 +1,25 @@
 import type { PlaybackService } from "#contracts/gen/playback_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
-import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
-import type { ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import type { HistoryStore } from "../history-store.ts";
 import type { PlayTokens } from "../play-tokens.ts";
 import { maxVideos } from "../rules.ts";
 import type { FindWatchable } from "../watchable-videos.ts";
-
-const guestForm = /^[\w-]{1,64}$/;
+import type { WatcherOf } from "../watchers.ts";
 
 /** Gives the tokens with which players tell what is watched. */
 export function beginSessions({
   tokens,
   watchable,
-  history,
+  watcherOf,
   guestPlays,
   tooMany,
 }: {
-  tokens: PlayTokens;
+  tokens: Pick<PlayTokens, "issue">;
   watchable: FindWatchable;
-  history: PerCall<HistoryStore>;
+  watcherOf: WatcherOf;
   /** By address and video: a class may watch one, a machine that makes up guests soon comes to the end. */
   guestPlays: RateLimit;
   tooMany(): void;
@@ -31,27 +27,19 @@ export function beginSessions({
   return async ({ videoIds, guest, address }, call) => {
     if (videoIds.length > maxVideos)
       throw refusal("INVALID_ARGUMENT", `videoIds: at most ${maxVideos} at once.`);
-    const { callerId: userId } = call;
-    if (userId === undefined && !guestForm.test(guest))
-      throw refusal("INVALID_ARGUMENT", "guest: say which guest it is.");
     const ids = [...new Set(videoIds.filter(isId))];
     const startedMs = Date.now();
-    const viewer = tokens.viewerAt(startedMs, userId === undefined ? { guest } : { userId });
-    const [found, paused] = await Promise.all([watchable(ids, call), isPaused(call)]);
+    const [watcher, found] = await Promise.all([watcherOf(startedMs, guest, call), watchable(ids, call)]);
+    const isGuest = watcher.userId === undefined;
     const sessions = await Promise.all(
       ids.map(async (videoId) => {
         const video = found.get(videoId);
-        if (!video || (userId === undefined && !(await mayCount(`${address} ${videoId}`)))) return [];
-        const play = { videoId, ...video, userId, viewer, startedMs, kept: !paused };
-        return [{ videoId, token: tokens.issue(play) }];
+        if (!video || (isGuest && !(await mayCount(`${address} ${videoId}`)))) return [];
+        return [{ videoId, token: tokens.issue({ videoId, ...video, ...watcher, startedMs }) }];
       }),
     );
     return { sessions: sessions.flat() };
   };
-
-  async function isPaused(call: ServedCall): Promise<boolean> {
-    return call.callerId === undefined || history.reading(call).isPaused(call.callerId);
-  }
 
   async function mayCount(key: string): Promise<boolean> {
     try {

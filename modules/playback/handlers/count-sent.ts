@@ -1,45 +1,36 @@
 import { createHash } from "node:crypto";
 import { type PlaybackService, Source } from "#contracts/gen/playback_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
-import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import type { HistoryStore } from "../history-store.ts";
-import type { PlayTokens } from "../play-tokens.ts";
 import { minuteMs, startOf } from "../rules.ts";
 import type { StorePlays } from "../store-plays.ts";
 import type { FindWatchable } from "../watchable-videos.ts";
+import type { WatcherOf } from "../watchers.ts";
 
-const guestForm = /^[\w-]{1,64}$/;
 /** Players ask for a film in pieces. */
 const sessionMs = 30 * minuteMs;
 
 /** Counts a film that was sent to a client that tells nothing itself. */
 export function countSent({
-  tokens,
   watchable,
-  history,
+  watcherOf,
   store,
 }: {
-  tokens: PlayTokens;
   watchable: FindWatchable;
-  history: PerCall<HistoryStore>;
+  watcherOf: WatcherOf;
   store: StorePlays;
 }): Handlers<typeof PlaybackService>["countSent"] {
   return async ({ videoId, guest, share }, call) => {
-    const { callerId: userId } = call;
-    if (userId === undefined && !guestForm.test(guest))
-      throw refusal("INVALID_ARGUMENT", "guest: say which guest it is.");
     if (!(share >= 0 && share <= 1)) throw refusal("INVALID_ARGUMENT", "share: from 0 to 1.");
     if (!isId(videoId)) return {};
     const video = (await watchable([videoId], call)).get(videoId);
     if (!video || video.durationMs === 0) return {};
     const nowMs = Date.now();
     const startedMs = startOf(nowMs, sessionMs);
-    const viewer = tokens.viewerAt(startedMs, userId === undefined ? { guest } : { userId });
-    const kept = userId !== undefined && !(await history.reading(call).isPaused(userId));
+    const watcher = await watcherOf(startedMs, guest, call);
     const sentMs = Math.round(share * video.durationMs);
-    const play = { videoId, ...video, userId, viewer, startedMs, session: sessionOf(viewer), kept };
+    const play = { videoId, ...video, ...watcher, startedMs, session: sessionOf(watcher.viewer) };
     const told = {
       atMs: nowMs,
       positionMs: sentMs,
