@@ -77,13 +77,11 @@ export function createFeedPages(
       );
       // Another caller may have made it.
       if (missing.size > 0) for (const what of missing) callOf().missing.add(what);
-      const ids = [...new Set(page.holes.map(({ videoId }) => videoId))];
-      if (ids.length === 0) return page.pieces[0]!;
+      const { videoIds, hasResumes } = page;
+      if (videoIds.length === 0) return page.pieces[0]!;
       const [counts, resumes] = await Promise.all([
-        plays.viewsOf(ids, callOf),
-        reader && page.holes.some(({ what }) => what === "resume")
-          ? plays.resumesOf(reader.userId, ids, callOf)
-          : undefined,
+        plays.viewsOf(videoIds, callOf),
+        reader && hasResumes ? plays.resumesOf(reader.userId, videoIds, callOf) : undefined,
       ]);
       return filled(page, counts, resumes);
     },

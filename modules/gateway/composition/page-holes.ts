@@ -6,6 +6,9 @@ export interface PageWithHoles {
   /** What stands before each hole, and after the last. */
   pieces: Buffer[];
   holes: { what: "views" | "resume"; videoId: string }[];
+  /** Of the videos that have holes. */
+  videoIds: string[];
+  hasResumes: boolean;
   bytes: number;
 }
 
@@ -28,7 +31,12 @@ export function withHoles(text: string, videoIds: readonly string[]): PageWithHo
     from = index + found.length;
   }
   pieces.push(Buffer.from(text.slice(from)));
-  return { pieces, holes, bytes: pieces.reduce((sum, { length }) => sum + length, 0) };
+  return {
+    ...{ pieces, holes },
+    videoIds: [...new Set(holes.map(({ videoId }) => videoId))],
+    hasResumes: holes.some(({ what }) => what === "resume"),
+    bytes: pieces.reduce((sum, { length }) => sum + length, 0),
+  };
 }
 
 export function filled(
