@@ -29,6 +29,7 @@ export const limitNames = [
   "plays",
   "reports of plays",
   "plays of guests",
+  "films sent",
   "other changes",
   "unidentified",
   "pages",

@@ -93,7 +93,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       config.quotaBytes,
     );
     const signed = signedMedia(config.secret);
-    const films = sentFilms(config.secret, clients.playback, (error) =>
+    const films = sentFilms(config.secret, clients.playback, protect, (error) =>
       log.debug({ err: error }, "could not count a film that was sent"),
     );
     const hub = createTimelineHub(clients.message, signals, events, log);

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { BlobKey } from "#platform/blob/blob-store.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import { isId } from "#platform/ids/snowflake.ts";
+import type { Protection } from "#platform/protect/protection.ts";
 import { signerOf } from "#platform/seal/signer.ts";
 import { callOf, type PublicCall } from "../edge/request-call.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
@@ -26,11 +27,14 @@ export interface SentFilms {
 
 export function sentFilms(
   secret: string,
-  playback: GatewayClients["playback"],
+  playback: Pick<GatewayClients["playback"], "countSent">,
+  protect: Pick<Protection, "rateLimit">,
   onError: (error: unknown) => void,
 ): SentFilms {
   const viewers = signerOf(secret, "who is sent a film");
   const guests = signerOf(secret, "guests who are sent a film");
+  /** By address: what is sent beyond is not counted, since each time is stored. Many may be behind one. */
+  const counted = protect.rateLimit("films sent", { burst: 600, perMinute: 600 });
   const saying = (videoId: string, viewerId: string) => `${videoId} ${viewerId}`;
 
   /** The video, and who watches it; undefined: a guest. */
@@ -59,7 +63,10 @@ export function sentFilms(
         const share = Math.min(1, (start + socket.bytesWritten - before) / sizeBytes);
         // It goes on when the client is gone.
         const { signal: _, ...lasting } = { ...call, deadlineMs: Date.now() + 10_000 };
-        playback.countSent({ videoId, guest, share }, lasting).catch(onError);
+        counted
+          .take(addressKey(request.ip))
+          .then(() => playback.countSent({ videoId, guest, share }, lasting))
+          .catch(onError);
       });
     },
   };
