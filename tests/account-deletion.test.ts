@@ -4,9 +4,9 @@ import { classicClient, refused } from "./harness/classic-client.ts";
 import { freshClip } from "./harness/clips.ts";
 import { type Shape, shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
-import { watch } from "./harness/plays.ts";
 import { startProgram } from "./harness/program.ts";
 import { type Person, type Scenario, scenario } from "./harness/scenario.ts";
+import { watch } from "./harness/watch.ts";
 import { nowAndThenMs, until } from "./harness/within.ts";
 
 type User = Schemas["User"];

@@ -4,8 +4,8 @@ import { freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Schemas } from "./harness/http-client.ts";
 import { moderatorAt } from "./harness/moderator.ts";
-import { watch } from "./harness/plays.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { watch } from "./harness/watch.ts";
 import { until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];

@@ -3,7 +3,7 @@ import { freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
-import { watch } from "./harness/watch.ts";
+import { watchEnough } from "./harness/watch.ts";
 import { until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];
@@ -114,9 +114,9 @@ describe.each(shapes)("downloads and rankings, %s", (shape) => {
     const [a, b] = [one!.id, two!.id];
     await expect.poll(() => rank("hot")).toEqual(hot({ [b]: 3 * 12, [a]: 12 }));
     expect(await rank("viewed")).toEqual([]);
-    await watch(server, one!, ben, { ended: true });
-    for (const viewer of [ben, eve, undefined]) await watch(server, two!, viewer);
-    for (const viewer of [eve, ada]) await watch(server, one!, viewer);
+    await watchEnough(server, one!, ben, { ended: true });
+    for (const viewer of [ben, eve, undefined]) await watchEnough(server, two!, viewer);
+    for (const viewer of [eve, ada]) await watchEnough(server, one!, viewer);
     for (const window of ["24h", "7d", "all"])
       await expect
         .poll(() => rank("viewed", window))

@@ -6,7 +6,7 @@ import { copyVideo } from "./harness/fill-feed.ts";
 import { body, type Page, type Schemas } from "./harness/http-client.ts";
 import { type Program, startProgram } from "./harness/program.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
-import { watch } from "./harness/watch.ts";
+import { watchEnough } from "./harness/watch.ts";
 import { until, within } from "./harness/within.ts";
 
 describe.each(shapes)("douya rebuild, %s", (shape) => {
@@ -97,7 +97,7 @@ describe.each(shapes)("douya rebuild, %s", (shape) => {
 
   test("rankings by what is watched equal what was counted again", async () => {
     const video = body(await server.api<Schemas["Video"]>("GET", `/videos/${expected[0]}`));
-    await watch(server, video, ben);
+    await watchEnough(server, video, ben);
     const viewed = async () =>
       body(
         await server.api<{ items: { video: { id: string }; count: number }[] }>("GET", "/rankings/viewed"),

@@ -2,24 +2,44 @@ import { body, type Schemas } from "./http-client.ts";
 import type { Person, Scenario } from "./scenario.ts";
 import { until } from "./within.ts";
 
-/** Watches as much of a video as makes a view, as soon as it can have been watched; a guest without a viewer. */
+interface Told {
+  watchedMs: number;
+  positionMs?: number;
+  loops?: number;
+  ended?: boolean;
+  from?: string;
+}
+
+/** Watches a video in a session of its own, as a person or a guest, until so much can have been watched. */
 export async function watch(
-  { api }: Pick<Scenario, "api">,
+  server: Scenario,
+  videoId: string,
+  viewer: Person | undefined,
+  told: Told,
+): Promise<void> {
+  const token = viewer?.session.accessToken;
+  const { sessions } = body(
+    await server.api<{ sessions: { token: string }[] }>("POST", "/playback/sessions", {
+      token,
+      json: { videoIds: [videoId] },
+    }),
+  );
+  const entries = [{ positionMs: 0, at: Date.now(), ...told, token: sessions[0]!.token }];
+  await until("accepted", async () => {
+    const answer = await server.api<{ accepted: number }>("POST", "/playback/beacons", {
+      token,
+      json: { entries },
+    });
+    return body(answer, 202).accepted === 1;
+  });
+}
+
+/** Watches as much of a video as makes a view. */
+export function watchEnough(
+  server: Scenario,
   { id, durationMs }: Pick<Schemas["Video"], "id" | "durationMs">,
   viewer?: Person,
   more: { ended?: boolean } = {},
 ): Promise<void> {
-  const token = viewer?.session.accessToken;
-  const begun = await api<{ sessions: { token: string }[] }>("POST", "/playback/sessions", {
-    token,
-    json: { videoIds: [id] },
-  });
-  const [session] = body(begun).sessions;
-  const entry = { token: session!.token, watchedMs: Math.min(3_000, durationMs / 2), positionMs: 0, ...more };
-  await until("so much can have been watched", async () => {
-    const json = { entries: [entry] };
-    return (
-      body(await api<{ accepted: number }>("POST", "/playback/beacons", { token, json }), 202).accepted === 1
-    );
-  });
+  return watch(server, id, viewer, { watchedMs: Math.min(3_000, durationMs / 2), ...more });
 }
