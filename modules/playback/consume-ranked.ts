@@ -1,8 +1,8 @@
 import { reacted, shared, videoDeleted } from "#contracts/events.ts";
 import type { Transaction } from "#platform/db/database.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
+import { type HotAct, mergeActs } from "./hot-acts.ts";
 import type { RankingStore } from "./ranking-store.ts";
-import { type HotAct, mergeActs } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 export const rankedEvents = [reacted, shared, videoDeleted] as const;

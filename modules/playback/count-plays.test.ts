@@ -2,11 +2,12 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
 import { createModuleDatabase, type ModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
-import { countPlays, type FiguresChange } from "./count-plays.ts";
+import { countPlays } from "./count-plays.ts";
 import { readPart } from "./lane-reader.ts";
 import { type AppendToLane, laneWriter, type RawPlay } from "./lane-writer.ts";
 import { migrations } from "./migrations.ts";
 import { createPartitions } from "./partitions.ts";
+import type { FiguresChange } from "./play-changes.ts";
 import {
   dayMs,
   hourMs,

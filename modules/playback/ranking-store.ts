@@ -11,8 +11,9 @@ import {
   type RankingFacts,
 } from "#platform/ranking/ranking.ts";
 import type { RankedList, SlidingWindow } from "#platform/ranking/ranking-tables.ts";
-import type { FiguresChange } from "./count-plays.ts";
-import { type HotAct, type HotKind, hotWeights, hourMs, minuteMs } from "./rules.ts";
+import { type HotAct, type HotKind, hotWeights } from "./hot-acts.ts";
+import type { FiguresChange } from "./play-changes.ts";
+import { hourMs, minuteMs } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 const byMinute = (name: string, hours: number): SlidingWindow => ({
