@@ -61,7 +61,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
   checks: { Plays: describeProof },
   commands: { plays: playsCommand },
   recount: [...counts, ...rankingCounts()],
-  readModels: { views: {}, "watched-rankings": { group: "playback.rankings" } },
+  readModels: { views: { group: "playback.figures" }, "watched-rankings": { group: "playback.rankings" } },
   async start(context) {
     const { config, db, clients, ids, events, jobs, blobs, caches, protect, metrics, security, log } =
       context;

@@ -75,8 +75,8 @@ export interface ModuleCommand<Tables> {
  * read model's name as key (platform/jobs/rebuild.ts).
  */
 export interface ReadModel<Tables> {
-  /** The consumer group that keeps it up to date, if one does: a process with a member of it can rebuild it. */
-  group?: string;
+  /** The consumer group that keeps it up to date: a process with a member of it can rebuild it. */
+  group: string;
   /** The progress of a rebuild, for people. */
   progress?(db: Kysely<Tables>): Promise<string>;
 }

@@ -46,7 +46,7 @@ async function rebuild(database: Database, { schema, name, model }: Found): Prom
     const state = await findRebuild(pool, schema, name);
     if (!state) break;
     if (state.dead) throw failed(name, state.lastError);
-    if (!state.taken && !(await isServed(pool, model.group))) throw nobody(schema);
+    if (!state.taken && !(await isKept(pool, model.group))) throw nobody(schema);
     const saying = (await model.progress?.(database.of(schema))) ?? "";
     if (saying && saying !== said) console.log(`${name}: ${saying}`);
     said = saying;
@@ -55,12 +55,8 @@ async function rebuild(database: Database, { schema, name, model }: Found): Prom
   console.log(`${name}: rebuilt in ${((Date.now() - sinceMs) / 1000).toFixed(1)} s.`);
 }
 
-/** Whether a process that runs the module is alive; without a group, any process. */
-async function isServed(pool: Pool, group: string | undefined): Promise<boolean> {
-  if (group === undefined) {
-    const { rowCount } = await pool.query("select from lease.process where expires_at > now() limit 1");
-    return rowCount !== 0;
-  }
+/** Whether a process that runs the module is alive. */
+async function isKept(pool: Pool, group: string): Promise<boolean> {
   const [found] = await readLag(pool, [group]);
   return found !== undefined && found.members > 0;
 }
