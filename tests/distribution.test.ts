@@ -72,7 +72,6 @@ const distributedBy: Record<string, string> = {
   "playback.session": "video_id",
   "playback.source_day": "video_id",
   "playback.total": "video_id",
-  "playback.unranked_video": "video_id",
   "relation.block": "blocker_id",
   "relation.follow": "follower_id",
   "relation.stats": "user_id",

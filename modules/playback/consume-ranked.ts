@@ -1,24 +1,22 @@
-import { reacted, shared, videoDeleted } from "#contracts/events.ts";
+import { reacted, shared } from "#contracts/events.ts";
 import type { Transaction } from "#platform/db/database.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import { type HotAct, mergeActs } from "./hot-acts.ts";
 import type { RankingStore } from "./ranking-store.ts";
 import type { Tables } from "./tables.ts";
 
-export const rankedEvents = [reacted, shared, videoDeleted] as const;
+export const rankedEvents = [reacted, shared] as const;
 type RankedEvent = EventOf<(typeof rankedEvents)[number]>;
 
 /** `was` and `now` of a reaction. */
 const likes = 1;
 
-/** Projects likes and shares into the hot videos, and takes deleted videos out of all rankings. */
-export function projectRanked(store: Pick<RankingStore, "addActs" | "forget">) {
+/** Projects likes and shares into the hot videos. */
+export function projectRanked(store: Pick<RankingStore, "addActs">) {
   return async (on: Transaction<Tables>, events: RankedEvent[]): Promise<void> => {
-    const gone: string[] = [];
     const acts: HotAct[] = [];
     for (const event of events) {
-      if (event.type === videoDeleted.name) gone.push(event.message.videoId);
-      else if (event.type === reacted.name) {
+      if (event.type === reacted.name) {
         const { videoId, userId, was, now, atMs } = event.message;
         if ((was === likes) !== (now === likes))
           acts.push({
@@ -38,7 +36,6 @@ export function projectRanked(store: Pick<RankingStore, "addActs" | "forget">) {
         });
       }
     }
-    if (gone.length > 0) await store.forget(on, gone);
     if (acts.length > 0) await store.addActs(on, mergeActs(acts));
   };
 }

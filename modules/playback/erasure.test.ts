@@ -11,6 +11,7 @@ import { readPart } from "./lane-reader.ts";
 import { laneWriter, type RawPlay, type RawPosition } from "./lane-writer.ts";
 import { migrations } from "./migrations.ts";
 import { createPartitions } from "./partitions.ts";
+import { rankingStore } from "./ranking-store.ts";
 import { dayMs, parts } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
@@ -19,7 +20,7 @@ let lastId = 0;
 const [eve, ben, author] = ["500", "501", "1"];
 const [video, other] = ["101", "102"];
 beforeAll(async () => {
-  own = await createModuleDatabase<Tables>("playback", "figures_1", migrations);
+  own = await createModuleDatabase<Tables>("playback", "figures_2", migrations);
 });
 afterAll(() => own.drop());
 beforeEach(async () => {
@@ -73,7 +74,8 @@ async function fold(): Promise<void> {
 async function hear(tell: (emit: Emit) => void): Promise<void> {
   // Pieces of a few rows.
   const store = () => erasureStore(own.db, 3);
-  const consumers = [consumeVideoDeletions(own.events, store), consumeErasures(own.events, store)];
+  const rankings = () => rankingStore(own.db, Date.now);
+  const consumers = [consumeVideoDeletions(own.events, store, rankings), consumeErasures(own.events, store)];
   await own.events.transaction(own.db, async (_transaction, emit) => tell(emit));
   for (const consumer of consumers) {
     await consumer.settled();

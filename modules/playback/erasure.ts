@@ -5,20 +5,24 @@ import { eachInTimeSlices, inTimeSlices } from "#platform/events/consumer/time-s
 import type { EventOf } from "#platform/events/event-type.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
 import type { ErasureStore } from "./erasure-store.ts";
+import type { RankingStore } from "./ranking-store.ts";
 import type { Tables } from "./tables.ts";
 
-/** What was counted of a deleted video goes with it. */
+/** What was counted of a deleted video goes with it, and its place in rankings. */
 export function consumeVideoDeletions(
   events: EventConsumers<Tables>,
   storeFor: StoreFor<ErasureStore>,
+  rankings: StoreFor<Pick<RankingStore, "forget">>,
 ): Consumer {
   return events.consume({
     group: "playback.videos",
     types: [videoDeleted],
     prepare: inTimeSlices(async (deleted: EventOf<typeof videoDeleted>[], { checkTimeSlice, signal }) => {
-      const store = storeFor({ traceId: deleted[0]!.traceId, signal });
+      const call = { traceId: deleted[0]!.traceId, signal };
+      const store = storeFor(call);
       const ids = deleted.map(({ message }) => message.videoId);
       await store.markVideos(ids);
+      await rankings(call).forget(ids);
       for (const step of ids.flatMap(store.videoSteps)) while (await step()) checkTimeSlice();
       return undefined;
     }),

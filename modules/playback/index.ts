@@ -101,7 +101,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
       types: countedActs,
       ...countActs(partitions, clients.video),
     });
-    const deletions = consumeVideoDeletions(events, erasure);
+    const deletions = consumeVideoDeletions(events, erasure, rankings);
     const erasures = consumeErasures(events, erasure);
     const workers = jobs.work({
       kinds: {

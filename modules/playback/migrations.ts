@@ -175,8 +175,6 @@ export const migrations: Migrations = {
       primary key (video_id, user_id, kind, at_ms)
     );
     create index hot_act_expiry on playback.hot_act (at_ms);
-    -- Deleted: what is still told of them counts nowhere.
-    create table playback.unranked_video (video_id int8 primary key);
     ${wholeJobTable("playback")}
   `,
   "0003-figures": `

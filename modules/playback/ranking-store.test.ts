@@ -13,6 +13,8 @@ import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
 import { projectRanked, rankedEvents } from "./consume-ranked.ts";
 import { countPlays } from "./count-plays.ts";
+import { consumeVideoDeletions } from "./erasure.ts";
+import { erasureStore } from "./erasure-store.ts";
 import { listRanking } from "./handlers/list-ranking.ts";
 import { readPart } from "./lane-reader.ts";
 import { laneWriter } from "./lane-writer.ts";
@@ -30,12 +32,13 @@ let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let clockMs = startMs;
 let store: RankingStore;
 let consumer: Consumer;
+let deletions: Consumer;
 let append: ReturnType<typeof laneWriter>;
 let counting: ReturnType<typeof countPlays>;
 let lastSession = 0;
 
 beforeAll(async () => {
-  own = await createModuleDatabase<Tables>("playback", "rankings", migrations);
+  own = await createModuleDatabase<Tables>("playback", "rankings_2", migrations);
   store = rankingStore(own.db, () => clockMs);
   const partitions = createPartitions(own.db);
   append = laneWriter(own.db, createSnowflake({ node: 1, floorMs: 0, nowMs: () => Date.now() }), partitions);
@@ -43,14 +46,17 @@ beforeAll(async () => {
   consumer = own.events.consume<(typeof rankedEvents)[number]>({
     group,
     types: rankedEvents,
-    handle: projectRanked({
-      addActs: (on, acts) => store.addActs(on, acts),
-      forget: (on, ids) => store.forget(on, ids),
-    }),
+    handle: projectRanked({ addActs: (on, acts) => store.addActs(on, acts) }),
   });
+  deletions = consumeVideoDeletions(
+    own.events,
+    perCall(own.db, (db) => erasureStore(db)),
+    () => store,
+  );
 });
 afterAll(async () => {
   await consumer.stop();
+  await deletions.stop();
   await own.drop();
 });
 
@@ -129,6 +135,7 @@ function naive({ plays, acts, gone }: Told, list: ListName) {
 }
 async function compare(told: Told) {
   await consumer.settled();
+  await deletions.settled();
   for (const list of ["hot", "viewed 24h", "viewed 7d", "viewed all"] as const) {
     const expected = naive(told, list);
     for (const limit of [1, 50]) expect(await store.top(list, limit), list).toEqual(expected.slice(0, limit));
@@ -138,10 +145,11 @@ async function compare(told: Told) {
 
 async function empty() {
   await consumer.settled();
+  await deletions.settled();
   clockMs = startMs;
   await own.database.pool.query(
     `truncate playback.raw, playback.session, playback.minute, playback.hour, playback.day, playback.total,
-      playback.source_day, playback.retention, playback.hot_act, playback.unranked_video, playback.ranking_bucket,
+      playback.source_day, playback.retention, playback.hot_act, playback.gone_video, playback.ranking_bucket,
       playback.ranking_total`,
   );
 }
@@ -265,7 +273,7 @@ test("equals a naive sum of what was watched, liked and shared, at any instant",
               was: 1,
             }),
           );
-          await consumer.settled();
+          await deletions.settled();
         } else if (now.what === "expire") await store.expire();
         else if (now.what === "rebuild") await rebuild();
         else if (now.what === "replay") await reset(own.database.pool, group, "start");
@@ -352,7 +360,7 @@ test("whoever changes rankings takes turns, so that two never deadlock, and read
     inOne((on) => store.addActs(on, [like])),
     () => store.rebuildSome("0"),
     () => store.expire(),
-    inOne((on) => store.forget(on, ["101"])),
+    () => store.forget(["101"]),
   ];
   for (const write of writers) {
     const before = await views();

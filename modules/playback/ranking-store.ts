@@ -11,6 +11,7 @@ import {
   type RankingFacts,
 } from "#platform/ranking/ranking.ts";
 import type { RankedList, SlidingWindow } from "#platform/ranking/ranking-tables.ts";
+import { videosLeft } from "./gone.ts";
 import { type HotAct, type HotKind, hotWeights } from "./hot-acts.ts";
 import type { FiguresChange } from "./play-changes.ts";
 import { hourMs, minuteMs } from "./rules.ts";
@@ -33,7 +34,7 @@ export const ranked = { schema: "playback", key: "video_id", lists: Object.value
 
 const kinds: Record<HotKind, number> = { like: 1, share: 2 };
 const weightOf = sql`case kind when ${sql.lit(kinds.like)} then ${sql.lit(hotWeights.like)} else ${sql.lit(hotWeights.share)} end`;
-const isRanked = sql`not exists (select from playback.unranked_video u where u.video_id = f.video_id)`;
+const isRanked = sql`not exists (select from playback.gone_video g where g.video_id = f.video_id)`;
 
 export const facts: RankingFacts = {
   inBuckets(list, { bucketMs }, first) {
@@ -70,17 +71,6 @@ export function rankingStore(db: Kysely<Tables>, now: () => number) {
   const ranking = createRanking(db, { ...ranked, takeTurn, now });
   const sinceMs = () => (Math.floor(now() / minuteMs) - 24 * 60) * minuteMs;
 
-  const add = async (on: Transaction<Tables>, changes: RankingChange[]) => {
-    const { rows } = await sql<{ video_id: string }>`
-      select video_id from playback.unranked_video
-      where video_id = any(${[...new Set(changes.map(({ id }) => id))]}::int8[])`.execute(on);
-    const gone = new Set(rows.map((row) => row.video_id));
-    await ranking.add(
-      on,
-      changes.filter(({ id }) => !gone.has(id)),
-    );
-  };
-
   async function expireActs(signal?: AbortSignal): Promise<void> {
     for (let removed = expiryBatch; removed === expiryBatch; signal?.throwIfAborted())
       removed = await inTransaction(db, async (transaction) => {
@@ -95,7 +85,7 @@ export function rankingStore(db: Kysely<Tables>, now: () => number) {
   }
 
   return {
-    /** Adds what was counted, in the transaction that counts it. */
+    /** Adds what was counted, in the transaction that counts it, which has left out deleted videos (gone.ts). */
     async addPlays(on: Transaction<Tables>, changes: FiguresChange[]): Promise<void> {
       const all = changes.flatMap(({ videoId: id, startMs: atMs, views, completions }): RankingChange[] => {
         const hot = views * hotWeights.view + completions * hotWeights.completion;
@@ -110,13 +100,18 @@ export function rankingStore(db: Kysely<Tables>, now: () => number) {
       });
       if (all.length === 0) return;
       await takeTurn(on);
-      await add(on, all);
+      await ranking.add(on, all);
     },
     /**
      * What people do beside watching: what they take back is subtracted at the time at which it was done, which is why it
      * is kept as long as it counts. What was told already, or is too old, changes nothing.
      */
-    async addActs(on: Transaction<Tables>, acts: HotAct[]): Promise<void> {
+    async addActs(on: Transaction<Tables>, told: HotAct[]): Promise<void> {
+      const left = await videosLeft(
+        on,
+        told.map(({ videoId }) => videoId),
+      );
+      const acts = told.filter(({ videoId }) => left.has(videoId));
       await takeTurn(on);
       const back = acts.filter(({ takenBack }) => takenBack);
       const done = acts
@@ -136,8 +131,7 @@ export function rankingStore(db: Kysely<Tables>, now: () => number) {
         returning a.video_id, a.at_ms, a.kind`.execute(on);
       const { rows: more } = await sql<Row>`
         insert into playback.hot_act (video_id, user_id, kind, at_ms)
-        select * from unnest(${keys(done)}, ${done.map(({ atMs }) => atMs)}::int8[]) f(video_id, user_id, kind, at_ms)
-        where ${isRanked}
+        select * from unnest(${keys(done)}, ${done.map(({ atMs }) => atMs)}::int8[])
         on conflict do nothing returning video_id, at_ms, kind`.execute(on);
       const changeOf = (sign: 1 | -1) => (row: Row) => ({
         list: lists.hot,
@@ -145,18 +139,17 @@ export function rankingStore(db: Kysely<Tables>, now: () => number) {
         atMs: Number(row.at_ms),
         n: sign * (row.kind === kinds.like ? hotWeights.like : hotWeights.share),
       });
-      await add(on, [...less.map(changeOf(-1)), ...more.map(changeOf(1))]);
+      await ranking.add(on, [...less.map(changeOf(-1)), ...more.map(changeOf(1))]);
     },
-    /** Deleted videos are ranked no more, whatever is still told of them. */
-    async forget(on: Transaction<Tables>, videoIds: string[]): Promise<void> {
-      await takeTurn(on);
-      await sql`
-        insert into playback.unranked_video select distinct unnest(${videoIds}::int8[]) on conflict do nothing`.execute(
-        on,
-      );
-      await sql`delete from playback.hot_act where video_id = any(${videoIds}::int8[])`.execute(on);
-      await ranking.forget(on, videoIds);
-    },
+    /** Takes out deleted videos, after they were marked: what is still told of them is left out. */
+    forget: (videoIds: string[]): Promise<void> =>
+      inTransaction(db, async (transaction) => {
+        await takeTurn(transaction);
+        await sql`delete from playback.hot_act where video_id = any(${videoIds}::int8[])`.execute(
+          transaction,
+        );
+        await ranking.forget(transaction, videoIds);
+      }),
     /** Removes all that has expired, in transactions of bounded size. */
     async expire(signal?: AbortSignal): Promise<void> {
       await ranking.expire(signal);
