@@ -345,7 +345,7 @@ describe("on a phone", () => {
       .waitFor();
     await page.unroute("**/api/**");
     await page.getByRole("alert").waitFor({ state: "detached" });
-    await page.getByRole("list", { name: zh.hotTitle }).or(page.getByText(zh.hotEmptyTitle)).waitFor();
+    await page.getByRole("list", { name: zh.rankings.hot }).or(page.getByText(zh.hotEmptyTitle)).waitFor();
   });
 });
 

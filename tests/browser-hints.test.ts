@@ -76,7 +76,7 @@ describe("a server that says when to come back", () => {
     const { page } = visitor;
     visitor.expectStatus(503);
     let asked = 0;
-    await page.route("**/api/v1/hot-users?*", (route) => {
+    await page.route("**/api/v1/rankings/*", (route) => {
       asked++;
       return route.fulfill({ status: 503, headers: { "retry-after": "3600" } });
     });

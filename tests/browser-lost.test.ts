@@ -37,7 +37,7 @@ describe("what a browser shows if something could not be loaded", () => {
     await page.getByText(zh.reasons.NETWORK).waitFor();
     isGone = false;
     // Not by the button, which may disappear at any moment.
-    const shown = page.getByRole("list", { name: zh.hotTitle }).or(page.getByText(zh.hotEmptyTitle));
+    const shown = page.getByRole("list", { name: zh.rankings.hot }).or(page.getByText(zh.hotEmptyTitle));
     await shown.waitFor();
   });
 
@@ -52,7 +52,7 @@ describe("what a browser shows if something could not be loaded", () => {
     await page.getByText(zh.missingBody).waitFor();
     await page.unroute("**/assets/hot-page*");
     await page.getByRole("button", { name: zh.reload }).tap();
-    await page.getByRole("list", { name: zh.hotTitle }).or(page.getByText(zh.hotEmptyTitle)).waitFor();
+    await page.getByRole("list", { name: zh.rankings.hot }).or(page.getByText(zh.hotEmptyTitle)).waitFor();
   });
 
   test("messages of a sheet are read out while it is open", async () => {

@@ -19,7 +19,7 @@ import type { Tables } from "./tables.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 beforeAll(async () => {
-  own = await createModuleDatabase<Tables>("playback", "figures_2", migrations);
+  own = await createModuleDatabase<Tables>("playback", "playback_1", migrations);
 });
 afterAll(() => own.drop());
 beforeEach(async () => {

@@ -20,7 +20,7 @@ let lastId = 0;
 const [eve, ben, author] = ["500", "501", "1"];
 const [video, other] = ["101", "102"];
 beforeAll(async () => {
-  own = await createModuleDatabase<Tables>("playback", "figures_2", migrations);
+  own = await createModuleDatabase<Tables>("playback", "playback_1", migrations);
 });
 afterAll(() => own.drop());
 beforeEach(async () => {

@@ -18,6 +18,9 @@ const figures = `
       completions int8 not null default 0,
       skips int8 not null default 0,
       loops int8 not null default 0,
+      likes int8 not null default 0,
+      comments int8 not null default 0,
+      shares int8 not null default 0,
       primary key (video_id, start_ms, part)`;
 
 export const migrations: Migrations = {
@@ -59,6 +62,7 @@ export const migrations: Migrations = {
       ended boolean not null
     ) partition by range (received_ms);
     create index position_order on playback.position (part, lane, seq);
+    create index position_user on playback.position (user_id, received_ms);
     -- A process appends to a lane of its own, one batch after the other, so that whoever reads to its end skips nothing.
     create table playback.lane (
       lane int8 primary key,
@@ -81,7 +85,8 @@ export const migrations: Migrations = {
     );
     insert into playback.part select reader, part from unnest(array['plays', 'history']) reader, generate_series(0, 3) part;
 
-    -- Hours of \`raw\` in which no session can be told of any more, and all was counted; none is left out.
+    -- Hours of \`raw\` in which no session can be told of any more, and all was counted. Those in which nothing was told
+    -- have no row: they are closed with the next one that has.
     create table playback.closed_hour (
       start_ms int8 primary key,
       closed_ms int8 not null,
@@ -91,7 +96,19 @@ export const migrations: Migrations = {
       -- The file in which its rows are, its hash is in the key, and how many they are; dropped from here at that time.
       blob_key text,
       rows int8,
+      archived_ms int8,
       dropped_ms int8
+    );
+    -- What there is of these tables begins then; it is the start of a day (UTC).
+    create table playback.kept (
+      name text primary key,
+      since_ms int8 not null default 0
+    );
+    insert into playback.kept select unnest(array['raw', 'session', 'minute', 'hour']);
+    -- A day is counted to its end as it was begun, whatever is set meanwhile.
+    create table playback.day_rule (
+      start_ms int8 primary key,
+      views_per_viewer int4 not null
     );
 
     -- Sessions of the last days. Partitions by the day in which they began.
@@ -140,6 +157,25 @@ export const migrations: Migrations = {
       reached int8[] not null,
       primary key (video_id, part)
     ) with (fillfactor = 70);
+    -- The part of \`retention\` that is of what has been dropped from \`raw\`.
+    create table playback.retention_before (
+      video_id int8 not null,
+      part int2 not null,
+      reached int8[] not null,
+      primary key (video_id, part)
+    );
+    -- Won and lost, by spans of a minute, an hour and a day; of minutes and hours only what is shown.
+    create table playback.followers (
+      author_id int8 not null,
+      span_ms int8 not null,
+      start_ms int8 not null,
+      followers int8 not null,
+      primary key (author_id, span_ms, start_ms)
+    ) with (fillfactor = 70);
+    -- Deleted: nothing of them is counted any more.
+    create table playback.gone_video (
+      video_id int8 primary key
+    );
 
     create table playback.history (
       user_id int8 not null,
@@ -153,6 +189,7 @@ export const migrations: Migrations = {
       primary key (user_id, video_id)
     ) with (fillfactor = 70);
     create index history_latest on playback.history (user_id, at_ms desc, video_id desc) where not removed;
+    create index history_video on playback.history (video_id, user_id);
     create table playback.person (
       user_id int8 primary key,
       paused boolean not null default false,
@@ -162,8 +199,7 @@ export const migrations: Migrations = {
       watched_on date,
       gone boolean not null default false
     ) with (fillfactor = 70);
-  `,
-  "0002-rankings": `
+
     ${rankingTables("playback", "video_id")}
     -- Likes and shares of the last 24 hours.
     create table playback.hot_act (
@@ -176,50 +212,5 @@ export const migrations: Migrations = {
     );
     create index hot_act_expiry on playback.hot_act (at_ms);
     ${wholeJobTable("playback")}
-  `,
-  "0003-figures": `
-    ${["minute", "hour", "day", "total"]
-      .map(
-        (table) => `
-    alter table playback.${table} add column likes int8 not null default 0,
-      add column comments int8 not null default 0, add column shares int8 not null default 0;`,
-      )
-      .join("")}
-    -- Won and lost, by spans of a minute, an hour and a day; of minutes and hours only what is shown.
-    create table playback.followers (
-      author_id int8 not null,
-      span_ms int8 not null,
-      start_ms int8 not null,
-      followers int8 not null,
-      primary key (author_id, span_ms, start_ms)
-    ) with (fillfactor = 70);
-    -- Deleted: nothing of them is counted any more.
-    create table playback.gone_video (
-      video_id int8 primary key
-    );
-    create index position_user on playback.position (user_id, received_ms);
-    create index history_video on playback.history (video_id, user_id);
-  `,
-  "0004-proof": `
-    -- Hours in which nothing was told have no row: they are closed with the next one that has.
-    alter table playback.closed_hour add archived_ms int8;
-    -- What there is of these tables begins then; it is the start of a day (UTC).
-    create table playback.kept (
-      name text primary key,
-      since_ms int8 not null default 0
-    );
-    insert into playback.kept select unnest(array['raw', 'session', 'minute', 'hour']);
-    -- A day is counted to its end as it was begun, whatever is set meanwhile.
-    create table playback.day_rule (
-      start_ms int8 primary key,
-      views_per_viewer int4 not null
-    );
-    -- The part of \`retention\` that is of what has been dropped from \`raw\`.
-    create table playback.retention_before (
-      video_id int8 not null,
-      part int2 not null,
-      reached int8[] not null,
-      primary key (video_id, part)
-    );
   `,
 };

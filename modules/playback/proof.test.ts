@@ -43,7 +43,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 let nextId = 1_000;
 beforeEach(async () => {
-  own = await createModuleDatabase<Tables>("playback", "proof_5", migrations);
+  own = await createModuleDatabase<Tables>("playback", "playback_1", migrations);
   dir = String(nextId);
   blobs = await diskBlobStore(join(folder, dir));
   append = laneWriter(own.db, { next: () => String(nextId++) }, createPartitions(own.db));

@@ -38,7 +38,7 @@ let counting: ReturnType<typeof countPlays>;
 let lastSession = 0;
 
 beforeAll(async () => {
-  own = await createModuleDatabase<Tables>("playback", "rankings_2", migrations);
+  own = await createModuleDatabase<Tables>("playback", "playback_1", migrations);
   store = rankingStore(own.db, () => clockMs);
   const partitions = createPartitions(own.db);
   append = laneWriter(own.db, createSnowflake({ node: 1, floorMs: 0, nowMs: () => Date.now() }), partitions);
