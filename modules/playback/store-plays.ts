@@ -67,12 +67,18 @@ function mergeTold(a: ToldPlay, b: ToldPlay): ToldPlay {
   };
 }
 
+/** Field by field: a rest of fields costs as much as all else of an entry. */
 function toRawPlay({ play, told, furthestMs }: ToldPlay): RawPlay {
-  const { userId, kept: _, ...facts } = play;
+  const { videoId, viewer, authorId } = play;
   return {
-    ...facts,
-    part: fnv1a(`${play.videoId} ${play.viewer}`) % parts,
-    own: userId === play.authorId,
+    startedMs: play.startedMs,
+    videoId,
+    viewer,
+    session: play.session,
+    part: fnv1a(`${videoId} ${viewer}`) % parts,
+    authorId,
+    own: play.userId === authorId,
+    durationMs: play.durationMs,
     source: told.source,
     positionMs: within(play, furthestMs),
     watchedMs: Math.round(told.watchedMs),

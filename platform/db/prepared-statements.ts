@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type pg from "pg";
+import { arrayLiteral } from "./array-literal.ts";
 
 /** A statement that came so often will come again. */
 const repeats = 10;
@@ -26,7 +27,7 @@ export function preparedStatements(): PreparedStatements {
   const names = new LRUCache<string, string>({ max: maxNames });
   const seen = new Map<string, number>();
   const preparedOn = new WeakMap<pg.PoolClient, Set<string>>();
-  let given = 0;
+  let namesGiven = 0;
 
   function nameOf(text: string): string | undefined {
     const name = names.get(text);
@@ -42,13 +43,14 @@ export function preparedStatements(): PreparedStatements {
   }
 
   function rename(text: string): string {
-    const name = `douya-${++given}`;
+    const name = `douya-${++namesGiven}`;
     names.set(text, name);
     return name;
   }
 
   return {
-    async run(client, text, values = [], timeoutMs) {
+    async run(client, text, given = [], timeoutMs) {
+      const values = given.map((value) => (Array.isArray(value) ? (arrayLiteral(value) ?? value) : value));
       const send = (name?: string) =>
         client.query({ name, text, values, query_timeout: timeoutMs } as pg.QueryConfig);
       const name = values.length > 0 ? nameOf(text) : undefined;

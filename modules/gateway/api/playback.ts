@@ -143,12 +143,13 @@ export function playbackRoutes({ playback, plays, publicUrl }: GatewayContext): 
           const answer = await playback.report(
             {
               today,
-              entries: entries.map(({ at, from, picture = 0, ...entry }) => ({
-                ...entry,
-                picture,
-                atMs: typeof at === "string" ? Date.parse(at) : (at ?? Number.NaN),
-                source: from ? sourceNames[from] : Source.UNSPECIFIED,
-              })),
+              entries: entries.map(
+                ({ token, at, positionMs, watchedMs, loops, ended, from, picture = 0 }) => ({
+                  ...{ token, positionMs, watchedMs, loops, ended, picture },
+                  atMs: typeof at === "string" ? Date.parse(at) : (at ?? Number.NaN),
+                  source: from ? sourceNames[from] : Source.UNSPECIFIED,
+                }),
+              ),
             },
             callOf(request),
           );

@@ -51,7 +51,9 @@ export function report({
       const reason = play ? whyNot(play, entry, nowMs, call.callerId) : "PLAY_TOKEN_INVALID";
       if (reason) refused.push({ index, reason });
       else {
-        const told = { ...entry, atMs: timeOf(play!, entry, nowMs) };
+        const { positionMs, watchedMs, loops, ended, source, picture } = entry;
+        const atMs = timeOf(play!, entry, nowMs);
+        const told = { atMs, positionMs, watchedMs, loops, ended, source, picture };
         possible.push({ play: play!, told, furthestMs: entry.positionMs, index });
       }
     });
