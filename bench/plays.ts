@@ -13,7 +13,7 @@ import { someVideos } from "./writes.ts";
 const connections = 64;
 /** People; each tells of sessions of so many videos at once. */
 const viewers = 1_000;
-const perReport = 20;
+export const perReport = 20;
 /** What one of our batches has under load. */
 const copiedRows = 4_000;
 /** No video of the dataset is shorter. */
@@ -80,21 +80,7 @@ async function playBed(environment: BenchEnvironment, { roundMs, profileDir }: B
   const generator = environment.owns<Generator>(startGenerator());
   const callers = await dataset.callers(server, viewers);
   const videos = await someVideos(dataset);
-  const sessions = await Promise.all(
-    callers.map((caller, i) => begin(server.port, caller, spread(videos, i * perReport))),
-  );
-  const beganMs = Date.now();
-
-  /** What each viewer tells, who has watched as long as there was time. */
-  function reports(): string[] {
-    const watchedMs = Date.now() - beganMs;
-    return sessions.map((of, i) => {
-      const entries = of.map((token) => ({
-        ...{ token, at: Date.now(), watchedMs, positionMs: watchedMs % shortestMs, from: "feed" },
-      }));
-      return post("/api/v1/playback/beacons", callers[i]!, JSON.stringify({ entries }));
-    });
-  }
+  const reports = await watching(server.port, callers, videos);
 
   return {
     url: dataset.url,
@@ -128,6 +114,26 @@ async function playBed(environment: BenchEnvironment, { roundMs, profileDir }: B
     async stop() {
       for (const it of [generator, server, dataset]) await it.stop();
     },
+  };
+}
+
+/**
+ * Each of the callers begins to watch as many videos as one report is of. Returns what makes their reports, which say that
+ * they have watched as long as there was time.
+ */
+export async function watching(port: number, callers: Caller[], videos: string[]): Promise<() => string[]> {
+  const sessions = await Promise.all(
+    callers.map((caller, i) => begin(port, caller, spread(videos, i * perReport))),
+  );
+  const beganMs = Date.now();
+  return () => {
+    const watchedMs = Date.now() - beganMs;
+    return sessions.map((of, i) => {
+      const entries = of.map((token) => ({
+        ...{ token, at: Date.now(), watchedMs, positionMs: watchedMs % shortestMs, from: "feed" },
+      }));
+      return post("/api/v1/playback/beacons", callers[i]!, JSON.stringify({ entries }));
+    });
   };
 }
 

@@ -81,6 +81,8 @@ export interface LaneReader {
 
 /** So that what comes at about the same time is counted together. */
 const gatherMs = 200;
+/** While something always comes: a round costs as much for a few rows as for hundreds. */
+const everyMs = 1_000;
 /** What a process that died has appended is found then. */
 const pollMs = 10_000;
 
@@ -94,6 +96,7 @@ export function startLaneReader<Row extends LaneRow>(
   let timer: NodeJS.Timeout | undefined;
   let dueMs = Number.POSITIVE_INFINITY;
   let running: Promise<void> | undefined;
+  let lastMs = Number.NEGATIVE_INFINITY;
 
   function within(ms: number): void {
     const atMs = performance.now() + ms;
@@ -109,6 +112,7 @@ export function startLaneReader<Row extends LaneRow>(
       within(gatherMs);
       return;
     }
+    lastMs = performance.now();
     running = all()
       .then(
         (again) => within(again ? gatherMs : pollMs),
@@ -141,7 +145,7 @@ export function startLaneReader<Row extends LaneRow>(
 
   within(0);
   return {
-    wake: () => within(gatherMs),
+    wake: () => within(Math.max(gatherMs, lastMs + everyMs - performance.now())),
     async stop() {
       stopping.abort();
       clearTimeout(timer);

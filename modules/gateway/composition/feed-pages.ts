@@ -8,7 +8,7 @@ import { filled, type PageWithHoles, withHoles } from "./page-holes.ts";
 import type { Plays } from "./plays.ts";
 import type { VideoView } from "./video-views.ts";
 
-/** About 4,000 pages. */
+/** About 4,000 pages; as they were sent last they take as much again. */
 const maxCachedBytes = 64 * 1024 * 1024;
 
 /** A page as it is sent, and what it depends on. */
@@ -19,8 +19,8 @@ export interface FeedPage {
 
 /**
  * Pages of feeds as bytes, for every API, cached until an event concerns them (docs/adr/0011); views and where one stopped
- * watching are put in when a page is sent. The caller asks the
- * feed for the videos of a page and the composer for their views, and serialises the page in its own form.
+ * watching are put in when a page is sent. The caller asks the feed for the videos of a page and the composer for their
+ * views, and serialises the page in its own form.
  */
 export interface FeedPages {
   /**
@@ -40,7 +40,11 @@ interface CachedPage {
   page: PageWithHoles;
   /** See PublicCall. */
   missing: ReadonlySet<string>;
+  /** As it was sent last, for as long as nothing else would be put in. */
+  sent?: { bytes: Buffer; untilMs: number; resumes: Resumes };
 }
+
+type Resumes = Awaited<ReturnType<Plays["resumesOf"]>> | undefined;
 
 export function createFeedPages(
   validity: Validity,
@@ -55,7 +59,7 @@ export function createFeedPages(
   });
   return {
     async get(key, reader, callOf, make) {
-      const { page, missing } = await cache.get(
+      const cached = await cache.get(
         `${reader?.userId} ${reader?.moderator} ${key}`,
         callOf,
         async (asOf) => {
@@ -76,14 +80,20 @@ export function createFeedPages(
         },
       );
       // Another caller may have made it.
+      const { page, missing, sent } = cached;
       if (missing.size > 0) for (const what of missing) callOf().missing.add(what);
       const { videoIds, hasResumes } = page;
       if (videoIds.length === 0) return page.pieces[0]!;
-      const [counts, resumes] = await Promise.all([
-        plays.viewsOf(videoIds, callOf),
+      const isFresh = sent !== undefined && performance.now() < sent.untilMs;
+      const [resumes, views] = await Promise.all([
         reader && hasResumes ? plays.resumesOf(reader.userId, videoIds, callOf) : undefined,
+        isFresh ? undefined : plays.viewsOf(videoIds, callOf),
       ]);
-      return filled(page, counts, resumes);
+      if (isFresh && resumes === sent.resumes) return sent.bytes;
+      const { counts, untilMs } = views ?? (await plays.viewsOf(videoIds, callOf));
+      const bytes = filled(page, counts, resumes);
+      if (videoIds.every((id) => counts.has(id))) cached.sent = { bytes, untilMs, resumes };
+      return bytes;
     },
   };
 }

@@ -7,9 +7,8 @@ import type { OptionalPart } from "./optional-part.ts";
 
 /** What changes with every second somebody watches, so that no kept page waits for it. */
 export interface Plays {
-  /** By video; seconds old. Those that cannot be told have none. */
-  viewsOf(ids: string[], call: () => PublicCall): Promise<ReadonlyMap<string, number>>;
-  /** Where a person stopped watching these videos. */
+  viewsOf(ids: string[], call: () => PublicCall): Promise<Views>;
+  /** Where a person stopped watching these videos; the same map as long as it is remembered. */
   resumesOf(
     userId: string,
     ids: string[],
@@ -19,14 +18,24 @@ export interface Plays {
   forget(userId: string): void;
 }
 
-/** With what counting takes, a number is 5 s old at most. */
+export interface Views {
+  /** By video; seconds old, of more videos than were asked about. Those that cannot be told have none. */
+  counts: ReadonlyMap<string, number>;
+  /** As long as they are not asked about again; on the clock of `performance.now`. */
+  untilMs: number;
+}
+
+/**
+ * With what counting takes, a number is 5 s old at most. All of them end together, so that a page made of some holds as long
+ * as these.
+ */
 const viewsMs = 2_000;
 const resumesMs = 3_000;
 const maxVideos = 50_000;
 const maxPeople = 10_000;
 
-interface Known<Value> {
-  value: Value;
+interface KnownResumes {
+  value: Map<string, Resume | undefined>;
   /** On the clock of `performance.now`. */
   untilMs: number;
 }
@@ -36,12 +45,8 @@ export function createPlays(
   caches: Pick<Caches, "local">,
   optional: OptionalPart,
 ): Plays {
-  const views = caches.local<Known<number>>("views", { max: maxVideos });
-  const resumes = caches.local<Known<Map<string, Resume | undefined>>>("where people stopped watching", {
-    max: maxPeople,
-  });
-  const fresh = <Value>(known: Known<Value> | undefined) =>
-    known && performance.now() < known.untilMs ? known : undefined;
+  let known = { counts: new Map<string, number>(), untilMs: 0 };
+  const resumes = caches.local<KnownResumes>("where people stopped watching", { max: maxPeople });
   const askViews = coalesceById(
     async (videoIds: string[], call) => {
       const found = await playback.getViews({ videoIds }, call);
@@ -56,27 +61,23 @@ export function createPlays(
 
   return {
     async viewsOf(ids, callOf) {
-      const found = new Map<string, number>();
-      const missing: string[] = [];
-      for (const id of ids) {
-        const known = fresh(views.get(id));
-        if (known === undefined) missing.push(id);
-        else found.set(id, known.value);
-      }
-      if (missing.length === 0) return found;
+      const nowMs = performance.now();
+      if (nowMs >= known.untilMs || known.counts.size > maxVideos)
+        known = { counts: new Map(), untilMs: nowMs + viewsMs };
+      const views = known;
+      const missing = ids.filter((id) => !views.counts.has(id));
+      if (missing.length === 0) return views;
       const call = callOf();
       const asked = await optional(call, "views", () => askViews(missing, call));
-      const untilMs = performance.now() + viewsMs;
       for (const id of missing) {
         const answer = asked?.get(id);
-        if (answer === undefined) continue;
-        views.set(id, { value: answer.views, untilMs });
-        found.set(id, answer.views);
+        if (answer !== undefined) views.counts.set(id, answer.views);
       }
-      return found;
+      return views;
     },
     async resumesOf(userId, ids, callOf) {
-      const known = fresh(resumes.get(userId));
+      const before = resumes.get(userId);
+      const known = before && performance.now() < before.untilMs ? before : undefined;
       if (known && ids.every((id) => known.value.has(id))) return known.value;
       const call = callOf();
       // What is added does not become fresher.

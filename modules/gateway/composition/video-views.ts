@@ -75,7 +75,7 @@ export function createVideoViews(
           video,
           author,
           stats: stats?.get(video.id),
-          views: views?.get(video.id) ?? 0,
+          views: views?.counts.get(video.id) ?? 0,
           resume: resumes?.get(video.id),
           reaction: own?.reactions?.[i] ?? 0,
           kept: own?.kept?.[i] === 1,
