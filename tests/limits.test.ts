@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { freshClip } from "./harness/clips.ts";
 import { type Answer, body, expectProblem, send } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
 
 /** By address, since the sender is not known yet. */
 const renewal = "POST /api/v1/sessions/refresh";
@@ -167,6 +169,30 @@ describe("limits over HTTP", () => {
     if (routes[0] === renewal) await untilRefused(ada);
     else expect((await ask(routes[0]!, ada)).status).not.toBe(429);
     body(await eve.get("/me"));
+  });
+
+  test("what players tell is counted by its entries, however few requests it comes in", async () => {
+    const [ada, ben] = [await server.register(), await server.register()];
+    const video = await ada.settled((await ada.publish(freshClip())).id);
+    const tell = async (who: Person, entries: number) => {
+      const json = { videoIds: [video.id] };
+      const { sessions } = body(
+        await who.post<{ sessions: { token: string }[] }>("/playback/sessions", { json }),
+      );
+      const entry = { token: sessions[0]!.token, positionMs: 0, watchedMs: 0 };
+      return who.post("/playback/beacons", {
+        json: { entries: Array.from({ length: entries }, () => entry) },
+      });
+    };
+    let told = 0;
+    await until("a refusal", async () => {
+      const answer = await tell(ada, 100);
+      if (answer.status === 202) told += 100;
+      else expectProblem(answer, 429, "TOO_MANY_REQUESTS");
+      return answer.status === 429;
+    });
+    expect(told).toBeGreaterThanOrEqual(1_200);
+    body(await tell(ben, 100), 202);
   });
 
   test("forged tokens use up the limit of their address, and a neighbour with an expired session is still told", async () => {

@@ -123,7 +123,11 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
           tooMany: () => refused("TOO_MANY_REQUESTS"),
           guestPlays: protect.rateLimit("plays of guests", { burst: 300, perMinute: 20 }),
         }),
-        report: report({ tokens, watchable, history, store, refused, reportEveryMs: pace.everyMs }),
+        report: report({
+          ...{ tokens, watchable, history, store, refused },
+          entriesOf: protect.rateLimit("told of plays", { burst: 1_200, perMinute: 600 }),
+          reportEveryMs: pace.everyMs,
+        }),
         countSent: countSent({ watchable, watcherOf, store }),
         getViews: getViews(views),
         ...historyHandlers(history),

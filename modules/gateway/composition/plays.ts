@@ -18,7 +18,7 @@ export interface Plays {
   forget(userId: string): void;
 }
 
-export interface Views {
+interface Views {
   /** By video; seconds old, of more videos than were asked about. Those that cannot be told have none. */
   counts: ReadonlyMap<string, number>;
   /** As long as they are not asked about again; on the clock of `performance.now`. */

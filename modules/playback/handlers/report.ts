@@ -1,6 +1,7 @@
 import type { Entry, PlaybackService } from "#contracts/gen/playback_pb.ts";
 import { type reasons, refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
+import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { HistoryStore } from "../history-store.ts";
@@ -29,6 +30,7 @@ export function report({
   watchable,
   store,
   history,
+  entriesOf,
   reportEveryMs,
   refused: countRefused,
 }: {
@@ -36,6 +38,8 @@ export function report({
   watchable: FindWatchable;
   store: StorePlays;
   history: PerCall<HistoryStore>;
+  /** By watcher: each is a row, of however many a report has. */
+  entriesOf: RateLimit;
   /** How long a player should gather now. */
   reportEveryMs(): number;
   refused(reason: Refused): void;
@@ -57,6 +61,7 @@ export function report({
         possible.push({ play: play!, told, furthestMs: entry.positionMs, index });
       }
     });
+    for (const { play } of possible) await entriesOf.take(play.userId ?? `guest ${play.viewer}`);
     const watched = await stillThere(possible, call);
     for (const { index } of possible.filter((one) => !watched.has(one)))
       refused.push({ index, reason: "VIDEO_NOT_FOUND" });
