@@ -2,7 +2,7 @@ import type { Page, Route } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
-import { browsing, loggedIn } from "./harness/browser.ts";
+import { browsing, keepToasts, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
 import { body, type Page as ListPage, type Schemas } from "./harness/http-client.ts";
@@ -252,6 +252,7 @@ describe("actions on videos and people", () => {
         ? route.continue()
         : later(route),
     );
+    await keepToasts(page);
     const told = page.locator(".toast", { hasText: words });
     const actions: (() => Promise<unknown>)[] = [
       () => page.keyboard.press("l"),

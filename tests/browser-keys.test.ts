@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
-import { browsing, holdRequests, loggedIn } from "./harness/browser.ts";
+import { browsing, holdRequests, keepToasts, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
@@ -112,6 +112,7 @@ describe("keys", () => {
 
   test("of two taps that both fail nothing remains", async () => {
     const { page, expectStatus } = await fan();
+    await keepToasts(page);
     expectStatus(503);
     let release = () => {};
     const held = new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { zh } from "#apps/web/src/i18n/zh.ts";
-import { browsing, loggedIn } from "./harness/browser.ts";
+import { browsing, keepToasts, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
 import { deleteComment } from "./harness/gestures.ts";
@@ -61,9 +61,7 @@ describe("what a browser shows if something could not be loaded", () => {
       "phone",
       loggedIn(server.origin, ada.session),
     );
-    // It stays, however slow the machine is.
-    await page.addInitScript(`const later = setTimeout;
-      window.setTimeout = (run, ms, ...rest) => later(run, ms === 4000 ? 600_000 : ms, ...rest);`);
+    await keepToasts(page);
     body(await ada.post(`/videos/${video.id}/comments`, { json: { text: "Not for long" } }), 201);
     await page.goto(`/video/${video.id}?comments`);
     await deleteComment(page, "Not for long");

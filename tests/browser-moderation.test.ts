@@ -2,7 +2,7 @@ import pg from "pg";
 import { describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
-import { browsing, loggedIn } from "./harness/browser.ts";
+import { browsing, keepToasts, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { body, type Page, type Schemas } from "./harness/http-client.ts";
 import { nameControls, overflowPx, paleTexts } from "./harness/page-checks.ts";
@@ -56,8 +56,8 @@ describe("reported comments in a browser", () => {
         "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))",
       );
       expect(await dialog.getByLabel(zh.reportText).inputValue()).toBe(`看这里：${text}`);
+      await keepToasts(phone.page);
       await dialog.getByRole("button", { name: zh.reportSend }).tap();
-      // At once: it is shown for some seconds only.
       await phone.page.locator(".toast", { hasText: zh.reportSent }).waitFor();
       await dialog.waitFor({ state: "detached" });
       await phone.page.locator(".drawer-panel").waitFor();
@@ -157,6 +157,7 @@ describe("reported comments in a browser", () => {
     await page.getByRole("button", { name: zh.report }).tap();
     const dialog = page.getByRole("dialog", { name: zh.reportMessageTitle });
     await dialog.getByRole("radio", { name: zh.reportReasons.abuse }).tap();
+    await keepToasts(page);
     await dialog.getByRole("button", { name: zh.reportSend }).tap();
     await page.locator(".toast", { hasText: zh.reportSent }).waitFor();
 

@@ -43,6 +43,13 @@ export async function declaredGateway(
     log,
   };
   const gateway = await module.start(context as never);
-  await app.register(gateway.routes!);
+  try {
+    await app.register(gateway.routes!);
+    await app.ready();
+  } catch (error) {
+    // It would keep the process.
+    await app.close();
+    throw error;
+  }
   return app;
 }

@@ -48,6 +48,8 @@ export interface PlaybackConfig {
   playsKeptDays: number;
 }
 
+/** Sessions whose tokens are remembered: a few of each of 10,000 viewers, in 20 MB. */
+const maxTold = 50_000;
 /** So that a read has few to leave out. */
 const expireEveryMs = 60_000;
 
@@ -72,7 +74,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     );
     const refused = (reason: string) => refusedEntries.inc({ reason });
     const partitions = createPartitions(db);
-    const tokens = playTokens(config.secret);
+    const tokens = playTokens(config.secret, caches.local("sessions of viewers", { max: maxTold }));
     const watchable = findWatchable(clients.video, events, caches);
     const history = perCall(db, historyStore);
     const watcherOf = watchers(tokens, history);

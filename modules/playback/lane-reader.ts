@@ -96,7 +96,8 @@ export function startLaneReader<Row extends LaneRow>(
   let timer: NodeJS.Timeout | undefined;
   let dueMs = Number.POSITIVE_INFINITY;
   let running: Promise<void> | undefined;
-  let lastMs = Number.NEGATIVE_INFINITY;
+  /** So that a round is for many rows, and time is left to those who tell. */
+  let restUntilMs = Number.NEGATIVE_INFINITY;
 
   function within(ms: number): void {
     const atMs = performance.now() + ms;
@@ -106,22 +107,28 @@ export function startLaneReader<Row extends LaneRow>(
     timer = setTimeout(run, ms);
   }
 
+  function soon(): void {
+    within(Math.max(gatherMs, restUntilMs - performance.now()));
+  }
+
   function run(): void {
     dueMs = Number.POSITIVE_INFINITY;
-    if (running) {
-      within(gatherMs);
+    const sinceMs = performance.now();
+    if (running || sinceMs < restUntilMs) {
+      soon();
       return;
     }
-    lastMs = performance.now();
     running = all()
       .then(
-        (again) => within(again ? gatherMs : pollMs),
+        (again) => (again ? soon() : within(pollMs)),
         (error) => {
           if (!stopping.signal.aborted) onError(error);
           within(pollMs);
         },
       )
       .finally(() => {
+        const nowMs = performance.now();
+        restUntilMs = Math.max(sinceMs + everyMs, nowMs + Math.min(nowMs - sinceMs, everyMs));
         running = undefined;
       });
   }
@@ -145,7 +152,7 @@ export function startLaneReader<Row extends LaneRow>(
 
   within(0);
   return {
-    wake: () => within(Math.max(gatherMs, lastMs + everyMs - performance.now())),
+    wake: soon,
     async stop() {
       stopping.abort();
       clearTimeout(timer);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { playTokens } from "./play-tokens.ts";
 import { dayMs } from "./rules.ts";
 
-const tokens = playTokens("a secret of more than thirty-two bytes");
+const tokens = playTokens("a secret of more than thirty-two bytes", new Map());
 const play = {
   ...{ videoId: "9223372036854775807", authorId: "12", userId: "34", viewer: "56" },
   ...{ startedMs: Date.UTC(2026, 10, 30, 12), durationMs: 10_047, kept: true },
@@ -33,7 +33,7 @@ test("no changed character, and no other spelling, is accepted", () => {
     token.split(".")[0]!,
   ])
     expect(tokens.read(wrong), wrong).toBeUndefined();
-  expect(playTokens("another secret of more than thirty-two").read(token)).toBeUndefined();
+  expect(playTokens("another secret of more than thirty-two", new Map()).read(token)).toBeUndefined();
 });
 
 test("a viewer has a number for the day, and people and guests have different ones", () => {

@@ -213,3 +213,13 @@ async function describePage(page: Page) {
     .catch((error: Error) => error.message);
   process.stderr.write(`--- ${page.url()}\n${text}\n`);
 }
+
+/** Lets messages stay, which go after 4 s: a test that stands still as long would not see them. */
+export async function keepToasts(page: Page): Promise<void> {
+  const script = `{
+    const later = setTimeout;
+    window.setTimeout = (run, ms, ...rest) => later(run, ms === 4000 ? 600_000 : ms, ...rest);
+  }`;
+  await page.addInitScript(script);
+  await page.evaluate(script);
+}

@@ -9,6 +9,7 @@ import type { User, Video } from "./types.ts";
 /** Updates of videos and people in every cached list. */
 export interface Known {
   changeVideo(id: string, change: (video: Video) => Video): void;
+  changeVideos(change: (video: Video) => Video): void;
   /** The logged-in person too. */
   changeUser(id: string, change: (user: User) => User): void;
 }
@@ -34,6 +35,7 @@ export function createKnown(cache: QueryClient, session: Pick<SessionStore, "use
   }
   return {
     changeVideo: (id, to) => changeAll((value): value is Video => isVideo(value) && value.id === id, to),
+    changeVideos: (to) => changeAll(isVideo, to),
     changeUser(id, to) {
       changeAll((value): value is User => isUser(value) && value.id === id, to);
       const self = session.user();

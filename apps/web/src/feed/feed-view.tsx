@@ -52,7 +52,7 @@ export function FeedView(props: Props) {
       videos.findIndex((video) => video.id === startId),
     ),
   );
-  const [goesOn] = useState(() => {
+  const [goesOn, setGoesOn] = useState(() => {
     const first = videos[start];
     if (!first) return null;
     const left = reporter.leftAt(first.id);
@@ -79,6 +79,8 @@ export function FeedView(props: Props) {
   useFeedControls(scroller, { move, toggle, toggleSound, letterKeys });
   useMediaKeys(pause);
 
+  // Who comes back to it sees it from its start.
+  useEffect(() => setGoesOn((first) => (first?.id === currentId ? first : null)), [currentId]);
   // A pause ends with its film, whatever changes about that meanwhile.
   useEffect(() => setPausedId((id) => (id === currentId ? id : null)), [currentId]);
   useEffect(() => {

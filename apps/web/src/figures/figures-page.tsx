@@ -1,5 +1,4 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import { Link, useLocation, useSearch } from "wouter";
 import { videoQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
@@ -27,7 +26,7 @@ export default function FiguresPage({ id }: { id?: string }) {
   const [path, navigate] = useLocation();
   const asked = new URLSearchParams(useSearch()).get("window");
   const window = figuresWindows.find((one) => one === asked) ?? "28d";
-  const { data, error, refetch } = useQuery(figuresQuery(api, id, window));
+  const { data, error, refetch, dataUpdatedAt } = useQuery(figuresQuery(api, id, window));
   const { data: video } = useQuery({ ...videoQuery(api, id ?? ""), enabled: id !== undefined });
   const title = video && (video.title || t.untitled);
   usePageTitle(title ? t.figuresOf(title) : t.figures);
@@ -48,7 +47,7 @@ export default function FiguresPage({ id }: { id?: string }) {
         <SaveTable id={id} window={window} />
       </div>
       {data ? (
-        <Shown figures={data} window={window} video={video} />
+        <Shown figures={data} window={window} video={video} nowMs={dataUpdatedAt} />
       ) : (
         <div className="people-end">
           {error ? <Failure error={error} onRetry={refetch} /> : <Spinner label={t.loading} />}
@@ -62,13 +61,14 @@ interface ShownProps {
   figures: AnyFigures;
   window: FiguresWindow;
   video: Video | undefined;
+  nowMs: number;
 }
 
-function Shown({ figures, window, video }: ShownProps) {
+function Shown({ figures, window, video, nowMs }: ShownProps) {
   const { t } = useI18n();
   const { total, sources, retention, videos } = figures;
-  const [nowMs] = useState(Date.now);
   const isEmpty = total.plays === 0 && figures.series.length === 0;
+  if (isEmpty && window !== "all") return <Notice title={t.noFiguresInTime} />;
   if (isEmpty) return <Notice title={t.noFiguresTitle} body={t.noFiguresBody} />;
   return (
     <>

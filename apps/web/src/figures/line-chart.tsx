@@ -48,7 +48,10 @@ export function LineChart({ label, values, most, textAt, ends, levels, children 
         {at !== null && at <= last && (
           <>
             <i className="chart-at" style={{ left: `${x(at)}%` }} />
-            <i className="chart-dot" style={{ left: `${x(at)}%`, top: `${y(values[at]!)}%` }} />
+            <i
+              className="chart-dot"
+              style={{ left: `${x(at)}%`, top: `calc(20px + (100% - 20px) * ${y(values[at]!) / 100})` }}
+            />
             <output className="chart-text" data-late={x(at) > 50}>
               {textAt(at)}
             </output>

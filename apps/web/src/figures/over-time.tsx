@@ -29,7 +29,8 @@ export function OverTime({ figures: { series, spanMs }, window, nowMs }: Props) 
   const most = Math.max(...values, what === "watchMs" ? 1_000 : 1);
   const text = (value: number) => (what === "watchMs" ? format.amount(value) : format.count(value));
   const isoOf = (index: number) => new Date(points[index]!.atMs).toISOString();
-  const short = window === "24h" ? format.hours : format.day;
+  // Days are those of UTC.
+  const short = window === "24h" ? format.hours : window === "all" ? format.dayUtc : format.day;
   const time = window === "28d" ? format.dateTime : short;
   return (
     <section className="card figures-wide">

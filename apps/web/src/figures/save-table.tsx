@@ -5,6 +5,8 @@ import { DownloadIcon } from "../ui/icons.tsx";
 import { useAction } from "../ui/use-action.ts";
 import { type FiguresWindow, tablePath } from "./figures-query.ts";
 
+const READ_MS = 10_000;
+
 /** Saves the numbers as a file. A link would not send who asks. */
 export function SaveTable({ id, window }: { id: string | undefined; window: FiguresWindow }) {
   const { t } = useI18n();
@@ -17,7 +19,8 @@ export function SaveTable({ id, window }: { id: string | undefined; window: Figu
       link.href = URL.createObjectURL(await answer.blob());
       link.download = `douya-${id ? `${id}-` : ""}${window}.csv`;
       link.click();
-      URL.revokeObjectURL(link.href);
+      // Some browsers read it later.
+      setTimeout(() => URL.revokeObjectURL(link.href), READ_MS);
     },
   });
   return (

@@ -1,8 +1,9 @@
 import { type InfiniteData, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { take } from "../api/client.ts";
+import { useKnown } from "../api/known.ts";
 import { useServices } from "../api/services.tsx";
-import type { HistoryPage as Page, WatchedVideo } from "../api/types.ts";
+import type { HistoryPage as Page, Video, WatchedVideo } from "../api/types.ts";
 import { againOf, useAgain } from "../api/use-again.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
@@ -50,7 +51,7 @@ export default function HistoryPage() {
       </header>
       {data && <RecordingSwitch paused={data.pages[0]?.paused ?? false} />}
       {data && !hasNextPage && items.length === 0 && (
-        <Notice title={t.noHistoryTitle} body={t.noHistoryBody}>
+        <Notice title={t.noHistoryTitle} body={data.pages[0]?.paused ? undefined : t.noHistoryBody}>
           <ToFeed />
         </Notice>
       )}
@@ -73,9 +74,13 @@ export default function HistoryPage() {
   );
 }
 
+/** What is in no history goes on nowhere. */
+const withoutPlace = (video: Video): Video => ({ ...video, resume: null });
+
 function useRemove() {
   const { api, reporter } = useServices();
   const cache = useQueryClient();
+  const known = useKnown();
   return useAction({
     mutationFn: ({ video: { id } }: WatchedVideo) =>
       take(api.DELETE("/api/v1/history/{id}", { params: { path: { id } } })),
@@ -93,7 +98,7 @@ function useRemove() {
             })),
           },
       );
-      void cache.invalidateQueries({ queryKey: ["video", id], refetchType: "none" });
+      known.changeVideo(id, withoutPlace);
     },
     onError: () => void cache.invalidateQueries({ queryKey: HISTORY }),
   });
@@ -103,13 +108,14 @@ function ClearHistory({ onClose }: { onClose: () => void }) {
   const { t } = useI18n();
   const { api, reporter } = useServices();
   const cache = useQueryClient();
+  const known = useKnown();
   const toast = useToast();
   const clear = useAction({
     mutationFn: () => take(api.DELETE("/api/v1/history")),
     onSuccess() {
       reporter.forget();
       toast(t.historyCleared);
-      void cache.invalidateQueries({ queryKey: ["video"], refetchType: "none" });
+      known.changeVideos(withoutPlace);
       return cache.resetQueries({ queryKey: HISTORY });
     },
     onSettled: onClose,

@@ -3,7 +3,7 @@ import { type Api, take } from "../api/client.ts";
 import type { HistoryPage, VideoPage } from "../api/types.ts";
 
 const PAGE = 30;
-export const HISTORY = ["me", "history"];
+export const HISTORY = ["history"];
 
 /** What the viewer has watched, the latest first. */
 export const historyQuery = (api: Api) =>

@@ -1,8 +1,8 @@
 /** What one has watched, what is watched much, and what authors learn of that. */
 export const playback = {
   views: "Views",
-  viewsCount: (count: string) => `${count} views`,
-  goesOnAt: (time: string) => `Goes on at ${time}`,
+  viewsCount: (count: string) => (count === "1" ? "1 view" : `${count} views`),
+  goesOnAt: (time: string) => `Continues at ${time}`,
   fromTheStart: "From the start",
   history: "Watch history",
   noHistoryTitle: "Nothing watched yet",
@@ -41,7 +41,7 @@ export const playback = {
   mostAt: (name: string, value: string) => `${name}, ${value} at most`,
   sources: "Where views come from",
   sourceNames: {
-    feed: "For everybody",
+    feed: "Discover",
     following: "Following",
     "for-you": "For you",
     profile: "Profiles",
@@ -57,6 +57,7 @@ export const playback = {
   retentionAt: (share: string, time: string) => `${share} at ${time}`,
   mostViewed: "Most viewed",
   saveTable: "Save as CSV",
+  noFiguresInTime: "Nothing in this time",
   noFiguresTitle: "Nothing to tell yet",
   noFiguresBody: "As soon as others watch your videos, you see here how often and how far.",
 };

@@ -13,6 +13,10 @@ export function createFormat(language: Language) {
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
   const day = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric" });
   const dayOfYear = new Intl.DateTimeFormat(locale, { year: "numeric", month: "short", day: "numeric" });
+  const utcDay = new Intl.DateTimeFormat(locale, {
+    ...{ year: "numeric", month: "short", day: "numeric" },
+    timeZone: "UTC",
+  });
   const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
   const whole = new Intl.NumberFormat(locale);
   const hours = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
@@ -55,6 +59,8 @@ export function createFormat(language: Language) {
   return {
     ago,
     day: dayOf,
+    /** Of a span of time that is a day of UTC. */
+    dayUtc: (iso: string) => utcDay.format(new Date(iso)),
     hours: (iso: string) => hours.format(new Date(iso)),
     moment,
     /** Day and time, in the viewer's time zone. */

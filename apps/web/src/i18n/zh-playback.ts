@@ -31,7 +31,7 @@ export const playback: Pick<Dictionary, keyof typeof english.playback> = {
     views: "播放量",
     viewers: "观看人数",
     watchMs: "观看时长",
-    averageMs: "平均观看",
+    averageMs: "平均观看时长",
     completion: "完播率",
     likes: "点赞",
     comments: "评论",
@@ -43,7 +43,7 @@ export const playback: Pick<Dictionary, keyof typeof english.playback> = {
   mostAt: (name, value) => `${name}，最高 ${value}`,
   sources: "播放来源",
   sourceNames: {
-    feed: "推荐",
+    feed: "发现",
     following: "关注",
     "for-you": "为你推荐",
     profile: "个人主页",
@@ -59,6 +59,7 @@ export const playback: Pick<Dictionary, keyof typeof english.playback> = {
   retentionAt: (share, time) => `${time} 时还有 ${share}`,
   mostViewed: "播放最多的作品",
   saveTable: "导出 CSV",
+  noFiguresInTime: "这段时间还没有数据",
   noFiguresTitle: "还没有数据",
   noFiguresBody: "有人观看你的视频后，这里会显示播放次数和观看情况。",
 };

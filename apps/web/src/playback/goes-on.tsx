@@ -7,22 +7,33 @@ import "./goes-on.css";
 /** Long enough to read, decide and reach it. */
 const SHOWN_MS = 6_000;
 
-/** Says for some seconds that a film goes on where it was left, and lets one see it from its start. */
-export function GoesOn({ atMs, element }: { atMs: number; element: HTMLVideoElement }) {
+interface Props {
+  atMs: number;
+  element: HTMLVideoElement | null;
+  playing: boolean;
+}
+
+/**
+ * Says for some seconds, from when it plays, that a film goes on where it was left, and lets one see it from its start.
+ * Before it plays it does not know its places.
+ */
+export function GoesOn({ atMs, element, playing }: Props) {
   const { t } = useI18n();
-  const [shown, setShown] = useState(true);
+  const [state, setState] = useState<"early" | "shown" | "gone">("early");
+  if (playing && state === "early") setState("shown");
   useEffect(() => {
-    const timer = setTimeout(() => setShown(false), SHOWN_MS);
+    if (state !== "shown") return;
+    const timer = setTimeout(() => setState("gone"), SHOWN_MS);
     return () => clearTimeout(timer);
-  }, []);
-  if (!shown) return null;
+  }, [state]);
+  if (state !== "shown" || !element) return null;
   return (
     <button
       type="button"
       className="goes-on"
       onClick={() => {
         element.currentTime = 0;
-        setShown(false);
+        setState("gone");
       }}
     >
       <UndoIcon size={18} />

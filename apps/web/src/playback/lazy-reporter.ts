@@ -1,5 +1,8 @@
 import type { Reporter, Watching } from "./reporter.ts";
 
+/** Between two tries to load it. */
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 60_000;
 /** What is seen before it is there; of more, the latest. */
 const MAX_EARLY = 10;
 
@@ -10,10 +13,12 @@ const MAX_EARLY = 10;
 export function lazyReporter(load: () => Promise<Reporter>): Reporter {
   let loaded: Reporter | undefined;
   let isLoading = false;
+  let failures = 0;
+  let notBeforeMs = Number.NEGATIVE_INFINITY;
   let near: readonly string[] = [];
   const early = new Set<() => void>();
   const hurry = () => {
-    if (isLoading) return;
+    if (isLoading || performance.now() < notBeforeMs) return;
     isLoading = true;
     load().then(
       (reporter) => {
@@ -23,8 +28,9 @@ export function lazyReporter(load: () => Promise<Reporter>): Reporter {
         early.clear();
       },
       () => {
-        // The network is away; the next that is seen tries again.
+        // The network is away, or the server; what is seen later tries again.
         isLoading = false;
+        notBeforeMs = performance.now() + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures++);
       },
     );
   };

@@ -22,7 +22,7 @@ function reporting({
   const told: { entries: Entry[]; today?: string }[] = [];
   const last: Entry[][] = [];
   const refused: { index: number; reason: string }[] = [];
-  const state = { everyMs, refused, fails: undefined as number | undefined, day };
+  const state = { everyMs, refused, fails: undefined as number | undefined, day, answers: Promise.resolve() };
   let tokens = 0;
   const reporter = createReporter({
     async begin(ids) {
@@ -34,6 +34,7 @@ function reporting({
     },
     async tell(report) {
       told.push(report);
+      await state.answers;
       if (state.fails !== undefined) throw new Error("away");
       return { accepted: report.entries.length, refused: state.refused, reportEveryMs: state.everyMs };
     },
@@ -255,4 +256,74 @@ it("keeps no more than so much of what cannot be told", async () => {
   const got = told.flatMap(({ entries }) => entries.map(({ token }) => token.split(".")[0]));
   expect(got).toHaveLength(100);
   expect(got).not.toContain("50");
+});
+
+it("says when what is told late was seen, not when it is sent", async () => {
+  const { reporter, told, state, play } = reporting();
+  const one = reporter.watch(film("1"), "feed");
+  await play(one, 1_000);
+  const leftMs = Date.now();
+  one.end();
+  state.fails = 30_000;
+  await pass(2_000);
+  state.fails = undefined;
+  await pass(60_000);
+  expect(told.length).toBeGreaterThan(1);
+  expect(told.map(({ entries }) => entries[0]!.at)).toEqual(told.map(() => leftMs));
+});
+
+it("watches on in another session when the one is over, and lets nobody's tokens grow old in a sleep", async () => {
+  const { reporter, asked, told, state, play } = reporting();
+  const one = reporter.watch(film("1", 60_000), "feed");
+  reporter.comeNear(["2", "3", "4"]);
+  await play(one, 4_000, 0, 60_000);
+  expect(told).toHaveLength(1);
+  state.refused.push({ index: 0, reason: "PLAY_TOKEN_EXPIRED" });
+  await play(one, 10_000, 4_000, 60_000);
+  state.refused.length = 0;
+  expect(told).toHaveLength(2);
+  const before = asked.flat().filter((id) => id === "1").length;
+  await play(one, 10_000, 14_000, 60_000);
+  expect(asked.flat().filter((id) => id === "1").length).toBe(before);
+  expect(before).toBe(2);
+  const [first, last] = [told[0]!.entries[0]!, told.at(-1)!.entries[0]!];
+  expect(last.token).not.toBe(first.token);
+  expect(last.token).toMatch(/^1\./);
+  // Of the session that began when the other was refused.
+  expect(last.watchedMs).toBeLessThan(11_000);
+  expect(last.positionMs).toBeGreaterThan(14_000);
+});
+
+it("tells of what was left before its token came when it can be believed", async () => {
+  const { reporter, told, state, play } = reporting();
+  state.fails = 4_000;
+  const one = reporter.watch(film("1"), "feed");
+  await play(one, 3_500);
+  one.end();
+  state.fails = undefined;
+  await pass(10_000);
+  expect(told).toHaveLength(1);
+  expect(told[0]!.entries[0]!.watchedMs).toBeGreaterThanOrEqual(3_000);
+});
+
+it("tells again, as the page goes, what has no answer yet, and where one went while it was paused", async () => {
+  const { reporter, told, last, state, play } = reporting();
+  const one = reporter.watch(film("1"), "feed");
+  await play(one, 4_000);
+  one.run(false);
+  await pass(20_000);
+  const times = told.length;
+  one.at(15, 1);
+  await pass(20_000);
+  expect(told).toHaveLength(times + 1);
+  expect(told.at(-1)!.entries[0]!.positionMs).toBe(15_000);
+  one.end();
+  const two = reporter.watch(film("2"), "feed");
+  await play(two, 1_000);
+  two.end();
+  state.answers = new Promise(() => {});
+  await pass(1_500);
+  expect(told).toHaveLength(times + 2);
+  reporter.leave();
+  expect(last).toEqual([told.at(-1)!.entries]);
 });

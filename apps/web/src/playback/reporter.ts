@@ -61,13 +61,15 @@ const USUAL_MS = 10_000;
 /** What leaves the screen shortly after each other is told together. */
 const GATHER_MS = 1_000;
 const MAX_REFUSALS = 2;
+/** Its session is over, or belongs to somebody who was here before: the video is watched on in another. */
+const NEEDS_ANOTHER = new Set(["PLAY_TOKEN_EXPIRED", "PLAY_TOKEN_FOREIGN", "PLAY_TOKEN_INVALID"]);
 /** Timers may be early. */
 const TIMER_MS = 10;
 
 export function createReporter(options: Options): Reporter {
   const { begin, tell, tellLast, againMs, today, saidToday } = options;
   const { now = () => performance.now(), clockMs = Date.now } = options;
-  const stock = createTokenStock(now);
+  const stock = createTokenStock(now, clockMs);
   /** In the order in which they began. */
   const showings = new Set<Showing>();
   const places = new Map<string, ReturnType<Showing["leftAt"]>>();
@@ -79,7 +81,8 @@ export function createReporter(options: Options): Reporter {
   /** Tokens that come now are for somebody who is here no more. */
   let generation = 0;
 
-  let telling = false;
+  /** Of the report that has no answer yet. */
+  let underWay: readonly Showing[] = [];
   let tellTimer: ReturnType<typeof setTimeout> | undefined;
   let dueMs = Number.POSITIVE_INFINITY;
   let notBeforeMs = Number.NEGATIVE_INFINITY;
@@ -127,7 +130,7 @@ export function createReporter(options: Options): Reporter {
 
   function tellIn(ms: number) {
     const atMs = Math.max(now() + ms, notBeforeMs);
-    if (telling || atMs >= dueMs) return;
+    if (underWay.length > 0 || atMs >= dueMs) return;
     clearTimeout(tellTimer);
     dueMs = atMs;
     tellTimer = setTimeout(() => void report(), atMs - now());
@@ -136,17 +139,15 @@ export function createReporter(options: Options): Reporter {
   function plan() {
     for (const showing of showings) {
       if (!showing.token || !showing.isNews) continue;
-      if (showing.isOver) tellIn(GATHER_MS);
+      if (showing.isOver) tellIn(Math.max(GATHER_MS, showing.tooEarlyMs() + TIMER_MS));
       else if (showing.isRunning() && !showing.toldEnough)
         tellIn(Math.max(0, showing.missingMs()) + TIMER_MS);
       else tellIn(everyMs);
     }
   }
-  function collect() {
-    const told = [...showings].filter(({ token, isNews }) => token && isNews).slice(0, MAX_TOLD);
-    const atMs = clockMs();
-    const entries = told.map((showing) => showing.entry(showing.token!.token, atMs));
-    return { told, entries };
+  function collect(all: readonly Showing[]) {
+    const told = all.filter(({ token }) => token).slice(0, MAX_TOLD);
+    return { told, entries: told.map((showing) => showing.entry(showing.token!.token)) };
   }
   function settle(told: readonly Showing[]) {
     for (const showing of told) {
@@ -157,9 +158,11 @@ export function createReporter(options: Options): Reporter {
   }
   async function report() {
     dueMs = Number.POSITIVE_INFINITY;
-    const { told, entries } = collect();
-    if (telling || entries.length === 0) return;
-    telling = true;
+    if (underWay.length > 0) return;
+    const ready = [...showings].filter((one) => one.isNews && !(one.isOver && one.tooEarlyMs() > 0));
+    const { told, entries } = collect(ready);
+    if (entries.length === 0) return;
+    underWay = told;
     for (const showing of told) {
       showing.isNews = false;
       showing.toldEnough ||= showing.missingMs() <= 0;
@@ -174,11 +177,17 @@ export function createReporter(options: Options): Reporter {
       if (day !== undefined && answer.accepted > 0) saidToday(day);
       for (const { index, reason } of answer.refused) {
         const showing = told[index];
+        if (!showing) continue;
+        if (NEEDS_ANOTHER.has(reason)) {
+          stock.clear();
+          if (!showing.isOver) showing.beginAnew();
+        }
         // The answer with its token took long: what is too much now is not a moment later.
-        if (!showing || reason !== "PLAY_TOO_LONG" || ++showing.refusals > MAX_REFUSALS) continue;
+        if (reason !== "PLAY_TOO_LONG" || ++showing.refusals > MAX_REFUSALS) continue;
         showing.isNews = true;
         showings.add(showing);
       }
+      if (waiting().length > 0) askSoon(ASK_MS);
       for (const showing of told) {
         showing.isNews ||= showing.isRunning();
         if (showing.isOver && !showing.isNews) showings.delete(showing);
@@ -193,7 +202,7 @@ export function createReporter(options: Options): Reporter {
         }
       notBeforeMs = now() + (ms ?? everyMs);
     }
-    telling = false;
+    underWay = [];
     plan();
   }
 
@@ -207,7 +216,7 @@ export function createReporter(options: Options): Reporter {
     watch(video, from) {
       let showing: Showing | undefined;
       function start(): Showing {
-        const started = new Showing(video, from, now);
+        const started = new Showing(video, from, now, clockMs);
         showings.add(started);
         // Without a network they are many: the earliest are the least.
         for (const oldest of showings) {
@@ -226,7 +235,12 @@ export function createReporter(options: Options): Reporter {
           showing.run(running);
           if (changes) plan();
         },
-        at: (seconds, speed) => showing?.at(seconds, speed),
+        at(seconds, speed) {
+          if (!showing) return;
+          const { isNews } = showing;
+          showing.at(seconds, speed);
+          if (showing.isNews !== isNews) plan();
+        },
         showsPicture: (number, isLast) => showing?.showsPicture(number, isLast),
         end() {
           if (!showing) return;
@@ -244,7 +258,8 @@ export function createReporter(options: Options): Reporter {
     },
     leftAt: (videoId) => places.get(videoId),
     leave() {
-      const { told, entries } = collect();
+      // Also what is on its way, which may not arrive: to tell it twice changes nothing.
+      const { told, entries } = collect([...showings].filter((one) => one.isNews || underWay.includes(one)));
       if (entries.length > 0 && tellLast({ entries })) settle(told);
     },
     hurry() {

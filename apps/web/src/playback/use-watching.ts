@@ -64,6 +64,6 @@ export function usePictureWatching(
   const isLast = at === video.pictures.length - 1;
   useEffect(() => watching.run(isSeen && isShown), [watching, isSeen, isShown]);
   useEffect(() => {
-    if (isSeen && number !== undefined) watching.showsPicture(number, isLast);
-  }, [watching, isSeen, number, isLast]);
+    if (isSeen && isShown && number !== undefined) watching.showsPicture(number, isLast);
+  }, [watching, isSeen, isShown, number, isLast]);
 }

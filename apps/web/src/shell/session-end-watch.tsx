@@ -19,6 +19,7 @@ export function SessionEndWatch() {
     () =>
       session.onEnded(() => {
         cache.removeQueries({ queryKey: ["me"] });
+        cache.removeQueries({ queryKey: ["history"] });
         toast(t.sessionEnded);
         if (!PUBLIC.test(path)) navigate(loginPath(path + location.search), { replace: true });
       }),

@@ -130,7 +130,9 @@ function Stage(props: StageProps) {
           {touch ? t.tapForSound : t.clickForSound}
         </button>
       )}
-      {active && goesOnAt && player.element && <GoesOn atMs={goesOnAt.positionMs} element={player.element} />}
+      {active && goesOnAt && (
+        <GoesOn atMs={goesOnAt.positionMs} element={player.element} playing={player.status === "playing"} />
+      )}
       <FullscreenButton offered={active && (!touch || fit === "contain")} video={player.element} />
       <div className="stage-shade" />
       <Caption video={video} titleId={titleId} />
