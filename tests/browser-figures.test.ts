@@ -76,6 +76,6 @@ describe("what authors learn, in the browser", () => {
     const { session } = await server.register();
     const { page } = await browser.visit(server.origin, "desk", loggedIn(server.origin, session));
     await page.goto("/figures");
-    await page.getByRole("heading", { name: en.noFiguresTitle }).waitFor();
+    await page.getByRole("heading", { name: en.noFiguresInTime }).waitFor();
   });
 });

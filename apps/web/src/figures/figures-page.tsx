@@ -68,8 +68,10 @@ function Shown({ figures, window, video, nowMs }: ShownProps) {
   const { t } = useI18n();
   const { total, sources, retention, videos } = figures;
   const isEmpty = total.plays === 0 && figures.series.length === 0;
-  if (isEmpty && window !== "all") return <Notice title={t.noFiguresInTime} />;
-  if (isEmpty) return <Notice title={t.noFiguresTitle} body={t.noFiguresBody} />;
+  if (isEmpty) {
+    const title = window === "all" ? t.noFiguresTitle : t.noFiguresInTime;
+    return <Notice title={title} body={t.noFiguresBody} />;
+  }
   return (
     <>
       <Tiles total={total} ofAll={videos !== undefined} />
