@@ -20,8 +20,9 @@ export function startReporter({ api, session, storage }: Options): Reporter {
       (await take(api.POST("/api/v1/playback/sessions", { body: { videoIds } }))).sessions,
     tell: (body) => take(api.POST("/api/v1/playback/beacons", { body })),
     // The tokens say who watched.
+    // A browser takes it offline, too, and loses it; a server on the same machine gets it all the same.
     tellLast: (body) =>
-      navigator.onLine && navigator.sendBeacon("/api/v1/playback/beacons", JSON.stringify(body)),
+      navigator.sendBeacon("/api/v1/playback/beacons", JSON.stringify(body)) && navigator.onLine,
     againMs: (error, failures) => (isTransient(error) ? afterFailures(error, failures) : undefined),
     today() {
       const day = localDay(new Date());
