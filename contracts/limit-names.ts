@@ -29,7 +29,7 @@ export const limitNames = [
   "plays",
   "reports of plays",
   "plays of guests",
-  "told of plays",
+  "entries of plays",
   "films sent",
   "other changes",
   "unidentified",

@@ -25,7 +25,7 @@ const maxViews = 3;
 
 let own: ModuleDatabase<Tables>;
 beforeAll(async () => {
-  own = await createModuleDatabase<Tables>("playback", "count_plays_proof_2", migrations);
+  own = await createModuleDatabase<Tables>("playback", "playback_1", migrations);
 });
 afterAll(() => own?.drop());
 beforeEach(async () => {

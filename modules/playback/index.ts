@@ -49,7 +49,7 @@ export interface PlaybackConfig {
 }
 
 /** Sessions whose tokens are remembered: a few of each of 10,000 viewers, in 20 MB. */
-const maxTold = 50_000;
+const maxVerified = 50_000;
 /** So that a read has few to leave out. */
 const expireEveryMs = 60_000;
 
@@ -74,7 +74,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     );
     const refused = (reason: string) => refusedEntries.inc({ reason });
     const partitions = createPartitions(db);
-    const tokens = playTokens(config.secret, caches.local("sessions of viewers", { max: maxTold }));
+    const tokens = playTokens(config.secret, caches.local("verified play tokens", { max: maxVerified }));
     const watchable = findWatchable(clients.video, events, caches);
     const history = perCall(db, historyStore);
     const watcherOf = watchers(tokens, history);
@@ -127,7 +127,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
         }),
         report: report({
           ...{ tokens, watchable, history, store, refused },
-          entriesOf: protect.rateLimit("told of plays", { burst: 1_200, perMinute: 600 }),
+          entriesOf: protect.rateLimit("entries of plays", { burst: 1_200, perMinute: 600 }),
           reportEveryMs: pace.everyMs,
         }),
         countSent: countSent({ watchable, watcherOf, store }),

@@ -22,12 +22,12 @@ const bytes = 52;
 const none = "0";
 
 /**
- * Tokens of sessions: what they say, and a signature over it. So nothing is stored when one begins. `told`: remembers some of
- * which the signature was right; a player tells of a session every ten seconds.
+ * Tokens of sessions: what they say, and a signature over it. So nothing is stored when one begins. `verified`: remembers some
+ * whose signature was right; a player tells of a session every ten seconds.
  */
 export function playTokens(
   secret: string,
-  told: { get(token: string): Play | undefined; set(token: string, play: Play): void },
+  verified: { get(token: string): Play | undefined; set(token: string, play: Play): void },
 ) {
   const signer = signerOf(secret, "playback session");
   const viewerKey = Buffer.from(hkdfSync("sha256", secret, "", "douya playback viewer", 32));
@@ -56,7 +56,7 @@ export function playTokens(
     },
     /** Undefined if it is none of ours. */
     read(token: string): Play | undefined {
-      const known = told.get(token);
+      const known = verified.get(token);
       if (known) return known;
       const [text, signature, ...more] = token.split(".");
       if (!text || !signature || more.length > 0) return undefined;
@@ -74,7 +74,7 @@ export function playTokens(
         durationMs: said.readUInt32BE(40),
         session: (said.readBigUInt64BE(44) >> 1n).toString(),
       };
-      told.set(token, play);
+      verified.set(token, play);
       return play;
     },
   };

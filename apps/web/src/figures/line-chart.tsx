@@ -38,24 +38,25 @@ export function LineChart({ label, values, most, textAt, ends, levels, children 
         onPointerLeave={({ pointerType }) => pointerType !== "touch" && setAt(null)}
       >
         {children}
-        <svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
-          <path className="chart-level" d="M0 50H100" />
-          <polygon className="chart-area" points={`0,100 ${line} 100,100`} />
-          <polyline className="chart-line" points={line} />
-        </svg>
+        <div className="chart-plot">
+          <svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
+            <path className="chart-level" d="M0 50H100" />
+            <polygon className="chart-area" points={`0,100 ${line} 100,100`} />
+            <polyline className="chart-line" points={line} />
+          </svg>
+          {at !== null && at <= last && (
+            <>
+              <i className="chart-at" style={{ left: `${x(at)}%` }} />
+              <i className="chart-dot" style={{ left: `${x(at)}%`, top: `${y(values[at]!)}%` }} />
+            </>
+          )}
+        </div>
         <span className="chart-most">{levels[0]}</span>
         <span className="chart-half">{levels[1]}</span>
         {at !== null && at <= last && (
-          <>
-            <i className="chart-at" style={{ left: `${x(at)}%` }} />
-            <i
-              className="chart-dot"
-              style={{ left: `${x(at)}%`, top: `calc(20px + (100% - 20px) * ${y(values[at]!) / 100})` }}
-            />
-            <output className="chart-text" data-late={x(at) > 50}>
-              {textAt(at)}
-            </output>
-          </>
+          <output className="chart-text" data-late={x(at) > 50}>
+            {textAt(at)}
+          </output>
         )}
       </div>
       <figcaption className="chart-ends">

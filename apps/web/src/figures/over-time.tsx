@@ -29,8 +29,8 @@ export function OverTime({ figures: { series, spanMs }, window, nowMs }: Props) 
   const most = Math.max(...values, what === "watchMs" ? 1_000 : 1);
   const text = (value: number) => (what === "watchMs" ? format.amount(value) : format.count(value));
   const isoOf = (index: number) => new Date(points[index]!.atMs).toISOString();
-  // Days are those of UTC.
-  const short = window === "24h" ? format.hours : window === "all" ? format.dayUtc : format.day;
+  // The spans of all time are days of UTC.
+  const short = { "24h": format.hours, "28d": format.day, all: format.dayUtc }[window];
   const time = window === "28d" ? format.dateTime : short;
   return (
     <section className="card figures-wide">

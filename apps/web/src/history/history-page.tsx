@@ -75,7 +75,7 @@ export default function HistoryPage() {
 }
 
 /** What is in no history goes on nowhere. */
-const withoutPlace = (video: Video): Video => ({ ...video, resume: null });
+const withoutPlace = (video: Video): Video => (video.resume ? { ...video, resume: null } : video);
 
 function useRemove() {
   const { api, reporter } = useServices();

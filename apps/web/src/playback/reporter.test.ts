@@ -22,7 +22,14 @@ function reporting({
   const told: { entries: Entry[]; today?: string }[] = [];
   const last: Entry[][] = [];
   const refused: { index: number; reason: string }[] = [];
-  const state = { everyMs, refused, fails: undefined as number | undefined, day, answers: Promise.resolve() };
+  const state = {
+    everyMs,
+    refused,
+    fails: undefined as number | undefined,
+    day,
+    answers: Promise.resolve(),
+    sleptMs: 0,
+  };
   let tokens = 0;
   const reporter = createReporter({
     async begin(ids) {
@@ -47,7 +54,8 @@ function reporting({
     saidToday: () => {
       state.day = undefined;
     },
-    now: Date.now,
+    now: () => Date.now() - state.sleptMs,
+    clockMs: Date.now,
   });
   /** Plays as a film does, which tells four times a second where it is. */
   async function play(
@@ -272,7 +280,7 @@ it("says when what is told late was seen, not when it is sent", async () => {
   expect(told.map(({ entries }) => entries[0]!.at)).toEqual(told.map(() => leftMs));
 });
 
-it("watches on in another session when the one is over, and lets nobody's tokens grow old in a sleep", async () => {
+it("watches on in another session when the one is over", async () => {
   const { reporter, asked, told, state, play } = reporting();
   const one = reporter.watch(film("1", 60_000), "feed");
   reporter.comeNear(["2", "3", "4"]);
@@ -294,6 +302,18 @@ it("watches on in another session when the one is over, and lets nobody's tokens
   expect(last.positionMs).toBeGreaterThan(14_000);
 });
 
+it("uses no token that grew old while the device slept", async () => {
+  const { reporter, asked, told, state, play } = reporting();
+  reporter.comeNear(["1", "2", "3"]);
+  await pass(100);
+  expect(asked).toEqual([["1", "2", "3"]]);
+  state.sleptMs = 3_600_000;
+  vi.setSystemTime(Date.now() + state.sleptMs);
+  await play(reporter.watch(film("1"), "feed"), 4_000);
+  expect(asked[1]).toEqual(["1"]);
+  expect(told[0]!.entries[0]!.token).toBe("1.4");
+});
+
 it("tells of what was left before its token came when it can be believed", async () => {
   const { reporter, told, state, play } = reporting();
   state.fails = 4_000;
@@ -304,6 +324,26 @@ it("tells of what was left before its token came when it can be believed", async
   await pass(10_000);
   expect(told).toHaveLength(1);
   expect(told[0]!.entries[0]!.watchedMs).toBeGreaterThanOrEqual(3_000);
+});
+
+it("tells later what it is too early for, also when it was woken by what was told meanwhile", async () => {
+  const { reporter, told, last, state, play } = reporting();
+  const one = reporter.watch(film("1"), "feed");
+  await play(one, 3_500);
+  one.run(false);
+  // To be told ten seconds later; then it is, as the page may be going.
+  reporter.leave();
+  expect(last).toHaveLength(1);
+  await pass(3_000);
+  state.fails = 6_000;
+  const two = reporter.watch(film("2"), "feed");
+  await play(two, 3_250);
+  two.end();
+  state.fails = undefined;
+  await pass(20_000);
+  const ofTwo = told.flatMap(({ entries }) => entries).filter(({ token }) => token.startsWith("2."));
+  expect(ofTwo).toHaveLength(1);
+  expect(ofTwo[0]!.watchedMs).toBeGreaterThanOrEqual(3_000);
 });
 
 it("tells again, as the page goes, what has no answer yet, and where one went while it was paused", async () => {

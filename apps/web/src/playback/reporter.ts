@@ -161,7 +161,8 @@ export function createReporter(options: Options): Reporter {
     if (underWay.length > 0) return;
     const ready = [...showings].filter((one) => one.isNews && !(one.isOver && one.tooEarlyMs() > 0));
     const { told, entries } = collect(ready);
-    if (entries.length === 0) return;
+    // It may only be too early.
+    if (entries.length === 0) return plan();
     underWay = told;
     for (const showing of told) {
       showing.isNews = false;

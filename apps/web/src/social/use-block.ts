@@ -3,7 +3,6 @@ import { take } from "../api/client.ts";
 import { useKnown } from "../api/known.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import type { User } from "../api/types.ts";
-import { HISTORY } from "../history/history-query.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { useAction } from "../ui/use-action.ts";
@@ -38,9 +37,8 @@ export function useBlock(user: User) {
           );
       } else known.changeUser(id, (now) => ({ ...now, blocked: false }));
       // Neither sees the other in these.
-      for (const key of ["feed", "comments", "people", "blocks", "hot-users", "ranking"])
+      for (const key of ["feed", "comments", "people", "blocks", "hot-users", "ranking", "history"])
         void cache.resetQueries({ queryKey: [key] });
-      void cache.resetQueries({ queryKey: HISTORY });
       toast(blocked ? t.blocked(name) : t.unblocked(name));
     },
   });
