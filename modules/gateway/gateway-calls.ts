@@ -14,7 +14,7 @@ export const gatewayCalls = {
   relation: allBut(RelationService),
   video: allBut(
     VideoService,
-    ...(["listPublished", "findPublished", "changeTitle"] as const),
+    ...(["listPublished", "findPublished", "changeTitle", "moderateVideos"] as const),
     ...(["leaseMediaJob", "keepMediaJobs", "readMediaInput", "writeMediaFile"] as const),
     ...(["placeMediaFile", "finishMediaJob", "returnMediaJob"] as const),
   ),

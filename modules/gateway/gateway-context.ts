@@ -1,4 +1,5 @@
 import type { FastifyRequest } from "fastify";
+import { refusal } from "#contracts/reasons.ts";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import type { Protection } from "#platform/protect/protection.ts";
@@ -50,6 +51,8 @@ export interface GatewayContext {
   hubs: Hubs;
   log: Logger;
   urlsFor(request: FastifyRequest): MediaUrls;
+  /** For a moderator, of what was reported: whoever may see it. Error: MODERATORS_ONLY. */
+  urlsForModerator(request: FastifyRequest): MediaUrls;
   /** URLs of an origin, which is empty where they are paths. */
   urlsAt(origin: string, viewerId: string | undefined): MediaUrls;
 }
@@ -59,12 +62,16 @@ export function urlsOf(
   mediaUrl: string,
   signed: SignedMedia,
   films: Pick<SentFilms, "markedPath">,
-): Pick<GatewayContext, "urlsFor" | "urlsAt"> {
-  const urlsAt: GatewayContext["urlsAt"] = (origin, viewerId) =>
-    mediaUrls(origin, signed, viewerId, films, mediaUrl || origin);
+): Pick<GatewayContext, "urlsFor" | "urlsForModerator" | "urlsAt"> {
+  const urlsAt = (origin: string, viewerId: string | undefined, asModerator?: boolean) =>
+    mediaUrls(origin, signed, viewerId, films, mediaUrl || origin, asModerator);
+  const originFor = (request: FastifyRequest) => (wantsPaths(request) ? "" : originOf(request, publicUrl));
   return {
     urlsAt,
-    urlsFor: (request) =>
-      urlsAt(wantsPaths(request) ? "" : originOf(request, publicUrl), request.identity?.userId),
+    urlsFor: (request) => urlsAt(originFor(request), request.identity?.userId),
+    urlsForModerator(request) {
+      if (!request.identity?.moderator) throw refusal("MODERATORS_ONLY");
+      return urlsAt(originFor(request), request.identity.userId, true);
+    },
   };
 }

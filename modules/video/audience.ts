@@ -9,8 +9,11 @@ import { isVisible, type Seen } from "./rules.ts";
 
 /** Who may see which video. Nobody else decides it. */
 export interface Audience {
-  /** Those of these videos that the caller may see. Fails if one is for friends and relation cannot be asked. */
-  visible<Video extends Seen>(videos: Video[], call: Call): Promise<Video[]>;
+  /**
+   * Those of these videos that the caller may see; for moderators, if the caller is one, whatever is published. Fails if
+   * one is for friends and relation cannot be asked.
+   */
+  visible<Video extends Seen>(videos: Video[], call: Call, forModerators?: boolean): Promise<Video[]>;
 }
 
 export function askAudience(relation: Client<typeof RelationService, "getStandings">): Audience {
@@ -20,8 +23,10 @@ export function askAudience(relation: Client<typeof RelationService, "getStandin
     { idsIn: ({ otherIds }) => otherIds.length },
   );
   return {
-    async visible(videos, call) {
-      const { callerId } = call;
+    async visible(videos, call, forModerators) {
+      const { callerId, moderator } = call;
+      if (forModerators && moderator)
+        return videos.filter(({ state, author_id }) => state === "published" || author_id === callerId);
       // Asked only about who has something for friends: everything else is seen without relation.
       const asked = videos.filter(({ state, visibility, author_id }) => {
         return state === "published" && visibility === "friends" && author_id !== callerId;

@@ -20,6 +20,7 @@ import { directUploads } from "./handlers/direct-upload.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
 import { knownFiles } from "./handlers/known-file.ts";
 import { mediaJobs } from "./handlers/media-jobs.ts";
+import { moderateVideos } from "./handlers/moderate-videos.ts";
 import { publish } from "./handlers/publish.ts";
 import { publishPictures } from "./handlers/publish-pictures.ts";
 import {
@@ -58,6 +59,7 @@ import {
   uploadLifetimeMs,
 } from "./rules.ts";
 import { seedVideos } from "./seed.ts";
+import { standingStore } from "./standing-store.ts";
 import type { Tables } from "./tables.ts";
 import { uploadStore } from "./upload-store.ts";
 import { videoStore } from "./video-store.ts";
@@ -205,6 +207,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         deleteVideo: deleteVideo(videos, jobs, audience),
         getRenditions: getRenditions(videos.reading, audience),
         holdVideo: holdVideo(videos, security),
+        moderateVideos: moderateVideos(perCall(db, (until) => standingStore(until, events))),
         getAuthorStats: getAuthorStats(videos.reading),
       },
       async stop() {

@@ -268,4 +268,24 @@ export const migrations: Migrations = {
     create index concurrently if not exists resumable_upload_on_its_way
       on video.resumable_upload (owner_id, id) where partial <> ''
   `,
+  "0034-reach+": `
+    -- How far moderators let it reach: full, restricted or down. What holds then is still "visibility".
+    alter table video.video add column reach text not null default 'full';
+    -- What its author has chosen; null while it reaches fully, since then that holds.
+    alter table video.video add column wished_visibility text;
+    -- The act of the moderators that counts.
+    alter table video.video add column moderated int8 not null default 0;
+  `,
+  "0035-within-reach": `
+    -- A process of an earlier release, which knows of no reach, cannot make visible what moderators took down.
+    alter table video.video add constraint video_within_reach check (
+      case reach
+        when 'full' then wished_visibility is null
+        when 'restricted' then visibility is not distinct from
+          case wished_visibility when 'public' then 'unlisted' else wished_visibility end
+        when 'down' then visibility = 'private' and wished_visibility is not null
+        else false
+      end
+    ) not valid;
+  `,
 };

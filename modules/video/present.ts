@@ -4,7 +4,8 @@ import { numberAt } from "#contracts/picture-number.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { endsAtMs, type Step } from "./steps.ts";
 import type { ShownVideo } from "./video-lists.ts";
-import { toVisibility } from "./visibility.ts";
+import { toReach, toVisibility } from "./visibility.ts";
+import { wishedOf } from "./visibility-changes.ts";
 
 const states = {
   uploaded: VideoState.UPLOADED,
@@ -25,7 +26,9 @@ const ladders = {
 export function toVideo(
   video: ShownVideo,
   { callerId, moderator }: Call,
+  forModerators = false,
 ): MessageInitShape<typeof VideoSchema> {
+  const isTold = video.author_id === callerId || (forModerators && moderator === true);
   return {
     id: video.id,
     authorId: video.author_id,
@@ -61,6 +64,7 @@ export function toVideo(
       number: numberAt(picture, place),
     })),
     ...(video.author_id === callerId && toSteps(video)),
+    ...(isTold && { reach: toReach(video.reach), wishedVisibility: toVisibility(wishedOf(video)) }),
     held: video.held && (moderator === true || video.author_id === callerId),
   };
 }

@@ -2,7 +2,7 @@ import { AccountsDeleted, accountDeleted } from "#contracts/deleted-accounts.ts"
 import { refusal } from "#contracts/reasons.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
-import type { VisibilityName } from "./visibility.ts";
+import type { ReachName, VisibilityName } from "./visibility.ts";
 
 /** Short side of the first rendition: what a phone shows, and quick to make. */
 export const firstRenditionShortSidePx = 720;
@@ -108,6 +108,12 @@ export function isVisible(
   if (state !== "published") return false;
   if (visibility === "friends") return friends.has(author_id);
   return visibility === "public" || visibility === "unlisted";
+}
+
+/** What holds of what an author has chosen, as far as moderators let it reach. */
+export function withinReach(wished: VisibilityName, reach: ReachName): VisibilityName {
+  if (reach === "down") return "private";
+  return reach === "restricted" && wished === "public" ? "unlisted" : wished;
 }
 
 /** What is in feeds: friends find it in those of whom they follow. */

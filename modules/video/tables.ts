@@ -5,7 +5,7 @@ import type { MediaInfo, PictureInfo } from "#platform/media/media-tool.ts";
 import type { Storyboard } from "#platform/media/storyboard.ts";
 import type { Mentions } from "./mentions.ts";
 import type { Steps } from "./steps.ts";
-import type { VisibilityName } from "./visibility.ts";
+import type { ReachName, VisibilityName } from "./visibility.ts";
 
 type Json<T> = ColumnType<T, string, string>;
 type VideoStateName = "uploaded" | "processing" | "ready" | "published" | "failed";
@@ -92,6 +92,9 @@ export interface Tables extends JobTables {
     mentions: ColumnType<Mentions, string | undefined, string>;
     edited_at: Generated<Date | null>;
     visibility: Generated<VisibilityName>;
+    wished_visibility: Generated<VisibilityName | null>;
+    reach: Generated<ReachName>;
+    moderated: Generated<string>;
     download_allowed: Generated<boolean>;
     thumb_hash: Generated<string>;
     cover_times_ms: Generated<number[]>;

@@ -8,14 +8,14 @@ export type VideoRow = Selectable<Tables["video"]>;
 /** The public columns of a video, without what only the pipeline needs, which is most of a row. */
 export type ShownVideo = Omit<
   VideoRow,
-  "info" | "loudness" | "source_key" | "upload_id" | "replaced" | "original_bytes"
+  "info" | "loudness" | "source_key" | "upload_id" | "replaced" | "original_bytes" | "moderated"
 >;
 
 const shown = [
   ...(["id", "author_id", "title", "state", "progress", "failure_reason", "failure_message"] as const),
   ...(["play_key", "cover_key", "duration_ms", "width", "height", "size_bytes"] as const),
   ...(["created_at", "published_ms", "held", "notices", "description", "mentions", "edited_at"] as const),
-  ...(["visibility", "download_allowed", "draft", "publish_at_ms"] as const),
+  ...(["visibility", "wished_visibility", "reach", "download_allowed", "draft", "publish_at_ms"] as const),
   ...(["thumb_hash", "ladder", "ladder_rungs", "renditions", "storyboard", "cover_times_ms"] as const),
   ...(["pictures", "steps"] as const),
 ] satisfies (keyof ShownVideo)[];

@@ -1,10 +1,4 @@
-import {
-  videoDeleted,
-  videoHeldChanged,
-  videoImproved,
-  videoRetitled,
-  videoVisibilityChanged,
-} from "#contracts/events.ts";
+import { videoDeleted, videoHeldChanged, videoImproved, videoRetitled } from "#contracts/events.ts";
 import type { UserId, VideoId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
@@ -20,6 +14,7 @@ import { shownBy, shownColumns } from "./shown-files.ts";
 import type { Tables } from "./tables.ts";
 import { videoLists } from "./video-lists.ts";
 import { toVisibility, type VisibilityName } from "./visibility.ts";
+import { heldWithin, movable, tellMove, wishedOf } from "./visibility-changes.ts";
 
 /** What is changed of a video; `mentions` has those of the new texts. */
 export interface VideoChange {
@@ -100,11 +95,12 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         if (kept && !made) throw refusal("PICTURES_NOT_MADE");
         const pictures = kept && keepPictures(was.pictures, kept);
         const blobKeys = pictures ? await showPictures(transaction, { id, was, pictures }, jobs) : [];
-        const now = { ...was, ...change };
+        const wished = change.visibility ?? wishedOf(was);
+        const now = { ...was, ...change, ...heldWithin(wished, was.reach) };
         const edited =
           pictures !== undefined || now.title !== was.title || now.description !== was.description;
         const changed = edited || now.download_allowed !== was.download_allowed;
-        const moved = now.visibility !== was.visibility;
+        const moved = wished !== wishedOf(was);
         const timed = now.draft !== was.draft || now.publish_at_ms !== was.publish_at_ms;
         if (!changed && !moved && !timed) return true;
         await transaction
@@ -116,6 +112,7 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
               mentionsIn({ ...was.mentions, ...change.mentions }, now.title, now.description),
             ),
             visibility: now.visibility,
+            wished_visibility: now.wished_visibility,
             download_allowed: now.download_allowed,
             draft: now.draft,
             publish_at_ms: now.publish_at_ms,
@@ -124,23 +121,12 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .where("id", "=", id)
           .execute();
         if (!published) {
-          // It was shown to nobody else.
           if (timed) await schedulePublication(transaction, jobs, { id, publishAtMs: now.publish_at_ms });
           if (was.state === "ready" && !now.draft) await publishReady(transaction, emit, id);
           return true;
         }
         if (changed) emit(videoRetitled, { videoId: id, authorId, blobKeys });
-        if (!moved) return true;
-        const [wasPublic, isPublic] = [was, now].map(({ visibility }) => visibility === "public");
-        if (wasPublic !== isPublic) await countWorks(transaction, authorId, isPublic ? 1 : -1);
-        emit(videoVisibilityChanged, {
-          videoId: id,
-          authorId,
-          publishedAtMs: Number(was.published_ms),
-          was: toVisibility(was.visibility),
-          now: toVisibility(now.visibility),
-          blobKeys: await shownBy(transaction, id, was),
-        });
+        await tellMove(transaction, emit, was, now.visibility);
         return true;
       });
     },
@@ -166,16 +152,8 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
 const changeable = (on: Transaction<Tables>, id: VideoId, authorId: UserId) =>
   on
     .selectFrom("video")
-    .select(["title", "description", "mentions", "visibility", "download_allowed"])
-    .select([
-      "state",
-      "published_ms",
-      "draft",
-      "publish_at_ms",
-      "size_bytes",
-      "original_bytes",
-      ...shownColumns,
-    ])
+    .select(["id", "title", "description", "mentions", "download_allowed", "draft", "publish_at_ms"])
+    .select(["wished_visibility", "reach", "size_bytes", "original_bytes", ...movable])
     .where("id", "=", id)
     .where("author_id", "=", authorId)
     .where("held", "=", false)

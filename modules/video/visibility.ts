@@ -1,4 +1,4 @@
-import { Visibility } from "#contracts/gen/video_pb.ts";
+import { Reach, Visibility } from "#contracts/gen/video_pb.ts";
 
 const stored = {
   public: Visibility.PUBLIC,
@@ -7,6 +7,10 @@ const stored = {
   private: Visibility.PRIVATE,
 } as const;
 
+const reaches = { full: Reach.FULL, restricted: Reach.RESTRICTED, down: Reach.DOWN } as const;
+
+/** As it is stored. */
+export type ReachName = keyof typeof reaches;
 /** As it is stored. */
 export type VisibilityName = keyof typeof stored;
 
@@ -15,4 +19,11 @@ export const toVisibility = (name: VisibilityName): Visibility => stored[name];
 /** Undefined if it is left open. */
 export function visibilityNamed(visibility: Visibility): VisibilityName | undefined {
   return (Object.keys(stored) as VisibilityName[]).find((name) => stored[name] === visibility);
+}
+
+export const toReach = (name: ReachName): Reach => reaches[name];
+
+/** Undefined if it is not said. */
+export function reachNamed(reach: Reach): ReachName | undefined {
+  return (Object.keys(reaches) as ReachName[]).find((name) => reaches[name] === reach);
 }

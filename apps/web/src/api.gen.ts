@@ -7194,6 +7194,11 @@ export interface components {
              * @enum {string}
              */
             kind: "video" | "pictures";
+            /**
+             * @description For the author only, while moderators keep `visibility` from holding. `restricted`: it is in no list, so that only those with the link find it. `taken-down`: nobody else sees it. Absent: `visibility` is what holds.
+             * @enum {string}
+             */
+            moderation?: "restricted" | "taken-down";
             /** @description What its author should know, and nobody else is told. VIDEO_CUT_OFF: the end of the file was missing. SOUND_LEFT_OUT: its sound could not be decoded. */
             notices: {
                 message: string;

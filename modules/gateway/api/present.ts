@@ -2,6 +2,7 @@ import { type Comment, Reaction, type VideoStats } from "#contracts/gen/interact
 import { type Group, GroupRole, type Message } from "#contracts/gen/message_pb.ts";
 import {
   LadderState,
+  Reach,
   type StepState,
   type Upload,
   type Video,
@@ -135,7 +136,8 @@ export function toApiVideo(
     draft: video.draft,
     publishAt: video.publishAtMs ? toTime(video.publishAtMs) : null,
     editedAt: video.editedAtMs ? toTime(video.editedAtMs) : null,
-    visibility: visibilities[video.visibility],
+    visibility: visibilities[video.wishedVisibility || video.visibility],
+    ...toModeration(video),
     commentsAllowed: stats?.commentsClosed !== true,
     downloadAllowed: video.downloadAllowed,
     downloadUrl: video.playKey && video.downloadAllowed ? urls.download(video) : null,
@@ -161,6 +163,12 @@ export function toApiCounts(stats: VideoStats | undefined) {
 }
 
 /** How far the work on a video is. */
+/** For whom the service tells it. */
+function toModeration({ reach }: Pick<Video, "reach">) {
+  if (reach === Reach.RESTRICTED) return { moderation: "restricted" as const };
+  return reach === Reach.DOWN ? { moderation: "taken-down" as const } : {};
+}
+
 export function toApiWork(video: Video) {
   return {
     state: states[video.state],

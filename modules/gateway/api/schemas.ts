@@ -281,6 +281,15 @@ const Video = Type.Object(
       }),
     ),
     visibility: VisibilityName,
+    moderation: Type.Optional(
+      Type.Unsafe<"restricted" | "taken-down">({
+        type: "string",
+        enum: ["restricted", "taken-down"],
+        description:
+          "For the author only, while moderators keep `visibility` from holding. `restricted`: it is in no list, so that " +
+          "only those with the link find it. `taken-down`: nobody else sees it. Absent: `visibility` is what holds.",
+      }),
+    ),
     commentsAllowed: Type.Boolean(),
     downloadAllowed: Type.Boolean(),
     downloadUrl: nullableText(

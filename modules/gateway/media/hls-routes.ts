@@ -30,9 +30,10 @@ export async function hlsRoutes(
       const path = playlistsPath(videoId);
       const pass = signed.passIn(path, request.query);
       if (pass?.expired) throw refusal("MEDIA_URL_EXPIRED");
-      const call = { ...callOf(request), callerId: pass?.viewerId };
+      const forModerators = pass?.asModerator;
+      const call = { ...callOf(request), callerId: pass?.viewerId, moderator: forModerators };
       const { renditions, storyboard } = await video.getRenditions(
-        { videoId, asCaller: pass !== undefined },
+        { videoId, asCaller: pass !== undefined, ...(forModerators && { forModerators }) },
         call,
       );
       const query = (of: string) => (pass ? signed.queryFor(of, pass) : "");

@@ -24,20 +24,24 @@ export interface MediaUrls {
   background(user: { id: string; backgroundKey: string }): string;
 }
 
-/** URLs for one viewer, or for a guest. What is for everybody may be loaded from elsewhere: `openOrigin`. */
+/**
+ * URLs for one viewer, or for a guest. What is for everybody may be loaded from elsewhere: `openOrigin`. As a moderator
+ * one goes on looking at what is taken down meanwhile, so all of a video is signed.
+ */
 export function mediaUrls(
   origin: string,
   signed: SignedMedia,
   viewerId: string | undefined,
   films: Pick<SentFilms, "markedPath">,
   openOrigin = origin,
+  asModerator = false,
 ): MediaUrls {
   type Shown = Pick<Video, "id" | "visibility" | "state">;
   const blob = (key: BlobKey) => `${openOrigin}/media/${key}`;
   const ofVideo = (video: Shown, path: string, file = path) =>
-    isOpen(video)
+    isOpen(video) && !asModerator
       ? `${openOrigin}/media/${file}`
-      : `${origin}/media/${file}${signed.queryFor(path, { videoId: video.id, viewerId })}`;
+      : `${origin}/media/${file}${signed.queryFor(path, { videoId: video.id, viewerId, asModerator })}`;
   const playlist = (video: Shown, name: string) =>
     ofVideo(video, playlistsPath(video.id), `${playlistsPath(video.id)}/${name}`);
   return {
@@ -51,7 +55,8 @@ export function mediaUrls(
     download(video) {
       const path = downloadPath(video.id);
       const named = viewerId !== undefined || !isOpen(video);
-      return `${origin}/media/${path}${named ? signed.queryFor(path, { videoId: video.id, viewerId }) : ""}`;
+      const pass = { videoId: video.id, viewerId, asModerator };
+      return `${origin}/media/${path}${named ? signed.queryFor(path, pass) : ""}`;
     },
     hls: (video) => (video.renditions.length > 0 ? playlist(video, "master.m3u8") : null),
     storyboard: (video) => (video.hasStoryboard ? playlist(video, "storyboard.vtt") : null),

@@ -6,11 +6,15 @@ const lastsMs = 3_600_000;
 /** They are the same for so long, so that a player and a cache know what they have. */
 const sameForMs = 600_000;
 
+const moderators = "moderator";
+
 /** Why what is not open is served: this person, or a guest, saw it with this video, or with this message. */
 interface MediaPass {
   /** Ids of messages and of videos never are the same. */
   videoId: string;
   viewerId: string | undefined;
+  /** Whether it was given to them as a moderator, to whom whatever was reported is shown. */
+  asModerator?: boolean;
 }
 interface SignedPass extends MediaPass {
   /** Unix time, in seconds. */
@@ -31,23 +35,26 @@ export interface SignedMedia {
 
 export function signedMedia(secret: string, nowMs = Date.now): SignedMedia {
   const signer: Signer = signerOf(secret, "media URLs");
-  const text = (path: string, video: string, viewer: string, until: string) =>
-    `${path} ${video} ${viewer} ${until}`;
+  const text = (path: string, video: string, viewer: string, until: string, as = "") =>
+    `${path} ${video} ${viewer} ${until}${as && ` ${as}`}`;
   const lasts = () => ((Math.floor(nowMs() / sameForMs) + 1) * sameForMs + lastsMs) / 1000;
   return {
-    queryFor(path, { videoId, viewerId = "0", until = lasts() }) {
-      const signature = signer.sign(text(path, videoId, viewerId, String(until)));
-      return `?video=${videoId}&viewer=${viewerId}&until=${until}&signature=${signature}`;
+    queryFor(path, { videoId, viewerId = "0", asModerator, until = lasts() }) {
+      const as = asModerator ? moderators : undefined;
+      const signature = signer.sign(text(path, videoId, viewerId, String(until), as));
+      return `?video=${videoId}&viewer=${viewerId}&until=${until}${as ? `&as=${as}` : ""}&signature=${signature}`;
     },
     passIn(path, query) {
-      const { video, viewer, until, signature } = query as Record<string, unknown>;
+      const { video, viewer, until, as, signature } = query as Record<string, unknown>;
       if (typeof video !== "string" || typeof viewer !== "string") return undefined;
       if (typeof until !== "string" || typeof signature !== "string") return undefined;
       if (!isId(video) || !(viewer === "0" || isId(viewer)) || !/^\d{1,12}$/.test(until)) return undefined;
-      if (!signer.isSigned(text(path, video, viewer, until), signature)) return undefined;
+      if (!(as === undefined || as === moderators)) return undefined;
+      if (!signer.isSigned(text(path, video, viewer, until, as), signature)) return undefined;
       return {
         videoId: video,
         viewerId: viewer === "0" ? undefined : viewer,
+        asModerator: as === moderators,
         until: Number(until),
         expired: Number(until) * 1000 < nowMs(),
       };

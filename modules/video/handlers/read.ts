@@ -26,7 +26,8 @@ export function getVideos(store: StoreFor<VideoStore>, audience: Audience): Serv
     const ids = request.ids.filter(isId);
     const rows = await load(ids, call);
     const found = ids.flatMap((id) => rows.get(id) ?? []);
-    return { videos: (await audience.visible(found, call)).map((video) => toVideo(video, call)) };
+    const visible = await audience.visible(found, call, request.forModerators);
+    return { videos: visible.map((video) => toVideo(video, call, request.forModerators)) };
   };
 }
 
@@ -38,7 +39,7 @@ export function getRenditions(store: StoreFor<VideoStore>, audience: Audience): 
       store(call).renditionsOf(request.videoId),
     ]);
     const [video] = request.asCaller
-      ? await audience.visible(videos, call)
+      ? await audience.visible(videos, call, request.forModerators)
       : videos.filter(({ state, visibility }) => state === "published" && visibility === "public");
     if (!video) throw refusal("VIDEO_NOT_FOUND");
     return {
@@ -135,13 +136,13 @@ export function findOpenBlobs(store: StoreFor<VideoStore>): Service["findOpenBlo
 }
 
 export function findShownBlobs(store: StoreFor<VideoStore>, audience: Audience): Service["findShownBlobs"] {
-  return async ({ videoId, keys }, call) => {
+  return async ({ videoId, keys, forModerators }, call) => {
     if (!isId(videoId)) return {};
     const [videos, shown] = await Promise.all([
       store(call).videosById([videoId]),
       store(call).blobsShownBy(videoId, keys.filter(isBlobKey)),
     ]);
-    return { keys: (await audience.visible(videos, call)).length > 0 ? shown : [] };
+    return { keys: (await audience.visible(videos, call, forModerators)).length > 0 ? shown : [] };
   };
 }
 
