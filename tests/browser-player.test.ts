@@ -4,9 +4,9 @@ import { en } from "#apps/web/src/i18n/en.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
 import { browsing } from "./harness/browser.ts";
 import { clip, freshClip } from "./harness/clips.ts";
-import { expiredQuery } from "./harness/expired-query.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { expiredQuery } from "./harness/signed-query.ts";
 import { nowAndThenMs, until } from "./harness/within.ts";
 
 const secret = "a secret of more than 32 bytes, for tests alone";

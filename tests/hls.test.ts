@@ -6,11 +6,11 @@ import { queryOnce } from "#platform/testing/query-once.ts";
 import { brokenStreams } from "./harness/broken-streams.ts";
 import { clip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
-import { expiredQuery } from "./harness/expired-query.ts";
 import { holdTable } from "./harness/hold-locks.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { listFiles } from "./harness/list-files.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { expiredQuery } from "./harness/signed-query.ts";
 import { type Stream, streamProblems, streamRules } from "./harness/stream-problems.ts";
 import { nowAndThenMs, soonMs, until } from "./harness/within.ts";
 

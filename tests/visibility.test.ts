@@ -1,4 +1,5 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Reach } from "#contracts/gen/video_pb.ts";
 import { openDatabase } from "#platform/db/database.ts";
 import { readAllLag } from "#platform/events/admin/all-lag.ts";
 import { createLog } from "#platform/observe/log.ts";
@@ -6,8 +7,13 @@ import { classicClient, videosOf } from "./harness/classic-client.ts";
 import { freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { type Answer, body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
+import { secretOf, videoModeration } from "./harness/moderate-videos.ts";
+import { moderatorAt } from "./harness/moderator.ts";
 import { startProgram } from "./harness/program.ts";
+import { connectDevice } from "./harness/realtime-device.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { moderatorQuery } from "./harness/signed-query.ts";
+import { watchEnough } from "./harness/watch.ts";
 import { wholePage } from "./harness/whole-page.ts";
 import { nowAndThenMs, until } from "./harness/within.ts";
 
@@ -62,6 +68,8 @@ describe.each(shapes)("who sees what, %s", (shape) => {
   let video: Video;
   let other: Video;
   let commentId: string;
+  let shareCode: string;
+  let moderation: Awaited<ReturnType<typeof videoModeration>>;
   /** As a public video, by everybody's addresses. */
   let plain: { playUrl: string; coverUrl: string; hlsUrl: string; rungUrl: string };
 
@@ -111,8 +119,17 @@ describe.each(shapes)("who sees what, %s", (shape) => {
     for (const what of ["like", "repost"]) await done(ask("friend", `/videos/${video.id}/${what}`, "PUT"));
     await until("the friend is told", () => surfaces["friend's notifications"]!.sees("friend"));
     for (const viewer of names) await done(ask(viewer, `/videos/${video.id}/bookmark`, "PUT"));
+    shareCode = body(await ask<{ code: string }>("friend", `/videos/${video.id}/shares`, "POST"), 201).code;
+    await Promise.all(names.map((viewer) => watchEnough(server, video, people[viewer])));
+    await until("it is in every history, and ranked", async () => {
+      const ranked = await surfaces["most shared"]!.sees("guest");
+      const seen = await Promise.all(names.map((viewer) => surfaces["own history"]!.sees(viewer)));
+      return ranked && !seen.includes(false);
+    });
     await arrived("public");
+    moderation = await videoModeration(server.deployment);
   });
+  afterAll(() => moderation?.close());
 
   /** Whether a list has the video. */
   const has = (items: { id: string | number; key?: string }[]) =>
@@ -176,6 +193,29 @@ describe.each(shapes)("who sees what, %s", (shape) => {
       sees: (viewer) => list(viewer, "/me/bookmarks"),
       may: notGuests(maySee),
       only: viewers.filter((viewer) => viewer !== "guest"),
+    },
+    "own history": {
+      async sees(viewer) {
+        const { items } = body(await ask<{ items: { video: Video }[] }>(viewer, "/history"));
+        return has(items.map((item) => item.video));
+      },
+      may: notGuests(maySee),
+      only: viewers.filter((viewer) => viewer !== "guest"),
+    },
+    "most shared": {
+      async sees(viewer) {
+        const path = "/rankings/shared?window=all";
+        return has(
+          body(await ask<{ items: { video: Video }[] }>(viewer, path)).items.map((item) => item.video),
+        );
+      },
+      may: inPublicFeed,
+    },
+    "a shared link": { sees: (viewer) => there(ask(viewer, `/shares/${shareCode}`)), may: maySee },
+    "page of a shared link": {
+      anybody: true,
+      sees: async () => (await send("GET", `${server.origin}/s/${shareCode}`)).status === 302,
+      may: guestsToo(maySee),
     },
     "friend's reposts": {
       sees: (viewer) => list(viewer, `/users/${people.friend.id}/reposts`),
@@ -388,6 +428,72 @@ describe.each(shapes)("who sees what, %s", (shape) => {
       await arrived(visibility);
       await look(visibility);
     }
+  });
+
+  test("what moderators restrict or take down is found as if unlisted or private, until they end it, and its author knows", async () => {
+    const own = async () => {
+      const { visibility, moderation } = body(await ask<Video>("author", target()));
+      return [visibility, moderation];
+    };
+    const device = await connectDevice(server.origin, people.stranger);
+    device.tell({ type: "subscribe", videos: [video.id] });
+    const hears = (what: "gone" | "counts") =>
+      until(`the stranger hears: ${what}`, () => device.live(video.id).at(-1)?.[what]);
+    await hears("counts");
+    for (const [reach, said, held] of [
+      [Reach.RESTRICTED, "restricted", "unlisted"],
+      [Reach.DOWN, "taken-down", "private"],
+      [Reach.FULL, undefined, "public"],
+    ] as const) {
+      await moderation.let(video.id, reach);
+      if (held === "public") await arrived("public");
+      await look(held);
+      expect(await own()).toEqual(["public", said]);
+      await hears(held === "private" ? "gone" : "counts");
+    }
+    // What the author chooses meanwhile holds only when they end it.
+    await moderation.let(video.id, Reach.DOWN);
+    const change = body(await author().patch<Video>(target(), { json: { visibility: "friends" } }));
+    expect(change).toMatchObject({ visibility: "friends", moderation: "taken-down" });
+    await look("private");
+    await moderation.let(video.id, Reach.RESTRICTED);
+    await arrived("friends");
+    await look("friends");
+    expect(await own()).toEqual(["friends", "restricted"]);
+    await done(author().patch(target(), { json: { visibility: "public" } }));
+    await look("unlisted");
+    await moderation.let(video.id, Reach.FULL);
+    await arrived("public");
+    await look("public");
+  });
+
+  test("what is taken down is played by moderators where it was reported, and by nobody else", async () => {
+    const [mo, secret] = [await moderatorAt(server), await secretOf(server.deployment)];
+    await moderation.let(video.id, Reach.DOWN);
+    expectProblem(await mo.get(target()), 404, "VIDEO_NOT_FOUND");
+    const headers = { range: "bytes=0-9" };
+    const query = (path: string) => moderatorQuery(secret, path, video.id, mo.id);
+    const status = async (url: string) => (await send("GET", url, { headers })).status;
+    const key = new URL(plain.playUrl).pathname.replace("/media/", "");
+    const film = plain.playUrl + query(key);
+    expect([await status(film), await status(film.replace("&as=moderator", ""))]).toEqual([206, 404]);
+    expect(await status(film.replace(mo.id, people.stranger.id))).toBe(404);
+    const saved = `${server.origin}/media/download/${video.id}${query(`download/${video.id}`)}`;
+    expect(await status(saved)).toBe(206);
+    const hlsUrl = plain.hlsUrl + query(`hls/${video.id}`);
+    const rungUrl = new URL(/^[^#].*$/m.exec((await send<string>("GET", hlsUrl)).text)![0], hlsUrl);
+    const [file] = body(await send<string>("GET", rungUrl.href)).match(/^[^#].*$/m)!;
+    expect(await status(new URL(file, rungUrl).href)).toBe(206);
+    for (const [name, value] of [
+      ["as", "author"],
+      ["viewer", people.stranger.id],
+    ] as const) {
+      rungUrl.searchParams.set(name, value);
+      expect((await send("GET", rungUrl.href)).status).toBe(404);
+    }
+    await moderation.let(video.id, Reach.FULL);
+    expect([await status(film), await status(saved)]).toEqual([206, 206]);
+    await arrived("public");
   });
 
   test("files of what is not public are at signed addresses, for whom they were given, as long as they may see it", async () => {

@@ -7,7 +7,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { LadderState, VideoService, VideoState, Visibility } from "#contracts/gen/video_pb.ts";
+import { LadderState, Reach, VideoService, VideoState, Visibility } from "#contracts/gen/video_pb.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
@@ -797,6 +797,57 @@ describe("a cover of one's choice", () => {
     expect(await get(made.id)).toMatchObject({ coverKey: before!.coverKey });
     await filesAre(["jpg", "mp4"]);
   });
+});
+
+test("what is taken down is shown to its author, and to moderators who ask as such; a draft to its author alone", async () => {
+  const made = await publish(small);
+  await ended(made.id);
+  const standing = { videoId: made.id, version: "5", reach: Reach.DOWN, held: false };
+  await video.moderateVideos({ standings: [standing] }, as());
+  const moderator = { ...as("9"), moderator: true };
+  const { playKey } = (await get(made.id, ann))!;
+  const found = async (call: Call, more: { forModerators?: boolean } = {}) => {
+    const [seen] = (await video.getVideos({ ids: [made.id], ...more }, call)).videos;
+    const shown = await video.findShownBlobs({ videoId: made.id, keys: [playKey], ...more }, call);
+    const rungs = await video.getRenditions({ videoId: made.id, asCaller: true, ...more }, call).then(
+      () => 1,
+      () => 0,
+    );
+    const { visibility, wishedVisibility, reach } = seen ?? {};
+    return [seen && [visibility, wishedVisibility, reach], shown.keys.length, rungs];
+  };
+  const whole = [[Visibility.PRIVATE, Visibility.PUBLIC, Reach.DOWN], 1, 1];
+  const nothing = [undefined, 0, 0];
+  expect(await found(as(ann))).toEqual(whole);
+  expect(await found(moderator, { forModerators: true })).toEqual(whole);
+  for (const call of [as(), as("2"), moderator]) expect(await found(call)).toEqual(nothing);
+  for (const call of [as(), as("2")]) expect(await found(call, { forModerators: true })).toEqual(nothing);
+  await video.moderateVideos({ standings: [{ ...standing, version: "6", reach: Reach.FULL }] }, as());
+  expect(await found(as("2"))).toEqual([[Visibility.PUBLIC, 0, 0], 1, 1]);
+  expect(await found(moderator)).toEqual([[Visibility.PUBLIC, 0, 0], 1, 1]);
+
+  const draft = await video.publish(
+    { uploadId: (await send(createReadStream(small))).id, title: "", draft: true },
+    as(ann),
+  );
+  expect((await video.getVideos({ ids: [draft.id], forModerators: true }, moderator)).videos).toEqual([]);
+
+  for (const wrong of [{ videoId: "x" }, { version: "" }, { version: "-1" }, { reach: 0 }, { reach: 9 }])
+    await expect(
+      video.moderateVideos(
+        {
+          standings: [
+            { ...standing, version: "7" },
+            { ...standing, ...wrong },
+          ],
+        },
+        as(),
+      ),
+    ).rejects.toMatchObject({ reason: "INVALID_ARGUMENT" });
+  await expect(
+    video.moderateVideos({ standings: Array(101).fill({ ...standing, version: "7" }) }, as()),
+  ).rejects.toMatchObject({ reason: "INVALID_ARGUMENT" });
+  expect(await found(as("2"))).toEqual([[Visibility.PUBLIC, 0, 0], 1, 1]);
 });
 
 describe("requests", () => {

@@ -17,6 +17,17 @@ test("what was signed is known again, for a person and for a guest, and only by 
   }
 });
 
+test("what was signed for a moderator says so, and no other address can be made to", () => {
+  const asModerator = { ...pass, asModerator: true };
+  const [theirs, anybodys] = [parse(signed.queryFor(key, asModerator)), parse(signed.queryFor(key, pass))];
+  expect(signed.passIn(key, theirs)).toMatchObject(asModerator);
+  expect(signed.passIn(key, anybodys)).toMatchObject({ ...pass, asModerator: false });
+  expect(signed.passIn(key, { ...anybodys, as: "moderator" })).toBeUndefined();
+  expect(signed.passIn(key, { ...anybodys, until: `${anybodys.until} moderator` })).toBeUndefined();
+  for (const as of [undefined, "", "author", ["moderator"]])
+    expect(signed.passIn(key, { ...theirs, as }), String(as)).toBeUndefined();
+});
+
 test("it is the same for a while, lasts an hour and not much more", () => {
   const first = signed.queryFor(key, pass);
   const startMs = nowMs;
