@@ -108,7 +108,7 @@ describe("a random history", () => {
             sender_id: one.senderId,
             receiver_id: peerOf(one.senderId),
             content: one.content,
-            ...{ in_group: false, notice: null, people: null },
+            ...{ in_group: false, notice: null, people: null, taken_down: false },
             recalled: one.recalled,
             ...{ forwarded: false, picture: null, video_id: null, profile_id: null, mentions: null },
             reply_to: one.replyTo === undefined ? null : quote(who, one.replyTo),
