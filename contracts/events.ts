@@ -4,6 +4,7 @@ import {
   BookmarkedSchema,
   CommentDeletedSchema,
   CommentedSchema,
+  CommentModeratedSchema,
   CommentsClosedSchema,
   DownloadedSchema,
   ReactedSchema,
@@ -13,6 +14,7 @@ import {
   UnrepostedSchema,
 } from "./gen/interaction_events_pb.ts";
 import { GroupInvitedSchema, MessageSentSchema, TimelinesGrownSchema } from "./gen/message_events_pb.ts";
+import { ModerationActedSchema } from "./gen/moderation_events_pb.ts";
 import {
   BlockedSchema,
   FollowedSchema,
@@ -108,6 +110,11 @@ export const commentDeleted = event(
   CommentDeletedSchema,
   (comment) => comment.videoId,
 );
+export const commentModerated = event(
+  "interaction.comment_moderated.v1",
+  CommentModeratedSchema,
+  (comment) => comment.videoId,
+);
 export const commentsClosed = event(
   "interaction.comments_closed.v1",
   CommentsClosedSchema,
@@ -131,6 +138,11 @@ export const timelinesGrown = event(
   ({ groupId, userIds }) => groupId || (userIds[0] ?? ""),
 );
 export const groupInvited = event("message.group_invited.v1", GroupInvitedSchema, ({ groupId }) => groupId);
+export const moderationActed = event(
+  "moderation.acted.v1",
+  ModerationActedSchema,
+  ({ subjectKind, subjectId }) => `${subjectKind} ${subjectId}`,
+);
 
 function conversationKey({ senderId, receiverId }: { senderId: string; receiverId: string }): string {
   return BigInt(senderId) < BigInt(receiverId) ? `${senderId} ${receiverId}` : `${receiverId} ${senderId}`;

@@ -5,6 +5,7 @@ import {
   bookmarked,
   commentDeleted,
   commented,
+  commentModerated,
   commentsClosed,
   downloaded,
   inboxesChanged,
@@ -36,7 +37,8 @@ export const feedEvents = [
   ...[relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked],
   ...[videoPublished, videoImproved, videoRetitled, videoHeldChanged, videoVisibilityChanged, videoDeleted],
   inboxesChanged,
-  ...[reacted, reactionsRemoved, commented, commentDeleted, commentsClosed, bookmarked, shared],
+  ...[reacted, reactionsRemoved, commented, commentDeleted, commentModerated, commentsClosed],
+  ...[bookmarked, shared],
   ...[reposted, unreposted, downloaded],
 ] as const;
 
@@ -86,6 +88,7 @@ export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string
     case videoImproved.name:
     case commented.name:
     case commentDeleted.name:
+    case commentModerated.name:
     case commentsClosed.name:
     case shared.name:
     case downloaded.name:

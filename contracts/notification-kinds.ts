@@ -11,6 +11,7 @@ export const notificationKinds = {
   failed: NotificationKind.FAILED,
   invitation: NotificationKind.INVITATION,
   held: NotificationKind.HELD,
+  moderation: NotificationKind.MODERATION,
 } as const;
 /** What is pushed though it is in no list of notifications. */
 export const pushedOnly = { message: NotificationKind.MESSAGE } as const;

@@ -317,6 +317,10 @@ export const reasons = {
     says: "The author of this video allows no more comments on it.",
     code: 10803,
   },
+  COMMENTS_LOCKED: {
+    kind: "forbidden",
+    says: "The moderators have locked the comments of this video, so you cannot open them.",
+  },
   COMMENT_IS_REPLY: {
     kind: "invalid",
     says: "Only a comment can be pinned. This is a reply to one.",
@@ -372,6 +376,10 @@ export const reasons = {
   },
   NOT_IN_GROUP: { kind: "forbidden", says: "You are not in this group." },
   MEMBER_NOT_FOUND: { kind: "not-found", says: "They are not in this group." },
+  GROUP_TAKEN_DOWN: {
+    kind: "forbidden",
+    says: "The moderators have taken this group down. Nobody can write in it or come into it.",
+  },
   GROUP_ADMINS_ONLY: { kind: "forbidden", says: "Only the owner and the admins of this group can do this." },
   GROUP_OWNER_ONLY: { kind: "forbidden", says: "Only the owner of this group can do this." },
   OWNER_STAYS: {

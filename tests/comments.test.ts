@@ -23,7 +23,7 @@ describe.each(shapes)("comments, %s", (shape) => {
   beforeAll(async () => {
     [owner, ben, eve] = await Promise.all([server.register(), server.register(), server.register()]);
     const video = await owner.settled((await owner.publish(freshClip())).id);
-    fresh = await copyVideo(server.deployment.databaseUrl, video.id, 14, (i) => 1_700_000_000_000 + i);
+    fresh = await copyVideo(server.deployment.databaseUrl, video.id, 15, (i) => 1_700_000_000_000 + i);
   });
 
   const say = async (person: Person, videoId: string, text: string, replyTo?: string) => {
@@ -35,6 +35,23 @@ describe.each(shapes)("comments, %s", (shape) => {
   const countOf = async (videoId: string) =>
     body(await server.api<Video>("GET", `/videos/${videoId}`)).counts.comments;
   const texts = (page: { items: Comment[] }) => page.items.map((comment) => comment.text);
+
+  test("what moderators have taken down has no text over either API, and its place and replies all the same", async () => {
+    const id = fresh.pop()!;
+    const comment = await say(ben, id, "rude");
+    const reply = await say(eve, id, "still there", comment.id);
+    expect([comment.takenDown, reply.takenDown]).toEqual([false, false]);
+    const down = `update interaction.comment set down = true where id = ${comment.id}`;
+    await queryOnce(server.deployment.databaseUrl, down);
+    const shown = { ...comment, text: "", takenDown: true, replies: 1 };
+    expect((await list(id)).items).toEqual([shown]);
+    const one = await ben.get<{ comment: Comment }>(`/videos/${id}/comments/${reply.id}`);
+    expect(body(one).comment).toEqual(shown);
+    const classic = await classicApi.get("/comment/list/", { video_id: id });
+    const said = ["still there", "[Removed by the moderation team]"];
+    expect(ok(classic).comment_list?.map(({ content }) => content)).toEqual(said);
+    expect(await countOf(id)).toBe(2);
+  });
 
   test("the next request sees a comment and its removal, over both APIs", async () => {
     const id = fresh.pop()!;

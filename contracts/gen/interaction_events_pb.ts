@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file interaction_events.proto.
  */
 export const file_interaction_events: GenFile = /*@__PURE__*/
-  fileDesc("ChhpbnRlcmFjdGlvbl9ldmVudHMucHJvdG8SFGRvdXlhLmludGVyYWN0aW9uLnYxImgKB1JlYWN0ZWQSEAoIdmlkZW9faWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSCwoDd2FzGAQgASgREgsKA25vdxgFIAEoERINCgVhdF9tcxgGIAEoASJMCgpCb29rbWFya2VkEhAKCHZpZGVvX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSDAoEa2VwdBgDIAEoCBINCgVhdF9tcxgEIAEoASJPCghSZXBvc3RlZBIQCgh2aWRlb19pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEhEKCWF1dGhvcl9pZBgDIAEoCRINCgVhdF9tcxgEIAEoASJRCgpVbnJlcG9zdGVkEhAKCHZpZGVvX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEg0KBWF0X21zGAQgASgBIm8KBlNoYXJlZBIQCgh2aWRlb19pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg4KBmNoYW5nZRgDIAEoERINCgVhdF9tcxgEIAEoARIQCgh0aW1lc19tcxgFIAMoARIRCglhdXRob3JfaWQYBiABKAkiYAoKRG93bmxvYWRlZBIQCgh2aWRlb19pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg4KBmNoYW5nZRgDIAEoERINCgVhdF9tcxgEIAEoARIQCgh0aW1lc19tcxgFIAMoASLKAQoJQ29tbWVudGVkEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEhcKD3ZpZGVvX2F1dGhvcl9pZBgEIAEoCRIPCgdyb290X2lkGAUgASgJEhgKEHJlcGx5X3RvX3VzZXJfaWQYBiABKAkSDQoFYXRfbXMYByABKAESGAoQYW5zd2VyZWRfdXNlcl9pZBg8IAEoCRIXCg9tZW50aW9uZWRfbmFtZXMYPSADKAkiqQEKDkNvbW1lbnREZWxldGVkEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEg8KB3Jvb3RfaWQYBCABKAkSDwoHcmVwbGllcxgFIAEoARINCgVhdF9tcxgGIAEoARIUCgxyZXBsaWVzX29ubHkYByABKAgSFwoPdmlkZW9fYXV0aG9yX2lkGAggASgJIjIKDkNvbW1lbnRzQ2xvc2VkEhAKCHZpZGVvX2lkGAEgASgJEg4KBmNsb3NlZBgCIAEoCCIkChBSZWFjdGlvbnNSZW1vdmVkEhAKCHZpZGVvX2lkGAEgASgJYgZwcm90bzM");
+  fileDesc("ChhpbnRlcmFjdGlvbl9ldmVudHMucHJvdG8SFGRvdXlhLmludGVyYWN0aW9uLnYxImgKB1JlYWN0ZWQSEAoIdmlkZW9faWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSCwoDd2FzGAQgASgREgsKA25vdxgFIAEoERINCgVhdF9tcxgGIAEoASJMCgpCb29rbWFya2VkEhAKCHZpZGVvX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSDAoEa2VwdBgDIAEoCBINCgVhdF9tcxgEIAEoASJPCghSZXBvc3RlZBIQCgh2aWRlb19pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEhEKCWF1dGhvcl9pZBgDIAEoCRINCgVhdF9tcxgEIAEoASJRCgpVbnJlcG9zdGVkEhAKCHZpZGVvX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEg0KBWF0X21zGAQgASgBIm8KBlNoYXJlZBIQCgh2aWRlb19pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg4KBmNoYW5nZRgDIAEoERINCgVhdF9tcxgEIAEoARIQCgh0aW1lc19tcxgFIAMoARIRCglhdXRob3JfaWQYBiABKAkiYAoKRG93bmxvYWRlZBIQCgh2aWRlb19pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg4KBmNoYW5nZRgDIAEoERINCgVhdF9tcxgEIAEoARIQCgh0aW1lc19tcxgFIAMoASLKAQoJQ29tbWVudGVkEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEhcKD3ZpZGVvX2F1dGhvcl9pZBgEIAEoCRIPCgdyb290X2lkGAUgASgJEhgKEHJlcGx5X3RvX3VzZXJfaWQYBiABKAkSDQoFYXRfbXMYByABKAESGAoQYW5zd2VyZWRfdXNlcl9pZBg8IAEoCRIXCg9tZW50aW9uZWRfbmFtZXMYPSADKAkiqQEKDkNvbW1lbnREZWxldGVkEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEg8KB3Jvb3RfaWQYBCABKAkSDwoHcmVwbGllcxgFIAEoARINCgVhdF9tcxgGIAEoARIUCgxyZXBsaWVzX29ubHkYByABKAgSFwoPdmlkZW9fYXV0aG9yX2lkGAggASgJIlUKEENvbW1lbnRNb2RlcmF0ZWQSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIMCgRkb3duGAMgASgIEg0KBWF0X21zGAQgASgBIjIKDkNvbW1lbnRzQ2xvc2VkEhAKCHZpZGVvX2lkGAEgASgJEg4KBmNsb3NlZBgCIAEoCCIkChBSZWFjdGlvbnNSZW1vdmVkEhAKCHZpZGVvX2lkGAEgASgJYgZwcm90bzM");
 
 /**
  * interaction.reacted.v1
@@ -391,7 +391,41 @@ export const CommentDeletedSchema: GenMessage<CommentDeleted> = /*@__PURE__*/
   messageDesc(file_interaction_events, 7);
 
 /**
- * interaction.comments_closed.v1: the author of a video allows no more comments, or allows them again.
+ * interaction.comment_moderated.v1: the moderators have taken a comment or a reply down, or restored it.
+ *
+ * @generated from message douya.interaction.v1.CommentModerated
+ */
+export type CommentModerated = Message<"douya.interaction.v1.CommentModerated"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: string comment_id = 2;
+   */
+  commentId: string;
+
+  /**
+   * @generated from field: bool down = 3;
+   */
+  down: boolean;
+
+  /**
+   * @generated from field: double at_ms = 4;
+   */
+  atMs: number;
+};
+
+/**
+ * Describes the message douya.interaction.v1.CommentModerated.
+ * Use `create(CommentModeratedSchema)` to create a new message.
+ */
+export const CommentModeratedSchema: GenMessage<CommentModerated> = /*@__PURE__*/
+  messageDesc(file_interaction_events, 8);
+
+/**
+ * interaction.comments_closed.v1: the author of a video, or the moderators, allow no more comments, or allow them again.
  *
  * @generated from message douya.interaction.v1.CommentsClosed
  */
@@ -412,7 +446,7 @@ export type CommentsClosed = Message<"douya.interaction.v1.CommentsClosed"> & {
  * Use `create(CommentsClosedSchema)` to create a new message.
  */
 export const CommentsClosedSchema: GenMessage<CommentsClosed> = /*@__PURE__*/
-  messageDesc(file_interaction_events, 8);
+  messageDesc(file_interaction_events, 9);
 
 /**
  * interaction.reactions_removed.v1: the reactions to a deleted video, also subtracted from the counts of people.
@@ -431,5 +465,5 @@ export type ReactionsRemoved = Message<"douya.interaction.v1.ReactionsRemoved"> 
  * Use `create(ReactionsRemovedSchema)` to create a new message.
  */
 export const ReactionsRemovedSchema: GenMessage<ReactionsRemoved> = /*@__PURE__*/
-  messageDesc(file_interaction_events, 9);
+  messageDesc(file_interaction_events, 10);
 

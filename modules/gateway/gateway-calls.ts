@@ -18,8 +18,14 @@ export const gatewayCalls = {
     ...(["leaseMediaJob", "keepMediaJobs", "readMediaInput", "writeMediaFile"] as const),
     ...(["placeMediaFile", "finishMediaJob", "returnMediaJob"] as const),
   ),
-  interaction: allBut(InteractionService, "getInterests"),
-  message: allBut(MessageService),
+  interaction: allBut(
+    InteractionService,
+    ...(["getInterests", "moderateComments", "moderateVideoComments"] as const),
+  ),
+  message: allBut(
+    MessageService,
+    ...(["moderateMessages", "moderateGroups", "getGroupsForModerators"] as const),
+  ),
   feed: allBut(FeedService),
   playback: allBut(PlaybackService),
 };

@@ -101,6 +101,8 @@ export function number(draft: Draft, video: VideoRow, target: Target | undefined
     replies: "0",
     last_reply_floor: "0",
     idempotency_key: draft.idempotencyKey ?? null,
+    down: false,
+    moderated: "0",
   };
 }
 

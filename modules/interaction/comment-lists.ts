@@ -18,6 +18,9 @@ export function commentLists(db: Kysely<Tables>) {
     video: (videoId: string) =>
       db.selectFrom("video").selectAll().where("video_id", "=", videoId).executeTakeFirst(),
     comment: (videoId: string, id: string) => comments(videoId, 1).where("id", "=", id).executeTakeFirst(),
+    /** Of whatever videos. */
+    byIds: (ids: readonly string[]): Promise<CommentRow[]> =>
+      db.selectFrom("comment").selectAll().where("id", "=", sql<string>`any(${ids}::int8[])`).execute(),
     /** Comments, the newest first. */
     byTime(videoId: string, beforeFloor: string | undefined, limit: number): Promise<CommentRow[]> {
       let rows = comments(videoId, limit).where("root_id", "is", null);

@@ -11,7 +11,7 @@ import { mentionedNames } from "#platform/text/entities.ts";
 import { type Draft, findKnown, findTargets, insert, keyOf, number, targetOf } from "./comment-drafts.ts";
 import { commentLists } from "./comment-lists.ts";
 import { lockPeople } from "./person-rows.ts";
-import { removalChunk } from "./rules.ts";
+import { isClosed, removalChunk } from "./rules.ts";
 import type { CommentRow, Tables, VideoRow } from "./tables.ts";
 import { lockVideos } from "./video-rows.ts";
 
@@ -67,7 +67,7 @@ export function commentStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
               // A repeated request gets the first one's answer, whatever has changed in between.
               if (before) return before;
               if (draft.blocked) return "blocked";
-              if (video.closed) return "closed";
+              if (isClosed(video)) return "closed";
               const target = draft.replyToId === undefined ? undefined : targets.get(targetOf(draft));
               if (draft.replyToId !== undefined && !target) return "not-found";
               const row = number(draft, video, target);
@@ -138,12 +138,13 @@ export function commentStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .where("video_id", "=", videoId)
           .execute();
       }),
-    /** Closes or opens the comments of a video. Error: VIDEO_NOT_FOUND. */
+    /** Closes or opens the comments of a video. Errors: VIDEO_NOT_FOUND, COMMENTS_LOCKED. */
     close: (videoId: string, closed: boolean, check: (video: VideoRow) => void) =>
       onVideo(videoId, async (transaction, video, emit) => {
         check(video);
+        if (!closed && video.locked) throw refusal("COMMENTS_LOCKED");
         if (video.closed === closed) return;
-        emit(commentsClosed, { videoId, closed });
+        if (!video.locked) emit(commentsClosed, { videoId, closed });
         await transaction.updateTable("video").set({ closed }).where("video_id", "=", videoId).execute();
       }),
   };

@@ -20,6 +20,7 @@ import { getInterests } from "./handlers/get-interests.ts";
 import { commentLists } from "./handlers/list-comments.ts";
 import { listRanking } from "./handlers/list-ranking.ts";
 import { markHandlers } from "./handlers/marks.ts";
+import { moderationHandlers } from "./handlers/moderate.ts";
 import { reactHandlers } from "./handlers/react.ts";
 import { reportHandlers } from "./handlers/reports.ts";
 import { shareHandlers } from "./handlers/shares.ts";
@@ -27,6 +28,7 @@ import { interestStore } from "./interest-store.ts";
 import { leftovers } from "./leftovers.ts";
 import { bookmarks, markStore, reposts } from "./mark-store.ts";
 import { migrations } from "./migrations.ts";
+import { moderationStore } from "./moderation-store.ts";
 import { createPublishedVideos, type PublishedVideo } from "./published-videos.ts";
 import { rankingStore } from "./ranking-store.ts";
 import { reactionStore } from "./reaction-store.ts";
@@ -118,6 +120,11 @@ export const interactionModule = defineModule<object, Tables>()({
         ...commentHandlers(comments, videos, blocks, ids, security),
         ...commentLists(comments.reading, clients.video),
         ...reportHandlers(reports, videos, ids, security),
+        ...moderationHandlers(
+          perCall(db, (until) => moderationStore(until, events)),
+          comments,
+          clients.video,
+        ),
       },
       async stop() {
         await workers.stop();

@@ -3,7 +3,10 @@ import type { CommentSchema } from "#contracts/gen/interaction_pb.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import type { CommentRow } from "./tables.ts";
 
-export function toComment(row: CommentRow): MessageInitShape<typeof CommentSchema> {
+/** For anybody: without the text of what was taken down. */
+export const toComment = (row: CommentRow) => toModeratedComment(row.down ? { ...row, text: "" } : row);
+
+export function toModeratedComment(row: CommentRow): MessageInitShape<typeof CommentSchema> {
   return {
     id: row.id,
     videoId: row.video_id,
@@ -15,5 +18,6 @@ export function toComment(row: CommentRow): MessageInitShape<typeof CommentSchem
     replies: Number(row.replies),
     createdAtMs: timeOfId(row.id),
     sequence: Number(row.sequence),
+    takenDown: row.down,
   };
 }

@@ -53,7 +53,7 @@ export function reactionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           "likes",
           "dislikes",
           "comments",
-          "closed",
+          sql<boolean>`closed or locked`.as("closed"),
           "bookmarks",
           "reposts",
           "shares",

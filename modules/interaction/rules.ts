@@ -34,6 +34,22 @@ export function checkReport(text: string): string {
   });
 }
 
+/** At once, of what moderators decide or look at. */
+export const maxModerated = 100;
+
+/** Of several versions about the same thing the greatest. */
+export function latestOf<Standing extends { version: string }>(
+  standings: readonly Standing[],
+  nameOf: (standing: Standing) => string,
+): Standing[] {
+  const latest = new Map<string, Standing>();
+  for (const standing of standings) {
+    const known = latest.get(nameOf(standing));
+    if (!known || BigInt(known.version) < BigInt(standing.version)) latest.set(nameOf(standing), standing);
+  }
+  return [...latest.values()];
+}
+
 /** Who may delete a comment. */
 export function mayDelete(
   { callerId, moderator }: { callerId?: string | undefined; moderator?: boolean | undefined },
@@ -47,6 +63,11 @@ export function mayDelete(
 export function ignoreGone(error: unknown): false {
   if (!(error instanceof DomainError && error.kind === "not-found")) throw error;
   return false;
+}
+
+/** Whether nobody may comment: by the author's wish, or by that of the moderators. */
+export function isClosed(video: { closed: boolean; locked: boolean }): boolean {
+  return video.closed || video.locked;
 }
 
 /** Who may close a video's comments and pin one. */

@@ -15,6 +15,8 @@ export interface Tables {
     last_sequence: Generated<string>;
     last_floor: Generated<string>;
     closed: Generated<boolean>;
+    locked: Generated<boolean>;
+    moderated: Generated<string>;
     pinned_id: string | null;
     removed: Generated<boolean>;
   };
@@ -44,6 +46,8 @@ export interface Tables {
     replies: Generated<string>;
     last_reply_floor: Generated<string>;
     idempotency_key: string | null;
+    down: Generated<boolean>;
+    moderated: Generated<string>;
   };
   reported: { video_id: string; comment_id: string; position: string; judged: Generated<boolean> };
   report: {

@@ -64,6 +64,35 @@ async function entries(userId: string, after: string) {
   return found!.entries;
 }
 
+test("moderators recall a message for both at any time, which a repetition does not change", async () => {
+  const late = await send(ada, ben, "rude");
+  const answer = await send(ben, ada, "why?", late.id);
+  await acts().setReaction(by(ben, ada, late.id), "👍", true);
+  const before = await entries(ben, "0");
+  const heads = await acts(() => Date.now() + 2 * recallMs).takeDown(ada, late.id, "77");
+  expect(heads.map(({ userId }) => userId).sort()).toEqual([ada, ben]);
+  for (const userId of [ada, ben]) {
+    const [row, quoting] = await list(userId, userId === ada ? ben : ada);
+    expect(row).toMatchObject({
+      ...{ id: late.id, content: "", recalled: true, taken_down: true },
+      reactions: null,
+    });
+    expect(quoting!.reply_to).toMatchObject({ id: late.id, content: "", recalled: true });
+  }
+  const [told] = await entries(ben, before.at(-1)!.seq);
+  expect(told).toMatchObject({ peerId: ada, subjectId: late.id, message: { taken_down: true } });
+  // Nor what its sender has taken back, what somebody else has said, or what is not there.
+  await acts().recall(by(ben, ada, answer.id));
+  for (const [senderId, id] of [
+    [ada, late.id],
+    [ben, answer.id],
+    [ben, late.id],
+    [ada, "7"],
+  ] as const)
+    expect(await acts().takeDown(senderId, id, "88")).toEqual([]);
+  expect((await list(ada, ben)).map(({ taken_down }) => taken_down)).toEqual([true, false]);
+});
+
 describe("a random history", () => {
   const emojis = ["👍", "😂", "🎉", "🔥"];
   const step = fc.record({
@@ -108,7 +137,7 @@ describe("a random history", () => {
             sender_id: one.senderId,
             receiver_id: peerOf(one.senderId),
             content: one.content,
-            ...{ in_group: false, notice: null, people: null },
+            ...{ in_group: false, notice: null, people: null, taken_down: false },
             recalled: one.recalled,
             ...{ forwarded: false, picture: null, video_id: null, profile_id: null, mentions: null },
             reply_to: one.replyTo === undefined ? null : quote(who, one.replyTo),

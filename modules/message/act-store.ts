@@ -8,6 +8,8 @@ import type { EventWriter } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { audienceOf, conversationOf } from "./audience.ts";
+import { findConversation } from "./find-conversation.ts";
+import { groupTakenDown } from "./group-rules.ts";
 import { lockGroup } from "./group-transaction.ts";
 import { isIn, isOf, isShown, sees, shownLatest } from "./message-row.ts";
 import { lockOwn, type Pair } from "./pairs.ts";
@@ -20,6 +22,9 @@ import { appendAndEmit } from "./timeline-store.ts";
 export interface Act extends Pair {
   messageId: string;
 }
+
+/** Who acts if it is no person. */
+const nobody = "0";
 
 type On = Transaction<Tables>;
 type Place = Pick<Tables["message"], "low_id" | "high_id">;
@@ -71,11 +76,34 @@ export function actStore(
     return tell(on, emit, act, place, await audienceOf(on, place.low_id, place.high_id, act.messageId));
   }
 
+  /** Nothing of what it said and showed is left. `version`: of the act of the moderators. */
+  async function empty(
+    on: On,
+    { messageId }: Act,
+    { low_id, high_id }: Place,
+    version: string | null = null,
+  ) {
+    const of = sql`low_id = ${low_id} and high_id = ${high_id}`;
+    await dropPictures(on, jobs, sql`${of} and message_id = ${messageId}`);
+    await sql`
+      with reactions as (
+        delete from message.reaction where ${of} and message_id = ${messageId}
+      ), counts as (
+        delete from message.reaction_count where ${of} and message_id = ${messageId}
+      ), mentions as (
+        update message.mention set name_key = '' where group_id = ${high_id} and message_id = ${messageId}
+      )
+      update message.message set content = '', reply_to_id = null, video_id = null, profile_id = null,
+        recalled_at_ms = ${nowMs()}, moderated = ${version}
+      where ${of} and id = ${messageId}`.execute(on);
+  }
+
   return {
-    /** Errors besides: MESSAGE_RECALLED, REACTIONS_TOO_MANY. */
+    /** Errors besides: MESSAGE_RECALLED, REACTIONS_TOO_MANY, GROUP_TAKEN_DOWN. */
     setReaction: (act: Act, emoji: string, isOn: boolean) =>
       acting(act.userId, async (on, emit) => {
-        const { low_id, high_id, recalled } = await lockMessage(on, act);
+        const { low_id, high_id, recalled, isDown } = await lockMessage(on, act);
+        if (isDown && isOn) throw groupTakenDown();
         if (recalled) throw refusal("MESSAGE_RECALLED");
         const place = { low_id, high_id };
         const reaction = { ...place, message_id: act.messageId, user_id: act.userId, emoji };
@@ -90,20 +118,25 @@ export function actStore(
         if (message.recalled) return [];
         if (nowMs() - timeOfId(act.messageId) > recallMs)
           throw refusal("RECALL_TOO_LATE", { minutes: recallMs / 60_000 });
-        const of = sql`low_id = ${message.low_id} and high_id = ${message.high_id}`;
-        await dropPictures(on, jobs, sql`${of} and message_id = ${act.messageId}`);
-        await sql`
-          with reactions as (
-            delete from message.reaction where ${of} and message_id = ${act.messageId}
-          ), counts as (
-            delete from message.reaction_count where ${of} and message_id = ${act.messageId}
-          ), mentions as (
-            update message.mention set name_key = '' where group_id = ${message.high_id} and message_id = ${act.messageId}
-          )
-          update message.message set content = '', reply_to_id = null, video_id = null, profile_id = null,
-            recalled_at_ms = ${nowMs()}
-          where ${of} and id = ${act.messageId}`.execute(on);
+        await empty(on, act, message);
         return tellAll(on, emit, act, message);
+      }),
+    /** The same by the moderators, at any time; of what is recalled already nothing changes. */
+    takeDown: (senderId: string, messageId: string, version: string) =>
+      acting(nobody, async (on, emit) => {
+        const peerId = await findConversation(on, senderId, messageId);
+        if (peerId === undefined) return [];
+        await lockGroup(on, peerId);
+        const act = { userId: nobody, peerId, messageId };
+        const { rows } = await sql<Place>`
+          select m.low_id, m.high_id from message.message m
+          where ${isOf(senderId, peerId)} and m.id = ${messageId} and m.sender_id = ${senderId}
+            and m.notice is null and m.recalled_at_ms is null
+          for no key update of m`.execute(on);
+        const [place] = rows;
+        if (!place) return [];
+        await empty(on, act, place, version);
+        return tellAll(on, emit, act, place);
       }),
     hide: (act: Act) =>
       acting(act.userId, async (on, emit) => {
@@ -149,14 +182,14 @@ export type ReactionPosition = Pick<Tables["reaction"], "at_ms" | "user_id" | "e
  * MESSAGE_NOT_FOUND.
  */
 async function lockMessage(on: On, { userId, peerId, messageId }: Act) {
-  await lockGroup(on, peerId, userId);
+  const group = await lockGroup(on, peerId, userId);
   const { rows } = await sql<Place & { sender_id: string; recalled: boolean }>`
     select m.low_id, m.high_id, m.sender_id, m.recalled_at_ms is not null as recalled from message.message m
     where ${isOf(userId, peerId)} and m.id = ${messageId} and m.notice is null
       and ${sees(sql`m`, sql`${userId}::int8`)}
     for no key update of m`.execute(on);
   if (!rows[0]) throw refusal("MESSAGE_NOT_FOUND");
-  return rows[0];
+  return { ...rows[0], isDown: group?.down === true };
 }
 
 type Reaction = Omit<Tables["reaction"], "at_ms">;

@@ -78,6 +78,19 @@ async function entries(userId: string) {
   return found!.entries;
 }
 
+test("moderators recall what somebody said in a group that they have left, for everybody in it", async () => {
+  const said = await say("2", "rude", { picture, mentions: [{ name_key: "c", user_id: "3" }] });
+  await groups().remove(groupId, "2", "2");
+  const heads = await acts().takeDown("2", said.id, "77");
+  expect(heads.map(({ userId }) => userId).sort()).toEqual(["1", "3"]);
+  expect(await lastGrown()).toEqual([groupId, ["1", "3"]]);
+  const down = { content: "", picture: null, recalled: true, taken_down: true };
+  for (const userId of ["1", "3"])
+    expect((await list(userId)).find(({ id }) => id === said.id)).toMatchObject(down);
+  const removals = await rowsOf("select key from message.job where kind = 'remove-picture' order by key");
+  expect(removals.map(({ key }) => key.split(" ")[0])).toEqual([picture.key, picture.small_key]);
+});
+
 const people = ["1", "2", "3"];
 const step = fc.record({
   who: fc.constantFrom(...people),

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { refusal } from "#contracts/reasons.ts";
 import type { Queryable } from "#platform/db/database.ts";
-import { requireAdmin } from "./group-rules.ts";
+import { groupTakenDown, requireAdmin } from "./group-rules.ts";
 import { asMember } from "./group-store.ts";
 import { changeGroup, type GroupWriter, lockGroup } from "./group-transaction.ts";
 import { closeInvitation } from "./invitations.ts";
@@ -20,8 +20,9 @@ export function groupEntranceStore(writer: GroupWriter) {
       callerId: string,
       link: { code: string; maxUses: number; expiresAtMs: number },
     ): Promise<void> =>
-      asMember(writer, groupId, callerId, async ({ on }, role) => {
+      asMember(writer, groupId, callerId, async ({ on, group }, role) => {
         requireAdmin(role);
+        if (group.down) throw groupTakenDown();
         await sql`
           insert into message.group_link (group_id, code, max_uses, expires_at_ms, maker_id)
           values (${groupId}, ${link.code}, ${link.maxUses}, ${link.expiresAtMs}, ${callerId})

@@ -16,11 +16,12 @@ export interface SeenGroup {
   role: GroupRole;
   muted: boolean;
   silent_until_ms: string;
+  down: boolean;
   face_ids: string[];
 }
 
 /** Some people of the group `g`. */
-const faces = sql`array(
+export const faces = sql`array(
   select f.user_id::text from message.member f where f.group_id = g.id order by f.user_id limit 4
 ) as face_ids`;
 
@@ -30,22 +31,22 @@ export function groupLists(db: Kysely<Tables>) {
     /** Those of these groups that the person is in. */
     async groups(userId: string, ids: readonly string[]): Promise<SeenGroup[]> {
       const { rows } = await sql<SeenGroup>`
-        select g.id, g.name, g.announcement, g.shows_latest, g.members, m.role, m.muted, m.silent_until_ms, ${faces}
+        select g.id, g.name, g.announcement, g.shows_latest, g.members, m.role, m.muted, m.silent_until_ms, g.down, ${faces}
         from message.member m join message.group_chat g on g.id = m.group_id
         where m.user_id = ${userId}::int8 and m.group_id = any(${ids}::int8[])`.execute(db);
       return rows;
     },
     /** Why the person may not write in a group. */
     async refusal(groupId: string, userId: string): Promise<DomainError | undefined> {
-      const { rows } = await sql<{ silent_until_ms: string | null; was_in: boolean }>`
-        select m.silent_until_ms, exists (
+      const { rows } = await sql<{ silent_until_ms: string | null; was_in: boolean; down: boolean | null }>`
+        select m.silent_until_ms, g.down, exists (
           select from message.former_member f where f.group_id = ${groupId}::int8 and f.user_id = ${userId}::int8
         ) as was_in
-        from (select) one left join message.member m on m.group_id = ${groupId}::int8 and m.user_id = ${userId}::int8`.execute(
-        db,
-      );
-      const { silent_until_ms, was_in } = rows[0]!;
-      return groupRefusalOf(silent_until_ms === null ? undefined : { silent_until_ms }, was_in);
+        from (select) one left join message.member m on m.group_id = ${groupId}::int8 and m.user_id = ${userId}::int8
+        left join message.group_chat g on g.id = m.group_id`.execute(db);
+      const { silent_until_ms, was_in, down } = rows[0]!;
+      const place = silent_until_ms === null ? undefined : { silent_until_ms };
+      return groupRefusalOf(place, was_in, down === true);
     },
     /** Who is told that somebody is writing in a group: nobody if it is large, or if they may not write. */
     async typingAudiences(pairs: readonly Pair[]): Promise<string[][]> {
@@ -55,7 +56,7 @@ export function groupLists(db: Kysely<Tables>) {
           with ordinality as w(group_id, user_id, n)
         join message.member own on own.group_id = w.group_id and own.user_id = w.user_id
           and own.silent_until_ms <= ${Date.now()}
-        join message.group_chat g on g.id = w.group_id and g.members <= ${maxReadersTold}
+        join message.group_chat g on g.id = w.group_id and g.members <= ${maxReadersTold} and not g.down
         join message.member m on m.group_id = g.id and m.user_id <> own.user_id
         group by 1`.execute(db);
       const found = new Map(rows.map((row) => [Number(row.n) - 1, row.user_ids]));
@@ -96,7 +97,7 @@ export function groupLists(db: Kysely<Tables>) {
         where m.group_id = ${groupId}::int8 and m.user_id = ${userId}::int8`.execute(db);
       return rows[0];
     },
-    /** The group to which a link leads that works, or in which the person is, or was. */
+    /** The group to which a link leads that works, or in which the person is, or was. None leads to one that is down. */
     async byLink(code: string, userId: string) {
       const { rows } = await sql<{
         id: string;
@@ -106,14 +107,16 @@ export function groupLists(db: Kysely<Tables>) {
         joined: boolean;
       }>`
         select * from (
-          select g.id, g.name, g.members, ${faces}, l.expires_at_ms, l.uses, l.max_uses, exists (
+          select g.id, g.name, g.members, g.down, ${faces}, l.expires_at_ms, l.uses, l.max_uses, exists (
             select from message.member m where m.group_id = g.id and m.user_id = ${userId}::int8
           ) as joined, exists (
             select from message.former_member f where f.group_id = g.id and f.user_id = ${userId}::int8
           ) as was_in
           from message.group_link l join message.group_chat g on g.id = l.group_id where l.code = ${code}
         ) found
-        where joined or (expires_at_ms > ${Date.now()} and (uses < max_uses or was_in))`.execute(db);
+        where joined or not down and (expires_at_ms > ${Date.now()} and (uses < max_uses or was_in))`.execute(
+        db,
+      );
       return rows[0];
     },
   };

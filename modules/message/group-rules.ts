@@ -47,11 +47,17 @@ export function checkAnnouncement(text: string): string {
 }
 
 export const groupFull = () => refusal("GROUP_FULL", { max: maxMembers });
+export const groupTakenDown = () => refusal("GROUP_TAKEN_DOWN");
 export const groupsTooMany = () => refusal("GROUPS_TOO_MANY", { max: maxGroups });
 
 /** Why somebody may not write in a group. Who was never in it is not told whether there is one. */
-export function groupRefusalOf(place: { silent_until_ms: string } | undefined, wasIn: boolean) {
+export function groupRefusalOf(
+  place: { silent_until_ms: string } | undefined,
+  wasIn: boolean,
+  isDown: boolean,
+) {
   if (!place) return refusal(wasIn ? "NOT_IN_GROUP" : "USER_NOT_FOUND");
+  if (isDown) return groupTakenDown();
   return Number(place.silent_until_ms) > Date.now() ? refusal("MUTED_IN_GROUP") : undefined;
 }
 

@@ -62,7 +62,11 @@ export function groupSendStore({ db, ids, events, reached }: GroupWriter): Group
         const known = earlier.get(pairKey(...message.place));
         if (known) return known;
         const pair = pairKey(groupId, senderId);
-        const refused = groupRefusalOf(places.get(pair), former.has(pair));
+        const refused = groupRefusalOf(
+          places.get(pair),
+          former.has(pair),
+          groups.get(groupId)?.down === true,
+        );
         if (refused) return refused;
         const quote = quoteOf(message);
         if (quote instanceof DomainError) return quote;
@@ -128,8 +132,8 @@ const pairsOf = (commands: GroupSendCommand[]) => sql`
 
 /** Of those who are in them; in the order of ids, as everybody who locks several. */
 async function lockGroups(on: Queryable<Tables>, commands: GroupSendCommand[]) {
-  const { rows } = await sql<{ id: string; last_id: string }>`
-    select g.id, g.last_id from ${pairsOf(commands)} join message.group_chat g on g.id = w.group_id
+  const { rows } = await sql<{ id: string; last_id: string; down: boolean }>`
+    select g.id, g.last_id, g.down from ${pairsOf(commands)} join message.group_chat g on g.id = w.group_id
     where exists (select from message.member m where m.group_id = g.id and m.user_id = w.user_id)
     order by g.id for update of g`.execute(on);
   return new Map(rows.map((row) => [row.id, row]));

@@ -3,7 +3,14 @@ import { GroupRole, NoticeKind } from "#contracts/gen/message_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Queryable } from "#platform/db/database.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
-import { groupsTooMany, maxNamed, requireAbove, requireAdmin, requireOwner } from "./group-rules.ts";
+import {
+  groupsTooMany,
+  groupTakenDown,
+  maxNamed,
+  requireAbove,
+  requireAdmin,
+  requireOwner,
+} from "./group-rules.ts";
 import {
   changeGroup,
   type GroupChange,
@@ -80,7 +87,7 @@ export function groupStore(writer: GroupWriter, jobs: Pick<Jobs, "add">) {
         const { rows } = await sql<GroupRow>`
           insert into message.group_chat (id, name, creator_id, idempotency_key)
           values (${id}, ${name}, ${key ? creatorId : null}, ${key ?? null}) on conflict do nothing
-          returning id, name, announcement, shows_latest, members, total, last_id`.execute(on);
+          returning id, name, announcement, shows_latest, members, total, last_id, down`.execute(on);
         return rows[0];
       };
       const made = await changeGroup(writer, creatorId, open, async (change) => {
@@ -198,6 +205,7 @@ export function groupStore(writer: GroupWriter, jobs: Pick<Jobs, "add">) {
       asMember(writer, groupId, callerId, async (change, role) => {
         requireAdmin(role);
         const { on, group, notices } = change;
+        if (group.down) throw groupTakenDown();
         const {
           name = group.name,
           announcement = group.announcement,

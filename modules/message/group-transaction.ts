@@ -25,6 +25,7 @@ export interface GroupRow {
   members: number;
   total: string;
   last_id: string;
+  down: boolean;
 }
 
 /** A line in a group that tells what happened. */
@@ -99,7 +100,7 @@ export async function lockGroup(
 ): Promise<GroupRow | undefined> {
   const isIn = sql`exists (select from message.member m where m.group_id = g.id and m.user_id = ${memberId}::int8)`;
   const { rows } = await sql<GroupRow>`
-    select id, name, announcement, shows_latest, members, total, last_id
+    select id, name, announcement, shows_latest, members, total, last_id, down
     from message.group_chat g where id = ${groupId}::int8 ${memberId === undefined ? sql`` : sql`and ${isIn}`}
     for update of g`.execute(on);
   return rows[0];

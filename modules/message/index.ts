@@ -15,6 +15,7 @@ import { actStore } from "./act-store.ts";
 import { drawPicture } from "./draw-picture.ts";
 import { groupEntranceStore } from "./group-entrance-store.ts";
 import { groupLists } from "./group-lists.ts";
+import { groupModerationStore } from "./group-moderation-store.ts";
 import { groupSendStore } from "./group-send-store.ts";
 import { groupStore, removeGroupKind } from "./group-store.ts";
 import type { GroupWriter } from "./group-transaction.ts";
@@ -23,6 +24,7 @@ import { findMessageBlobs } from "./handlers/find-message-blobs.ts";
 import { groupEntranceHandlers } from "./handlers/group-entrance.ts";
 import { groupHandlers } from "./handlers/groups.ts";
 import { markRead } from "./handlers/mark-read.ts";
+import { moderationHandlers } from "./handlers/moderate.ts";
 import { muteConversation } from "./handlers/mute-conversation.ts";
 import { presenceHandlers } from "./handlers/presence.ts";
 import { readHandlers } from "./handlers/read.ts";
@@ -101,6 +103,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
     const timelines = perCall(db, timelineStore);
     const writerOf = (until: typeof db): GroupWriter => ({ db: until, ids, events, reached });
     const groups = perCall(db, (until) => groupStore(writerOf(until), jobs));
+    const acts = perCall(db, (until) => actStore(until, events, jobs));
     const lists = perCall(db, groupLists);
     const invitations = perCall(db, invitationLists);
     const reports = perCall(db, (until) => messageReportStore(until, jobs));
@@ -163,9 +166,10 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
         searchMessages: searchMessages(perCall(db, searchStore).reading),
         findMessageBlobs: findMessageBlobs(store, reports, clients.user),
         markRead: markRead(store, clients.relation, reached),
-        ...actHandlers(
-          perCall(db, (until) => actStore(until, events, jobs)),
-          clients.relation,
+        ...actHandlers(acts, clients.relation, reached),
+        ...moderationHandlers(
+          acts,
+          perCall(db, (until) => groupModerationStore(writerOf(until))),
           reached,
         ),
         ...reportHandlers(store, reports, { ids, security }),

@@ -68,7 +68,7 @@ export async function closeInvitation(
 /** Invitations as people see them. */
 export function invitationLists(db: Kysely<Tables>) {
   return {
-    /** The newest first, before this one. */
+    /** The newest first, before this one; none into groups that are down. */
     async listed(userId: string, beforeId: string, limit: number) {
       const { rows } = await sql<{
         id: string;
@@ -81,7 +81,7 @@ export function invitationLists(db: Kysely<Tables>) {
         from (
           select * from message.invitation i where user_id = ${userId}::int8 and ${isOpen()}
           order by id desc limit ${maxInvitationsShown}
-        ) i join message.group_chat g on g.id = i.group_id
+        ) i join message.group_chat g on g.id = i.group_id and not g.down
         where i.id < ${beforeId}::int8 order by i.id desc limit ${limit}`.execute(db);
       return rows;
     },

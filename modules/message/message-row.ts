@@ -21,6 +21,8 @@ export interface MessageRow {
   /** Whom the notice concerns. */
   people: string[] | null;
   recalled: boolean;
+  /** By the moderators. */
+  taken_down: boolean;
   forwarded: boolean;
   picture: Picture | null;
   video_id: string | null;
@@ -60,7 +62,7 @@ export const messageColumns = (viewer: RawBuilder<unknown>) => sql`
   m.low_id = 0 as in_group, m.notice, case when m.notice is not null then array(
     select user_id::text from message.notice_person n where n.group_id = m.high_id and n.message_id = m.id
   ) end as people,
-  m.recalled_at_ms is not null as recalled, m.forwarded, m.video_id::text, m.profile_id::text,
+  m.recalled_at_ms is not null as recalled, m.moderated is not null as taken_down, m.forwarded, m.video_id::text, m.profile_id::text,
   (
     select json_build_object('key', p.key, 'small_key', p.small_key, 'width', p.width, 'height', p.height)
     from message.picture p where p.low_id = m.low_id and p.high_id = m.high_id and p.message_id = m.id

@@ -82,7 +82,7 @@ export function addedRow(
   const { forwarded = false, picture = null, videoId = null, profileId = null, mentions = [] } = parts;
   return {
     ...{ id, sender_id: senderId, receiver_id: receiverId, content, in_group: lowId === "0" },
-    ...{ notice: null, people: null, recalled: false, forwarded, picture },
+    ...{ notice: null, people: null, recalled: false, taken_down: false, forwarded, picture },
     ...{ video_id: videoId, profile_id: profileId, reply_to: quote, reactions: null },
     mentions: mentions.length > 0 ? [...mentions] : null,
   };

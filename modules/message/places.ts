@@ -1,6 +1,13 @@
 import { sql } from "kysely";
 import { GroupRole, NoticeKind } from "#contracts/gen/message_pb.ts";
-import { groupFull, groupsTooMany, latestShown, maxGroups, maxMembers } from "./group-rules.ts";
+import {
+  groupFull,
+  groupsTooMany,
+  groupTakenDown,
+  latestShown,
+  maxGroups,
+  maxMembers,
+} from "./group-rules.ts";
 import type { GroupChange } from "./group-transaction.ts";
 
 /** What somebody has in a group. */
@@ -40,13 +47,14 @@ export async function inTooMany({ on }: GroupChange, userIds: readonly string[])
   return rows.map((row) => row.user_id);
 }
 
-/** Adds members; returns those who were none. Error: GROUP_FULL. */
+/** Adds members; returns those who were none. Errors: GROUP_FULL, GROUP_TAKEN_DOWN. */
 export async function enter(
   change: GroupChange,
   userIds: readonly string[],
   role = GroupRole.MEMBER,
 ): Promise<string[]> {
   const { on, group } = change;
+  if (group.down) throw groupTakenDown();
   const { rows } = await sql<{ user_id: string }>`
     with shown as (
       select case when ${group.shows_latest}::boolean then coalesce((
@@ -75,7 +83,7 @@ export async function enter(
   return entered;
 }
 
-/** By themselves. Errors: GROUPS_TOO_MANY, GROUP_FULL. */
+/** By themselves. Errors: GROUPS_TOO_MANY, GROUP_FULL, GROUP_TAKEN_DOWN. */
 export async function comeIn(change: GroupChange, userId: string): Promise<void> {
   if ((await inTooMany(change, [userId])).length > 0) throw groupsTooMany();
   await enter(change, [userId]);

@@ -13,6 +13,7 @@ export function toMessage(row: MessageRow) {
     inGroup: row.in_group,
     ...(row.notice && { notice: { kind: row.notice, userIds: row.people ?? [] } }),
     recalled: row.recalled,
+    takenDown: row.taken_down,
     ...(row.reply_to && { replyTo: toQuote(row.reply_to) }),
     reactions: row.reactions ?? [],
     forwarded: row.forwarded,
@@ -42,6 +43,7 @@ export function toGroup(row: SeenGroup) {
     role: row.role,
     muted: row.muted,
     silentUntilMs: Number(row.silent_until_ms),
+    takenDown: row.down,
   };
 }
 

@@ -35,7 +35,7 @@ const lines = () =>
 async function report() {
   const all = await lines();
   const [others, reported] = [all.slice(0, -1), all.at(-1)!];
-  await store().add({
+  return store().add({
     id: ids.next(),
     reporterId: ada,
     peerId: ben,
@@ -53,16 +53,20 @@ const kept = async () =>
   ).rows[0];
 
 test("each waits once, in the order of the reports, until it is judged, and then does not come again", async () => {
+  const named: string[] = [];
   for (let i = 0; i < 2; i++) {
     await say(ben, ada);
-    for (let j = 0; j < 2; j++) await report();
+    for (let j = 0; j < 2; j++) named.push(await report());
   }
   const all = await store().waiting("0", 10);
+  expect(named).toEqual(all.flatMap(({ id }) => [id, id]));
+  expect(await store().byIds([...named, "7"])).toEqual(all);
   expect(all.map((one) => one.lines.length)).toEqual([1, 2]);
   expect(await store().waiting(all[0]!.id, 10)).toEqual([all[1]]);
   expect(await store().judge(all[1]!.id)).toBe(true);
   await report();
   expect(await store().waiting("0", 10)).toEqual([all[0]]);
+  expect(await store().byIds(named)).toEqual([all[0]]);
   expect(await kept()).toEqual({ reports: 2, lines: 1 });
   expect(await store().judge("1")).toBe(false);
 });

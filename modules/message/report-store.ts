@@ -1,9 +1,10 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { idAtTime } from "#platform/ids/snowflake.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
+import { findConversation } from "./find-conversation.ts";
 import type { MessageRow, Picture } from "./message-row.ts";
 import { dropReportPictures, lockBlobs, reportedBlobs } from "./picture-store.ts";
 import { maxWaitingReports, reportKeptMs } from "./rules.ts";
@@ -21,7 +22,7 @@ export interface Report {
   others: MessageRow[];
 }
 
-interface ReportRow {
+export interface ReportRow {
   id: string;
   reporter_id: string;
   in_group: boolean;
@@ -45,9 +46,26 @@ const chunk = 200;
 
 /** The SQL of reports of messages. */
 export function messageReportStore(db: Kysely<Tables>, jobs: Jobs) {
+  async function notJudged(which: RawBuilder<unknown>): Promise<ReportRow[]> {
+    const { rows } = await sql<ReportRow>`
+        select r.id, r.reporter_id, r.in_group, r.reason, r.text, (
+          select json_agg(json_build_object('message_id', l.message_id::text, 'sender_id', l.sender_id::text,
+            'content', l.content, 'reported', l.message_id = r.message_id, 'picture', l.picture,
+            'shown', case when p.key is not null then json_build_object(
+              'key', p.key, 'small_key', p.small_key, 'width', p.width, 'height', p.height) end, 'video_id', l.video_id::text, 'profile_id', l.profile_id::text)
+            order by l.message_id)
+          from message.report_line l left join message.report_picture p using (reporter_id, report_id, message_id)
+          where l.reporter_id = r.reporter_id and l.report_id = r.id) as lines
+        from message.report r where not r.judged and ${which}`.execute(db);
+    return rows;
+  }
+
   return {
-    /** Keeps a report, unless this person has made it before. Errors: TOO_MANY_REQUESTS, MESSAGE_NOT_FOUND. */
-    add: ({ id, reporterId, peerId, reason, text, reported, others }: Report): Promise<void> =>
+    /**
+     * Keeps a report, unless this person has made it before, and gives the id of the one that stands. Errors:
+     * TOO_MANY_REQUESTS, MESSAGE_NOT_FOUND.
+     */
+    add: ({ id, reporterId, peerId, reason, text, reported, others }: Report): Promise<string> =>
       inTransaction(db, async (on) => {
         const lines = [...others, reported];
         // So that they are not removed meanwhile.
@@ -76,7 +94,16 @@ export function messageReportStore(db: Kysely<Tables>, jobs: Jobs) {
           })
           .onConflict((conflict) => conflict.doNothing())
           .executeTakeFirst();
-        if (!added.numInsertedOrUpdatedRows) return;
+        if (!added.numInsertedOrUpdatedRows) {
+          const earlier = await on
+            .selectFrom("report")
+            .select("id")
+            .where("reporter_id", "=", reporterId)
+            .where("peer_id", "=", peerId)
+            .where("message_id", "=", reported.id)
+            .executeTakeFirstOrThrow();
+          return earlier.id;
+        }
         const kept = lines.filter((line) => !gone.has(line.sender_id));
         await on
           .insertInto("report_line")
@@ -91,23 +118,13 @@ export function messageReportStore(db: Kysely<Tables>, jobs: Jobs) {
           insert into message.report_picture (reporter_id, report_id, message_id, key, small_key, width, height)
           select ${reporterId}, ${id}, message_id, key, small_key, width, height from message.picture
           where message_id = any(${kept.map((line) => line.id)}::int8[])`.execute(on);
+        return id;
       }),
     /** What nobody has judged after a report, the earliest first. */
-    async waiting(afterId: string, limit: number): Promise<ReportRow[]> {
-      const { rows } = await sql<ReportRow>`
-        select r.id, r.reporter_id, r.in_group, r.reason, r.text, (
-          select json_agg(json_build_object('message_id', l.message_id::text, 'sender_id', l.sender_id::text,
-            'content', l.content, 'reported', l.message_id = r.message_id, 'picture', l.picture,
-            'shown', case when p.key is not null then json_build_object(
-              'key', p.key, 'small_key', p.small_key, 'width', p.width, 'height', p.height) end, 'video_id', l.video_id::text, 'profile_id', l.profile_id::text)
-            order by l.message_id)
-          from message.report_line l left join message.report_picture p using (reporter_id, report_id, message_id)
-          where l.reporter_id = r.reporter_id and l.report_id = r.id) as lines
-        from message.report r where not r.judged and r.id > ${afterId} order by r.id limit ${limit}`.execute(
-        db,
-      );
-      return rows;
-    },
+    waiting: (afterId: string, limit: number) =>
+      notJudged(sql`r.id > ${afterId} order by r.id limit ${limit}`),
+    /** Those of these reports that nobody has judged. */
+    byIds: (ids: readonly string[]) => notJudged(sql`r.id = any(${ids}::int8[]) order by r.id`),
     /** Removes what was kept. False: no such report waits. */
     judge: (id: string): Promise<boolean> =>
       inTransaction(db, async (on) => {
@@ -147,6 +164,7 @@ export function messageReportStore(db: Kysely<Tables>, jobs: Jobs) {
         where r.reporter_id = p.reporter_id and r.id = p.report_id and not r.judged`;
       await inTransaction(db, (on) => dropReportPictures(on, jobs, sql`not exists (${judged})`));
     },
+    conversationOf: (userId: string, messageId: string) => findConversation(db, userId, messageId),
     reportedBlobs: (id: string, keys: readonly string[]) => reportedBlobs(db, id, keys),
   };
 }

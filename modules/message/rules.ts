@@ -135,6 +135,13 @@ export const maxReportsListed = 40;
 /** What nobody has judged in this time is not kept any longer. */
 export const reportKeptMs = 90 * 24 * 3_600_000;
 
+/** At once, of what moderators decide or look at. */
+const maxModerated = 100;
+
+export function checkModerated(all: readonly unknown[]): void {
+  if (all.length > maxModerated) throw refusal("INVALID_ARGUMENT", `Ask for ${maxModerated} at most.`);
+}
+
 /** What somebody says of a message that they report. */
 export const checkReport = (text: string): string =>
   checkText(text, { label: "A report", reason: "REPORT_INVALID", min: 0, max: 200 });

@@ -27,6 +27,7 @@ export interface Tables extends JobTables {
     forwarded: Generated<boolean>;
     video_id: string | null;
     profile_id: string | null;
+    moderated: Generated<string | null>;
   };
   picture: {
     low_id: string;
@@ -80,6 +81,8 @@ export interface Tables extends JobTables {
     last_id: Generated<string>;
     creator_id: string | null;
     idempotency_key: string | null;
+    down: Generated<boolean>;
+    moderated: Generated<string>;
   };
   member: {
     group_id: string;

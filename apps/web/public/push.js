@@ -17,6 +17,7 @@ const texts = {
     failedPictures: () => "Your pictures could not be made",
     held: () => "Your video was put on hold by a moderator",
     heldPictures: () => "Your pictures were put on hold by a moderator",
+    moderation: () => "The moderation team has decided something about you or what you posted",
     invitation: (who) => `${who} invited you to a group`,
     message: (count) => (count === 1 ? "1 new message" : `${count} new messages`),
     title: "Douya",
@@ -36,6 +37,7 @@ const texts = {
     failedPictures: () => "你的图文处理失败",
     held: () => "你的视频已被管理员暂停展示",
     heldPictures: () => "你的图文已被管理员暂停展示",
+    moderation: () => "管理团队对你或你发布的内容作出了处理",
     invitation: (who) => `${who} 邀请你加入群聊`,
     message: (count) => `${count} 条新消息`,
     title: "豆芽",
@@ -45,6 +47,7 @@ const texts = {
 function placeOf({ kind, videoId, commentId, actorId, others, conversationId, inGroup }) {
   if (kind === "failed") return "/me";
   if (kind === "invitation") return "/messages";
+  if (kind === "moderation") return "/moderation/mine";
   if (conversationId) return `/messages/${inGroup ? "group/" : ""}${conversationId}`;
   if (videoId) return commentId ? `/video/${videoId}?comments=${commentId}` : `/video/${videoId}`;
   return actorId && others === 0 ? `/user/${actorId}` : "/notifications";

@@ -3086,6 +3086,12 @@ export interface paths {
                                 /** @description Whether it is pushed to the devices that asked for it. */
                                 push: boolean;
                             };
+                            moderation: {
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
                             published: {
                                 /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
@@ -3174,6 +3180,12 @@ export interface paths {
                             /** @description Whether it is pushed to the devices that asked for it. */
                             push: boolean;
                         };
+                        moderation?: {
+                            /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                            list: boolean;
+                            /** @description Whether it is pushed to the devices that asked for it. */
+                            push: boolean;
+                        };
                         published?: {
                             /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                             list: boolean;
@@ -3240,6 +3252,12 @@ export interface paths {
                                 push: boolean;
                             };
                             message: {
+                                /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
+                                list: boolean;
+                                /** @description Whether it is pushed to the devices that asked for it. */
+                                push: boolean;
+                            };
+                            moderation: {
                                 /** @description Whether it is in the list and counted. Of messages, which are not in it: true. */
                                 list: boolean;
                                 /** @description Whether it is pushed to the devices that asked for it. */
@@ -3817,7 +3835,7 @@ export interface paths {
                                          * @description A kind that a client does not know is one of a later server.
                                          * @enum {string}
                                          */
-                                        kind: "created" | "added" | "joined" | "left" | "removed" | "renamed" | "announced" | "owner" | "admin" | "noAdmin" | "muted" | "unmuted";
+                                        kind: "created" | "added" | "joined" | "left" | "removed" | "renamed" | "announced" | "owner" | "admin" | "noAdmin" | "muted" | "unmuted" | "takenDown" | "restored";
                                         /** @description Whom it concerns; of many the first. */
                                         userIds: string[];
                                     };
@@ -3854,6 +3872,8 @@ export interface paths {
                                     senderId: string;
                                     /** Format: date-time */
                                     sentAt: string;
+                                    /** @description The moderators have recalled it, and not its sender. */
+                                    takenDown?: boolean;
                                     text: string;
                                     /** @description The video that it shows as a card, if `GET /videos/{id}` lets the caller see it. */
                                     videoId?: string;
@@ -6770,6 +6790,9 @@ export interface components {
             rootId: string | null;
             /** @description Counts up from 1, for the video's comments and replies together. */
             sequence: number;
+            /** @description By the moderators, who alone are told its text, where they judge. It keeps its place and its replies. */
+            takenDown: boolean;
+            /** @description Empty if it was taken down. */
             text: string;
             /** @description A 64-bit id as a decimal string. */
             videoId: string;
@@ -6850,6 +6873,8 @@ export interface components {
              * @description Until when the caller may not write in it.
              */
             silentUntil: string | null;
+            /** @description By the moderators: nobody writes in it, and nobody comes into it. */
+            takenDown: boolean;
         };
         GroupInvitation: {
             /** @description A 64-bit id as a decimal string. */
@@ -6937,7 +6962,7 @@ export interface components {
                  * @description A kind that a client does not know is one of a later server.
                  * @enum {string}
                  */
-                kind: "created" | "added" | "joined" | "left" | "removed" | "renamed" | "announced" | "owner" | "admin" | "noAdmin" | "muted" | "unmuted";
+                kind: "created" | "added" | "joined" | "left" | "removed" | "renamed" | "announced" | "owner" | "admin" | "noAdmin" | "muted" | "unmuted" | "takenDown" | "restored";
                 /** @description Whom it concerns; of many the first. */
                 userIds: string[];
             };
@@ -6979,6 +7004,8 @@ export interface components {
              * @description Different for every message of a conversation, and in their order.
              */
             sentAt: string;
+            /** @description The moderators have recalled it, and not its sender. */
+            takenDown?: boolean;
             /** @description The video that it shows as a card, if `GET /videos/{id}` lets the caller see it. */
             videoId?: string;
         };
@@ -7021,7 +7048,7 @@ export interface components {
             text: string;
         };
         Notification: {
-            /** @description The latest of them, at most 3. */
+            /** @description The latest of them, at most 3. Of what moderators do: none. */
             actors: components["schemas"]["User"][];
             /** Format: date-time */
             at: string;
@@ -7030,7 +7057,7 @@ export interface components {
             /** @description Of all of one kind about one thing. */
             id: string;
             /** @enum {string} */
-            kind: "follow" | "like" | "comment" | "reply" | "mention" | "published" | "failed" | "invitation" | "held";
+            kind: "follow" | "like" | "comment" | "reply" | "mention" | "published" | "failed" | "invitation" | "held" | "moderation";
             /** @description How many people it is that did it. */
             people: number;
             /** @description Grows with each news; up to where one has seen is said with it. */

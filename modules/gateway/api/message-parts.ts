@@ -17,6 +17,8 @@ const noticeNames = {
   [NoticeKind.NO_ADMIN]: "noAdmin",
   [NoticeKind.MUTED]: "muted",
   [NoticeKind.UNMUTED]: "unmuted",
+  [NoticeKind.TAKEN_DOWN]: "takenDown",
+  [NoticeKind.RESTORED]: "restored",
   // Of a later server.
   [NoticeKind.UNSPECIFIED]: "renamed",
 } as const;
@@ -28,7 +30,7 @@ export function conversationOf({ senderId, receiverId, inGroup }: Message, ownId
 
 /** What a message has besides its text, as `messageParts` describes it. */
 export function toMessageParts(message: Message, urls: PictureUrls) {
-  const { id, content, inGroup, notice, recalled, replyTo, reactions, mentions } = message;
+  const { id, content, inGroup, notice, recalled, takenDown, replyTo, reactions, mentions } = message;
   const { forwarded, picture, videoId, profileId } = message;
   const people = new Map(mentions.map(({ nameKey, userId }) => [nameKey, userId]));
   const entities = toEntities(content, people).filter(({ kind }) => kind === "mention");
@@ -36,6 +38,7 @@ export function toMessageParts(message: Message, urls: PictureUrls) {
     ...(inGroup && { inGroup }),
     ...(notice && { notice: { kind: noticeNames[notice.kind], userIds: notice.userIds } }),
     ...(recalled && { recalled }),
+    ...(takenDown && { takenDown }),
     ...(forwarded && { forwarded }),
     ...(picture && { picture: toMessagePicture(id, picture, urls) }),
     ...(videoId && { videoId }),

@@ -126,7 +126,7 @@ export function notificationRoutes({
   };
 }
 
-/** Nothing where nobody is left who did it, or the video is not there for the caller. */
+/** Nothing where nobody is left who did it, or the video is not there for the caller. What moderators do is told always. */
 function toApiNotification(
   { kind, subjectId, position, atMs, seen, people, actorIds, videoId, commentId }: Notification,
   shown: { people: Map<string, Person>; videos: Map<string, Video> },
@@ -136,7 +136,8 @@ function toApiNotification(
   const about = shown.videos.get(videoId);
   const id = notificationId({ kind, subjectId });
   const name = kindName(kind);
-  if (!id || !name || isPushedOnly(name) || actors.length === 0 || (videoId && !about)) return undefined;
+  if (!id || !name || isPushedOnly(name)) return undefined;
+  if (name !== "moderation" && (actors.length === 0 || (videoId && !about))) return undefined;
   return {
     id,
     kind: name,

@@ -64,12 +64,14 @@ export const roleNames = {
 
 /** `people`: those who are found; of a group's faces the others are left out. */
 export function toApiGroup(group: Group, people: ReadonlyMap<string, ApiUser>) {
-  const { id, name, announcement, showsLatest, members, faceIds, role, muted, silentUntilMs } = group;
+  const { id, name, announcement, showsLatest, members, faceIds, role, muted, silentUntilMs, takenDown } =
+    group;
   return {
     ...{ id, name, announcement, showsLatest, members, muted },
     faces: faceIds.flatMap((faceId) => people.get(faceId) ?? []),
     role: roleNames[role],
     silentUntil: silentUntilMs > Date.now() ? toTime(silentUntilMs) : null,
+    takenDown,
   };
 }
 export type ApiUser = ReturnType<typeof toApiUser>;
@@ -274,6 +276,7 @@ export function toApiComment(comment: Comment, people: Map<string, Person>, urls
       videoId: comment.videoId,
       author: toApiUser(author, urls),
       text: comment.text,
+      takenDown: comment.takenDown,
       floor: comment.floor,
       sequence: comment.sequence,
       rootId: comment.rootId || null,

@@ -337,7 +337,11 @@ const Comment = Type.Object(
     id: Id,
     videoId: Id,
     author: Type.Ref("User"),
-    text: Type.String(),
+    text: Type.String({ description: "Empty if it was taken down." }),
+    takenDown: Type.Boolean({
+      description:
+        "By the moderators, who alone are told its text, where they judge. It keeps its place and its replies.",
+    }),
     floor: Type.Integer({
       description:
         "Counts up from 1: in the video for comments, in their comment for replies. Never given twice.",
@@ -406,7 +410,7 @@ const MessageReport = Type.Object(
 
 const noticeKinds = [
   ...(["created", "added", "joined", "left", "removed", "renamed", "announced"] as const),
-  ...(["owner", "admin", "noAdmin", "muted", "unmuted"] as const),
+  ...(["owner", "admin", "noAdmin", "muted", "unmuted", "takenDown", "restored"] as const),
 ];
 const Notice = Type.Object(
   {
@@ -429,6 +433,9 @@ export const messageParts = {
   notice: Type.Optional(Notice),
   recalled: Type.Optional(
     Type.Boolean({ description: "Its sender has taken it back; nothing of it is left." }),
+  ),
+  takenDown: Type.Optional(
+    Type.Boolean({ description: "The moderators have recalled it, and not its sender." }),
   ),
   forwarded: Type.Optional(Type.Boolean({ description: "Sent on from another conversation." })),
   picture: Type.Optional(MessagePicture),
@@ -491,6 +498,9 @@ const Group = Type.Object(
     silentUntil: nullableText(
       Type.String({ format: "date-time", description: "Until when the caller may not write in it." }),
     ),
+    takenDown: Type.Boolean({
+      description: "By the moderators: nobody writes in it, and nobody comes into it.",
+    }),
   },
   { $id: "Group" },
 );
@@ -576,7 +586,9 @@ const Notification = Type.Object(
     at: Time,
     seen: Type.Boolean(),
     people: Type.Integer({ description: "How many people it is that did it." }),
-    actors: Type.Array(Type.Ref("User"), { description: "The latest of them, at most 3." }),
+    actors: Type.Array(Type.Ref("User"), {
+      description: "The latest of them, at most 3. Of what moderators do: none.",
+    }),
     video: nullable(
       Type.Object({
         id: Id,

@@ -99,7 +99,8 @@ export function toClassicComment(comment: Comment, author: Person, urls: MediaUr
   return {
     id: BigInt(comment.id),
     user: toClassicUser(author, urls),
-    content: comment.text,
+    // These clients know no other way to say it.
+    content: comment.takenDown ? "[Removed by the moderation team]" : comment.text,
     create_date: dateOf(comment.createdAtMs),
   };
 }

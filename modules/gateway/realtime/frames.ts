@@ -103,7 +103,10 @@ const Live = Type.Object({
     ),
   ),
   comments: Type.Optional(
-    Type.Array(Type.Unknown(), { description: "New ones and replies, each a Comment, the newest first." }),
+    Type.Array(Type.Unknown(), {
+      description:
+        "New ones and replies, each a Comment, the newest first; of the latest also those that moderators have taken down or restored.",
+    }),
   ),
   state: Type.Optional(Type.String({ description: "With `progress`, `failure` and `steps` as in a Video." })),
   progress: Type.Optional(Type.Number()),

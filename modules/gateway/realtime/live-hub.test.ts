@@ -14,7 +14,14 @@ const seconds = (count: number) => vi.advanceTimersByTimeAsync(count * 1_000);
 
 /** A hub over one video of person 9, on which people comment. */
 function world() {
-  const comments: { id: string; videoId: string; authorId: string; text: string; createdAtMs: number }[] = [];
+  const comments: {
+    id: string;
+    videoId: string;
+    authorId: string;
+    text: string;
+    takenDown: boolean;
+    createdAtMs: number;
+  }[] = [];
   const blocks = new Set<string>();
   const questions = { people: 0, standings: 0 };
   let epoch = 1;
@@ -80,8 +87,13 @@ function world() {
     say(authorId: string) {
       epoch++;
       const id = String(100 + comments.length);
-      comments.push({ id, videoId: "5", authorId, text: "hello", createdAtMs: Date.now() });
+      comments.push({ id, videoId: "5", authorId, text: "hello", takenDown: false, createdAtMs: Date.now() });
       return id;
+    },
+    judge(id: string, takenDown: boolean) {
+      epoch++;
+      const at = comments.findIndex((one) => one.id === id);
+      comments[at] = { ...comments[at]!, takenDown };
     },
     away(is: boolean) {
       away = is;
@@ -124,6 +136,21 @@ test("who has no room for a while, or cannot be told, hears every comment then, 
   await seconds(1.5);
   const everything = [first, second, third, fourth, fifth];
   expect([slow.heard, quick.heard]).toEqual([everything, everything]);
+});
+
+test("a comment that is taken down or restored comes again, once each time", async () => {
+  const { watcher, say, judge } = world();
+  const one = watcher("1");
+  await seconds(2);
+  const id = say("7");
+  await seconds(1.5);
+  judge(id, true);
+  await seconds(3);
+  expect(one.heard).toEqual([id, id]);
+  judge(id, false);
+  const next = say("7");
+  await seconds(3);
+  expect(one.heard).toEqual([id, id, id, next]);
 });
 
 test("nobody hears from whom they block, nor who blocks them", async () => {

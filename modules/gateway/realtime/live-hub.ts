@@ -121,10 +121,13 @@ export function createLiveHub(
         const own = latest.get(id) ?? [];
         const version = live.version + 1;
         const known = live.latest;
-        live.latest = new Map(
-          own.map((comment) => [comment.id, known.get(comment.id) ?? { comment, version }]),
-        );
-        if (counts === live.counts && own.every(({ id }) => known.has(id))) continue;
+        // One that was taken down, or restored, comes again.
+        const sameAs = ({ id, takenDown }: Comment) => {
+          const before = known.get(id);
+          return before?.comment.takenDown === takenDown ? before : undefined;
+        };
+        live.latest = new Map(own.map((one) => [one.id, sameAs(one) ?? { comment: one, version }]));
+        if (counts === live.counts && own.every(sameAs)) continue;
         live.counts = counts;
         live.version = version;
       }

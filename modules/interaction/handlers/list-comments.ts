@@ -8,7 +8,7 @@ import type { Call } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import type { CommentStore } from "../comment-store.ts";
 import { toComment } from "../present.ts";
-import { maxFlatPage, maxPage, parseCursor } from "../rules.ts";
+import { isClosed, maxFlatPage, maxPage, parseCursor } from "../rules.ts";
 import type { CommentRow } from "../tables.ts";
 
 type Service = Handlers<typeof InteractionService>;
@@ -78,7 +78,7 @@ export function commentLists(
         comments: rows.map(toComment),
         next,
         ...(pinned && { pinned: toComment(pinned) }),
-        closed: row.closed,
+        closed: isClosed(row),
         upTo: Number(row.last_sequence),
       };
     },

@@ -7,7 +7,7 @@ import { type Ids, isId, timeOfId } from "#platform/ids/snowflake.ts";
 import { type Call, requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
-import { toComment } from "../present.ts";
+import { toModeratedComment } from "../present.ts";
 import type { PublishedVideos } from "../published-videos.ts";
 import type { ReportStore } from "../report-store.ts";
 import { checkReport, maxPage } from "../rules.ts";
@@ -37,7 +37,7 @@ export function reportHandlers(
       const { rows, after } = await takePage(asked, maxPage, (limit) => store(call).queue(position, limit));
       return {
         comments: rows.map((row) => ({
-          comment: toComment(row),
+          comment: toModeratedComment(row),
           firstReportedAtMs: timeOfId(row.position),
           spam: Number(row.spam),
           abuse: Number(row.abuse),
@@ -59,7 +59,7 @@ export function reportHandlers(
   };
 }
 
-function requireModerator(call: Call): string {
+export function requireModerator(call: Call): string {
   const callerId = requireCaller(call);
   if (call.moderator !== true) throw refusal("MODERATORS_ONLY");
   return callerId;

@@ -2,6 +2,7 @@ import type {
   commentDeleted,
   commented,
   groupInvited,
+  moderationActed,
   reacted,
   relationBlocked,
   relationFollowed,
@@ -57,6 +58,7 @@ export type NotifyingEvent = EventOf<
   | typeof videoHeldChanged
   | typeof videoDeleted
   | typeof groupInvited
+  | typeof moderationActed
 >;
 
 const dayMs = 24 * 3_600_000;
@@ -68,6 +70,11 @@ export interface Audience {
   mentioned: readonly string[];
 }
 const nobody: Audience = { answered: false, mentioned: [] };
+
+/** The actor of what moderators do. */
+export const nobodyId = "0";
+/** What moderators do that changes nothing for the owner. */
+const untold: readonly string[] = ["dismiss", "keep", "release"];
 
 /** The changes that follow from one event. */
 export function changesOf(event: NotifyingEvent, audience: Audience = nobody): Change[] {
@@ -125,6 +132,13 @@ function meaningOf(event: NotifyingEvent, { answered, mentioned }: Audience): Ch
       const { groupId, inviterId, userIds, atMs } = event.message;
       const more = { factId: inviterId, actorId: inviterId, videoId: "0", atMs };
       return userIds.map((userId) => ({ what: "add", fact: about("invitation", userId, groupId, more) }));
+    }
+    case "moderation.acted.v1": {
+      const { actId, subjectKind, subjectId, ownerId, act, atMs } = event.message;
+      if (!ownerId || untold.includes(act)) return [];
+      const videoId = subjectKind === "video" ? subjectId : "0";
+      const more = { factId: actId, actorId: nobodyId, videoId, atMs };
+      return [{ what: "add", fact: about("moderation", ownerId, actId, more) }];
     }
     case "video.held_changed.v1": {
       const { videoId, authorId, held, atMs } = event.message;

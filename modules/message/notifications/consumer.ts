@@ -2,6 +2,7 @@ import {
   commentDeleted,
   commented,
   groupInvited,
+  moderationActed,
   reacted,
   relationBlocked,
   relationFollowed,
@@ -30,7 +31,7 @@ export const notifyingEvents = [
   ...[reacted, commented, commentDeleted],
   ...[relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked],
   ...[videoPublished, videoVisibilityChanged, videoFailed, videoHeldChanged, videoDeleted],
-  groupInvited,
+  ...[groupInvited, moderationActed],
 ] as const;
 type Type = (typeof notifyingEvents)[number];
 

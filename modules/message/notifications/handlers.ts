@@ -61,6 +61,7 @@ export function notificationHandlers(
 }
 
 function toNotification(row: NotificationRow) {
+  const isByNobody = row.kind === kinds.moderation;
   const hasComment = withComment.includes(row.kind) && row.thread_id !== null && row.thread_id !== "0";
   return {
     kind: row.kind,
@@ -68,8 +69,8 @@ function toNotification(row: NotificationRow) {
     position: row.position,
     atMs: Number(row.at_ms),
     seen: row.seen,
-    people: Number(row.people),
-    actorIds: row.actor_ids,
+    people: isByNobody ? 0 : Number(row.people),
+    actorIds: isByNobody ? [] : row.actor_ids,
     videoId: row.video_id === "0" ? "" : row.video_id,
     commentId: hasComment ? row.fact_id! : "",
   };

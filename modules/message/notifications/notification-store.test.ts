@@ -6,7 +6,8 @@ import fc from "#platform/testing/property.ts";
 import { tellEveryMs } from "../late-teller.ts";
 import { migrations } from "../migrations.ts";
 import type { Tables } from "../tables.ts";
-import type { Change, Fact } from "./changes.ts";
+import { type Change, changesOf, type Fact } from "./changes.ts";
+import { notificationHandlers } from "./handlers.ts";
 import { applyToLists, maxFacts, notificationStore } from "./notification-store.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
@@ -48,6 +49,36 @@ async function listOf(userId: string) {
   );
   return shown.sort();
 }
+
+test("people are told what moderators do to them and what is theirs, each act for itself, and by nobody", async () => {
+  const acted = (actId: string, act: string, more: object = {}) =>
+    changesOf({
+      type: "moderation.acted.v1",
+      message: {
+        ...{ actId, act, subjectKind: "comment", subjectId: "80", ownerId: "1", videoId: "11" },
+        ...{ reason: "abuse", untilMs: 0, atMs: 5, ...more },
+      },
+    } as never);
+  const ofVideo = { subjectKind: "video", subjectId: "12", videoId: "12" };
+  await apply([
+    ...acted("70", "take-down"),
+    ...acted("70", "take-down"),
+    ...acted("71", "restore", ofVideo),
+    ...["dismiss", "keep", "release"].flatMap((act) => acted("72", act)),
+    ...acted("73", "warn", { ownerId: "" }),
+  ]);
+  expect(await listOf("1")).toEqual([`${kinds.moderation} 70: 1 0 at 5`, `${kinds.moderation} 71: 1 0 at 5`]);
+  const { listNotifications } = notificationHandlers((() => store()) as never, () => {});
+  const { notifications } = await listNotifications(
+    { cursor: "", limit: 9 } as never,
+    { callerId: "1" } as never,
+  );
+  const shown = { kind: kinds.moderation, people: 0, actorIds: [], commentId: "" };
+  expect(notifications).toMatchObject([
+    { ...shown, subjectId: "71", videoId: "12" },
+    { ...shown, subjectId: "70", videoId: "" },
+  ]);
+});
 
 const people = ["1", "2", "3", "4"];
 /** Each of a person's. */

@@ -14,7 +14,7 @@ import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { accountErasureStore } from "../account-erasure-store.ts";
 import { migrations } from "../migrations.ts";
 import type { Tables } from "../tables.ts";
-import type { Change } from "./changes.ts";
+import { type Change, changesOf } from "./changes.ts";
 import { pushesOfMessages, pushesOfNews } from "./due-pushes.ts";
 import { applyToLists } from "./notification-store.ts";
 import { addPushes, pushJob, pushKind } from "./push.ts";
@@ -105,6 +105,7 @@ const like = (videoId: string, actorId: string): Change => ({
     ...{ threadId: "0", atMs: 1 },
   },
 });
+const act = { actId: "70", subjectKind: "video", act: "take-down", reason: "spam", untilMs: 0, atMs: 1 };
 /** What the consumer does. */
 const happens = (...changes: Change[]) =>
   own.events.transaction(own.db, (on, emit) =>
@@ -157,6 +158,19 @@ test("of a notification each browser is told once a minute, however much is new"
     fact: { ...(like("21", "3") as { fact: object }).fact, userId: "2" },
   } as Change);
   expect(await jobs()).toEqual([]);
+});
+
+test("what moderators do is pushed without a name, and is told also of what is not shown any more", async () => {
+  await subscribe("1");
+  const moderated = { type: "moderation.acted.v1", message: { ...act, subjectId: "11", ownerId: "1" } };
+  await happens(...changesOf(moderated as never));
+  const said = vi.spyOn(webPush, "generateRequestDetails");
+  await run();
+  expect(asked).toBe(1);
+  expect(JSON.parse(String(said.mock.calls[0]![1]))).toEqual({
+    ...{ id: "moderation-70", kind: "moderation", language: "en", name: "", others: 0 },
+  });
+  said.mockRestore();
 });
 
 test("a service that is busy is asked again, as late as it says and some times, and one that is gone is not", async () => {

@@ -18,6 +18,7 @@ import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { systemCall } from "#platform/rpc/system-call.ts";
 import { withinTime } from "#platform/rpc/within-time.ts";
 import type { Tables } from "../tables.ts";
+import { nobodyId } from "./changes.ts";
 import type { PushRef } from "./due-pushes.ts";
 import {
   longestPauseMs,
@@ -149,6 +150,8 @@ export function pushJob(
   }
 
   async function ofNotification({ people, actorId, videoId, commentId }: PushedNotification, userId: string) {
+    // What moderators do: it says no more, and is told also of what they have hidden.
+    if (actorId === nobodyId) return { name: "", others: 0 };
     const isAboutVideo = videoId !== "0";
     const [{ users }, { videos }] = await Promise.all([
       user.getUsers({ ids: [actorId] }, systemCall()),

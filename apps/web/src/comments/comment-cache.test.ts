@@ -55,6 +55,23 @@ it("counts a reply at its comment and keeps it until its page is loaded", () => 
   expect(count()).toBe(5);
 });
 
+it("changes what moderators take down, wherever it is, and counts nothing", () => {
+  const { cache, ids, count, comments } = filled();
+  const down = { text: "", takenDown: true };
+  const [first, reply] = [
+    { ...comment("1"), ...down },
+    { ...comment("4", 0, "3"), ...down },
+  ];
+  comments.arrived([first, reply]);
+  type Lists = { pages: { items: Comment[]; pinned: Comment }[] };
+  const { pages } = cache.getQueryData<Lists>(["comments", "11", "list", "heat"])!;
+  expect([pages[0]!.pinned, pages[1]!.items[0]]).toMatchObject([down, down]);
+  const replies = cache.getQueryData<Lists>(["comments", "11", "replies", "3"])!.pages[0]!.items;
+  expect(replies.map(({ takenDown }) => takenDown)).toEqual([true, undefined]);
+  expect(ids("time")).toEqual([["3+2"], ["1+0"]]);
+  expect(count()).toBe(5);
+});
+
 it("takes a comment away with its replies, also from the pinned place", () => {
   const { cache, ids, count, comments } = filled();
   comments.removed(comment("3", 2));

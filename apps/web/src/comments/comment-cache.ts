@@ -65,15 +65,33 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
     if (isNew || isLoaded) cache.setQueryData<Comment[]>(sentKey(videoId), (sent = []) => [...sent, comment]);
   }
 
+  /** It was taken down or restored. */
+  function judged({ id, rootId, text, takenDown }: Comment) {
+    const change = (one: Comment) => (one.id === id ? { ...one, text, takenDown } : one);
+    void cache.invalidateQueries({ queryKey: ["comments", videoId, "named"] });
+    andAfterwards(() => {
+      eachComment(change);
+      if (rootId === null) return;
+      cache.setQueryData<Comment[]>(sentKey(videoId), (sent) => sent?.map(change));
+      cache.setQueryData<Replies>(
+        ["comments", videoId, "replies", rootId],
+        (list) =>
+          list && { ...list, pages: list.pages.map((page) => ({ ...page, items: page.items.map(change) })) },
+      );
+    });
+  }
+
   return {
     added(comment: Comment) {
       if (isKnown(comment)) return;
       count(1);
       show(comment);
     },
-    /** Others' come by themselves, the newest first; their count comes apart. */
+    /** Others' come by themselves, the newest first; their count comes apart. Moderators change what is known. */
     arrived(comments: readonly Comment[]) {
-      for (const comment of [...comments].reverse()) if (!isKnown(comment)) show(comment);
+      for (const comment of [...comments].reverse())
+        if (isKnown(comment)) judged(comment);
+        else show(comment);
     },
     removed(comment: Comment) {
       count(-1 - comment.replies);

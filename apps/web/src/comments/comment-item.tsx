@@ -60,7 +60,7 @@ export function CommentItem({ comment, video, pinned = false, named = false, onR
               @{replyTo.name}
             </Link>
           )}
-          <LinkedText text={comment.text} />
+          {comment.takenDown ? <i>{t.commentTakenDown}</i> : <LinkedText text={comment.text} />}
         </FoldedText>
         <div className="comment-foot">
           <span>{t.floor(format.number(comment.floor))}</span>

@@ -148,7 +148,9 @@ function Talk({ group, around }: { group: Group; around: string | undefined }) {
           {t.offlineNote}
         </p>
       )}
-      {group.silentUntil && isSilent ? (
+      {group.takenDown ? (
+        <p className="chat-note">{t.groups.takenDown}</p>
+      ) : group.silentUntil && isSilent ? (
         <p className="chat-note">{t.groups.silenced(format.dateTime(group.silentUntil))}</p>
       ) : (
         <MessageComposer

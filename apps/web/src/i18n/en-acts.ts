@@ -7,6 +7,7 @@ export const acts = {
   recall: "Take back for everybody",
   recalledBy: (name: string) => `${name} took a message back`,
   youRecalled: "You took a message back",
+  messageTakenDown: "A message removed by the moderation team",
   wasRecalled: "Message taken back",
   messageGone: "This message is gone",
   deleteForMe: "Delete for me",

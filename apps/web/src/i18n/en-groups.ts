@@ -56,6 +56,7 @@ export const groups = {
   unmuteMember: "Let them write again",
   toProfile: "Profile",
   silenced: (until: string) => `You are muted here until ${until}.`,
+  takenDown: "The moderation team has taken this group down. Nobody can write in it or join it.",
   readBy: (count: string) => `Read by ${count}`,
   notIn: "You are not in this group",
   notInBody: "You left it, were removed, or the address is wrong.",
@@ -100,5 +101,7 @@ export const groups = {
     noAdmin: (_who: string, whom: string) => `${whom} is no longer an admin`,
     muted: (who: string, whom: string) => `${who} muted ${whom}`,
     unmuted: (who: string, whom: string) => `${who} lets ${whom} write again`,
+    takenDown: () => "The moderation team took the group down",
+    restored: () => "The moderation team restored the group",
   },
 };

@@ -42,6 +42,7 @@ export const reasons = {
   COMMENT_INVALID: "A comment has 1 to 500 characters, without line breaks.",
   COMMENT_NOT_FOUND: "This comment is no longer there.",
   COMMENTS_CLOSED: "The author of this video allows no more comments.",
+  COMMENTS_LOCKED: "The moderation team has locked the comments of this video.",
   REPORT_INVALID: "A report has at most 200 characters, without line breaks.",
   DOWNLOADS_NOT_ALLOWED: "The author does not want this video to be saved.",
   REPOSTS_OWN: "You cannot repost your own video.",
@@ -69,6 +70,7 @@ export const reasons = {
   GROUP_FULL: "A group has {limit} people at most.",
   GROUPS_TOO_MANY: "One can be in {limit} groups at most. Leave one first.",
   MUTED_IN_GROUP: "An admin has muted you in this group for some time.",
+  GROUP_TAKEN_DOWN: "The moderation team has taken this group down. Nobody can write in it or come into it.",
   REMOVED_FROM_GROUP: "You were removed from this group. Ask one of its admins to add you.",
   LINK_NOT_FOUND: "This link leads to no group any more. Ask for a new one.",
   INVITATIONS_TOO_MANY:

@@ -105,6 +105,7 @@ export const comments = {
   sortTime: "Newest",
   noComments: "No comments yet. Say the first word.",
   noMoreComments: "That is all.",
+  commentTakenDown: "Removed by the moderation team",
   commentsClosedNow: "Comments are turned off.",
   closeComments: "Turn comments off",
   openComments: "Turn comments on",

@@ -6,6 +6,7 @@ export const acts = {
   recall: "撤回",
   recalledBy: (name: string) => `${name} 撤回了一条消息`,
   youRecalled: "你撤回了一条消息",
+  messageTakenDown: "一条消息已被管理团队移除",
   wasRecalled: "消息已撤回",
   messageGone: "消息已不存在",
   deleteForMe: "仅为我删除",

@@ -59,6 +59,7 @@ export const groups: Dictionary["groups"] = {
   unmuteMember: "解除禁言",
   toProfile: "主页",
   silenced: (until) => `你已被禁言，至 ${until}。`,
+  takenDown: "该群已被管理团队停用，无法发言，也无法加入。",
   readBy: (count) => `${count} 人已读`,
   notIn: "你不在这个群里",
   notInBody: "你已退出、被移出，或者地址有误。",
@@ -96,5 +97,7 @@ export const groups: Dictionary["groups"] = {
     noAdmin: (_who, whom) => `${whom} 不再是管理员`,
     muted: (who, whom) => `${by(who)}禁言了 ${whom}`,
     unmuted: (who, whom) => `${by(who)}解除了 ${whom} 的禁言`,
+    takenDown: () => "管理团队停用了本群",
+    restored: () => "管理团队恢复了本群",
   },
 };

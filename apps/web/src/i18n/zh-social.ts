@@ -104,6 +104,7 @@ export const comments = {
   sortTime: "最新",
   noComments: "还没有评论，来说第一句吧。",
   noMoreComments: "没有更多了。",
+  commentTakenDown: "该评论已被管理团队移除",
   commentsClosedNow: "评论已关闭。",
   closeComments: "关闭评论",
   openComments: "开放评论",

@@ -26,12 +26,14 @@ export function MessageBubble({ conversationId, message, own, nameOf, acts, onRe
   const { t } = useI18n();
   const [open, setOpen] = useState<"menu" | "reactions" | null>(null);
   const press = useLongPress(() => setOpen("menu"));
-  if (message.recalled)
+  if (message.recalled) {
+    const byPerson = own ? t.youRecalled : t.recalledBy(nameOf(message.senderId));
     return (
       <p className="bubble-recalled" dir="auto">
-        {own ? t.youRecalled : t.recalledBy(nameOf(message.senderId))}
+        {message.takenDown ? t.messageTakenDown : byPerson}
       </p>
     );
+  }
   /** The browser's own menu of links and of chosen text stays. */
   function onContextMenu(event: MouseEvent) {
     if ((event.target as Element).closest("a") || !getSelection()?.isCollapsed) return;

@@ -8,6 +8,7 @@ export function useSummary(): (message: Message) => string {
   const { t } = useI18n();
   return (message) => {
     const shows = whatShows(message);
+    if (message.takenDown) return t.messageTakenDown;
     if (message.recalled) return t.wasRecalled;
     if (shows) return [t.shown[shows], message.content].filter(Boolean).join(" ");
     return isVideoLink(message.content) ? t.sentVideo : message.content;

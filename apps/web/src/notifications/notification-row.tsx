@@ -4,7 +4,7 @@ import type { Notification } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { FollowButton } from "../social/follow-button.tsx";
 import { Avatar } from "../ui/avatar.tsx";
-import { PicturesIcon, PlayIcon } from "../ui/icons.tsx";
+import { AlertIcon, PicturesIcon, PlayIcon } from "../ui/icons.tsx";
 import { placeOf, useSentence } from "./sentence.ts";
 
 /** What concerns the viewer: who, what and when; it leads to where it happened. */
@@ -21,6 +21,7 @@ export function NotificationRow({ item, isNew }: { item: Notification; isNew: bo
           {actors.slice(0, 2).map((actor) => (
             <Avatar key={actor.id} user={actor} size={actors.length > 1 ? 36 : 48} />
           ))}
+          {actors.length === 0 && <AlertIcon size={28} />}
         </span>
         <span className="notification-text">
           <span>

@@ -55,6 +55,7 @@ test("each leads to where it happened", async () => {
   expect(await place({ kind: "follow", actorId: "8", others: 2 })).toBe("/notifications");
   expect(await place({ kind: "failed", videoId: "5" })).toBe("/me");
   expect(await place({ kind: "invitation" })).toBe("/messages");
+  expect(await place({ kind: "moderation" })).toBe("/moderation/mine");
   expect(await place({ kind: "message", conversationId: "8", unread: 1 })).toBe("/messages/8");
   expect(await place({ kind: "message", conversationId: "9", unread: 1, inGroup: true })).toBe(
     "/messages/group/9",

@@ -22,6 +22,8 @@ export function useSentence(): (item: Notification) => string {
         return ofPictures ? texts.failedPictures : texts.failed;
       case "held":
         return ofPictures ? texts.heldPictures : texts.held;
+      case "moderation":
+        return texts.moderation;
       default:
         return texts[kind](...by);
     }
@@ -32,6 +34,7 @@ export function useSentence(): (item: Notification) => string {
 export function placeOf({ kind, video, commentId, actors, people }: Notification, myId: string): string {
   if (kind === "failed") return "/me";
   if (kind === "invitation") return "/messages";
+  if (kind === "moderation") return "/moderation/mine";
   if (video) return commentId ? `/video/${video.id}?comments=${commentId}` : `/video/${video.id}`;
   return people === 1 && actors[0] ? `/user/${actors[0].id}` : `/user/${myId}/followers`;
 }
