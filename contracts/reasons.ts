@@ -333,6 +333,16 @@ export const reasons = {
   REPOSTS_OWN: { kind: "invalid", says: "You cannot repost your own video." },
   REPOSTS_PUBLIC_ONLY: { kind: "conflict", says: "Only a public video can be reposted." },
   REPORT_INVALID: { kind: "invalid", says: "A report is one line of at most 200 characters." },
+  ACT_INVALID: { kind: "invalid", says: "This cannot be done about this." },
+  MODERATES_OWN: {
+    kind: "forbidden",
+    says: "Nobody decides about what is their own. Leave it to a colleague.",
+  },
+  CLAIMED_BY_ANOTHER: { kind: "conflict", says: "Somebody else is looking at this. Take the next one." },
+  APPEALED_ALREADY: {
+    kind: "conflict",
+    says: "You have asked for another look at this. You are told what comes of it.",
+  },
   REPORTS_OWN: {
     kind: "invalid",
     says: "You cannot report what you have written yourself. Delete it instead.",
@@ -374,6 +384,7 @@ export const reasons = {
     kind: "invalid",
     says: "An announcement has at most 500 characters and no control characters but line breaks and tabs.",
   },
+  GROUP_NOT_FOUND: { kind: "not-found", says: "There is no such group." },
   NOT_IN_GROUP: { kind: "forbidden", says: "You are not in this group." },
   MEMBER_NOT_FOUND: { kind: "not-found", says: "They are not in this group." },
   GROUP_TAKEN_DOWN: {

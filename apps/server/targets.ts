@@ -3,6 +3,7 @@ import { feedModule } from "#modules/feed/index.ts";
 import { gatewayModule } from "#modules/gateway/index.ts";
 import { interactionModule } from "#modules/interaction/index.ts";
 import { messageModule } from "#modules/message/index.ts";
+import { moderationModule } from "#modules/moderation/index.ts";
 import { playbackModule } from "#modules/playback/index.ts";
 import { relationModule } from "#modules/relation/index.ts";
 import { userModule } from "#modules/user/index.ts";
@@ -73,6 +74,7 @@ export const table: Record<string, ModuleEntry> = {
     viewsPerViewer,
     playsKeptDays,
   })),
+  moderation: entry(moderationModule, () => ({})),
   gateway: entry(
     gatewayModule,
     ({

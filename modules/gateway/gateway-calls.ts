@@ -1,6 +1,7 @@
 import { FeedService } from "#contracts/gen/feed_pb.ts";
 import { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { MessageService } from "#contracts/gen/message_pb.ts";
+import { ModerationService } from "#contracts/gen/moderation_pb.ts";
 import { PlaybackService } from "#contracts/gen/playback_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
@@ -22,12 +23,10 @@ export const gatewayCalls = {
     InteractionService,
     ...(["getInterests", "moderateComments", "moderateVideoComments"] as const),
   ),
-  message: allBut(
-    MessageService,
-    ...(["moderateMessages", "moderateGroups", "getGroupsForModerators"] as const),
-  ),
+  message: allBut(MessageService, ...(["moderateMessages", "moderateGroups"] as const)),
   feed: allBut(FeedService),
   playback: allBut(PlaybackService),
+  moderation: allBut(ModerationService),
 };
 
 export type GatewayClients = Clients<typeof gatewayCalls>;

@@ -29,6 +29,7 @@ export interface GatewayContext {
   message: GatewayClients["message"];
   feed: GatewayClients["feed"];
   playback: GatewayClients["playback"];
+  moderation: GatewayClients["moderation"];
   auth: Auth;
   composer: Composer;
   pages: FeedPages;

@@ -4,6 +4,57 @@
  */
 
 export interface paths {
+    "/api/v1/appeals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for another look at what the moderation team has decided, once */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description A 64-bit id as a decimal string. */
+                        actId: string;
+                        text: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations": {
         parameters: {
             query?: never;
@@ -430,10 +481,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Report a message of somebody else to the moderators; the first report of a person stands
-         * @description Moderators see it with up to 5 messages before and after it, as the caller sees them now, until one of them has judged it, for 90 days at most.
-         */
+        /** Report a message of somebody else to the moderators, as POST /reports does */
         post: {
             parameters: {
                 query?: never;
@@ -2465,6 +2513,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/moderation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the moderation team has decided about the caller and what is theirs, the latest first */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: {
+                                /** @description One that a client does not know is of a later server; expire: its time was over. */
+                                act: string;
+                                /** @description What the caller has said. */
+                                appeal: string | null;
+                                appealable: boolean;
+                                /** Format: date-time */
+                                at: string;
+                                /** @description A 64-bit id as a decimal string. */
+                                id: string;
+                                reason: ("spam" | "abuse" | "other" | "sexual" | "violence" | "hate" | "minors" | "self-harm" | "illegal" | "misinformation" | "copyright" | "impersonation") | null;
+                                subject: {
+                                    /** @description A 64-bit id as a decimal string. */
+                                    id: string;
+                                    /** @enum {string} */
+                                    kind: "video" | "comment" | "user" | "message" | "group";
+                                };
+                                text: string;
+                                until: string | null;
+                                videoId: string | null;
+                            }[];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/password": {
         parameters: {
             query?: never;
@@ -2753,20 +2873,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/moderation/comments": {
+    "/api/v1/moderation/acts": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** For moderators: reported comments, each once, the one reported longest ago first */
+        /** For moderators: what was done, by whom and why, the latest first; nothing of it ever changes */
         get: {
             parameters: {
                 query: {
+                    act?: "dismiss" | "warn" | "restrict" | "take-down" | "restore" | "keep" | "release" | "lock-comments" | "unlock-comments" | "mute" | "suspend" | "reset-profile";
+                    /** @description A 64-bit id as a decimal string. */
+                    actorId?: string;
                     /** @description `nextCursor` of the page before. */
                     cursor?: string;
+                    /** @description A 64-bit id as a decimal string. */
+                    id?: string;
+                    kind?: "video" | "comment" | "user" | "message" | "group";
                     limit: number;
+                    /** @description A 64-bit id as a decimal string. */
+                    ownerId?: string;
+                    /** @description Within reason, note or text. */
+                    q?: string;
                 };
                 header?: never;
                 path?: never;
@@ -2781,7 +2911,261 @@ export interface paths {
                     };
                     content: {
                         "application/json": {
-                            items: components["schemas"]["ReportedComment"][];
+                            items: {
+                                /** @description One that a client does not know is of a later server; expire: its time was over. */
+                                act: string;
+                                /** @description Null: nobody, its time was over. */
+                                actor: components["schemas"]["User"] | null;
+                                /** Format: date-time */
+                                at: string;
+                                batchId: string;
+                                /** @description A 64-bit id as a decimal string. */
+                                id: string;
+                                note: string;
+                                owner: components["schemas"]["User"] | null;
+                                reason: ("spam" | "abuse" | "other" | "sexual" | "violence" | "hate" | "minors" | "self-harm" | "illegal" | "misinformation" | "copyright" | "impersonation") | null;
+                                subject: {
+                                    /** @description A 64-bit id as a decimal string. */
+                                    id: string;
+                                    /** @enum {string} */
+                                    kind: "video" | "comment" | "user" | "message" | "group";
+                                };
+                                text: string;
+                                until: string | null;
+                                videoId: string | null;
+                            }[];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** For moderators: do something about one thing, or about up to 100 at once, all or none */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        act: "dismiss" | "warn" | "restrict" | "take-down" | "restore" | "keep" | "release" | "lock-comments" | "unlock-comments" | "mute" | "suspend" | "reset-profile";
+                        batchId?: string;
+                        /** @description For colleagues. */
+                        note?: string;
+                        /** @enum {string} */
+                        reason?: "spam" | "abuse" | "other" | "sexual" | "violence" | "hate" | "minors" | "self-harm" | "illegal" | "misinformation" | "copyright" | "impersonation";
+                        subject?: {
+                            /** @description A 64-bit id as a decimal string. */
+                            id: string;
+                            /** @enum {string} */
+                            kind: "video" | "comment" | "user" | "message" | "group";
+                        };
+                        subjects?: {
+                            /** @description A 64-bit id as a decimal string. */
+                            id: string;
+                            /** @enum {string} */
+                            kind: "video" | "comment" | "user" | "message" | "group";
+                        }[];
+                        /** @description For the one whom it concerns. */
+                        text?: string;
+                        /**
+                         * Format: date-time
+                         * @description When it ends by itself; missing: when it is undone.
+                         */
+                        until?: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            acts: {
+                                /** @description One that a client does not know is of a later server; expire: its time was over. */
+                                act: string;
+                                /** @description Null: nobody, its time was over. */
+                                actor: components["schemas"]["User"] | null;
+                                /** Format: date-time */
+                                at: string;
+                                batchId: string;
+                                /** @description A 64-bit id as a decimal string. */
+                                id: string;
+                                note: string;
+                                owner: components["schemas"]["User"] | null;
+                                reason: ("spam" | "abuse" | "other" | "sexual" | "violence" | "hate" | "minors" | "self-harm" | "illegal" | "misinformation" | "copyright" | "impersonation") | null;
+                                subject: {
+                                    /** @description A 64-bit id as a decimal string. */
+                                    id: string;
+                                    /** @enum {string} */
+                                    kind: "video" | "comment" | "user" | "message" | "group";
+                                };
+                                text: string;
+                                until: string | null;
+                                videoId: string | null;
+                            }[];
+                            batchId: string;
+                            /** @description Whether it holds everywhere by now; otherwise it will, as soon as all services are there. */
+                            enforced: boolean;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** For moderators: what was reported, or appealed, and waits */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    kind?: "video" | "comment" | "user" | "message" | "group";
+                    limit: number;
+                    /** @description What waits longest first, or what weighs most. */
+                    sort?: "age" | "weight";
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: {
+                                appeal: {
+                                    /** @description A 64-bit id as a decimal string. */
+                                    actId: string;
+                                    /** Format: date-time */
+                                    at: string;
+                                    text: string;
+                                } | null;
+                                /** @description What was done about its owner before, the latest first, at most 5. */
+                                before: {
+                                    /** @description One that a client does not know is of a later server; expire: its time was over. */
+                                    act: string;
+                                    /** @description Null: nobody, its time was over. */
+                                    actor: components["schemas"]["User"] | null;
+                                    /** Format: date-time */
+                                    at: string;
+                                    batchId: string;
+                                    /** @description A 64-bit id as a decimal string. */
+                                    id: string;
+                                    note: string;
+                                    owner: components["schemas"]["User"] | null;
+                                    reason: ("spam" | "abuse" | "other" | "sexual" | "violence" | "hate" | "minors" | "self-harm" | "illegal" | "misinformation" | "copyright" | "impersonation") | null;
+                                    subject: {
+                                        /** @description A 64-bit id as a decimal string. */
+                                        id: string;
+                                        /** @enum {string} */
+                                        kind: "video" | "comment" | "user" | "message" | "group";
+                                    };
+                                    text: string;
+                                    until: string | null;
+                                    videoId: string | null;
+                                }[];
+                                claimedBy: components["schemas"]["User"] | null;
+                                claimedUntil: string | null;
+                                comment: components["schemas"]["Comment"] | null;
+                                group: {
+                                    announcement: string;
+                                    /** @description A 64-bit id as a decimal string. */
+                                    id: string;
+                                    members: number;
+                                    name: string;
+                                } | null;
+                                messages: {
+                                    /** @description Whether it shows one. */
+                                    picture?: boolean;
+                                    /** @description A 64-bit id as a decimal string. */
+                                    profileId?: string;
+                                    /** @description Whether it is this one; the others were said around it. */
+                                    reported: boolean;
+                                    sender: components["schemas"]["User"] | null;
+                                    /** Format: date-time */
+                                    sentAt: string;
+                                    /** @description JPEGs, at addresses for the caller alone that expire; the size is that of the large one. */
+                                    shown?: {
+                                        height: number;
+                                        smallUrl: string;
+                                        url: string;
+                                        width: number;
+                                    };
+                                    text: string;
+                                    /** @description A 64-bit id as a decimal string. */
+                                    videoId?: string;
+                                }[] | null;
+                                owner: components["schemas"]["User"] | null;
+                                reports: {
+                                    count: number;
+                                    /** @enum {string} */
+                                    reason: "spam" | "abuse" | "other" | "sexual" | "violence" | "hate" | "minors" | "self-harm" | "illegal" | "misinformation" | "copyright" | "impersonation";
+                                }[];
+                                standing: {
+                                    commentsLocked: boolean;
+                                    kept: boolean;
+                                    mutedUntil: string | null;
+                                    /** @enum {string} */
+                                    reach: "full" | "restricted" | "down";
+                                    suspendedUntil: string | null;
+                                };
+                                subject: {
+                                    /** @description A 64-bit id as a decimal string. */
+                                    id: string;
+                                    /** @enum {string} */
+                                    kind: "video" | "comment" | "user" | "message" | "group";
+                                };
+                                /** @description What the newest reports say, at most 3. */
+                                texts: string[];
+                                video: components["schemas"]["Video"] | null;
+                                /** Format: date-time */
+                                waitingSince: string;
+                                /** @description Of its reports, each as much as its reporter is believed: from 0.1 to 1. */
+                                weight: number;
+                            }[];
                             nextCursor: string | null;
                         };
                     };
@@ -2805,59 +3189,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/moderation/messages": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** For moderators: reported messages, each report once, the earliest first */
-        get: {
-            parameters: {
-                query: {
-                    /** @description `nextCursor` of the page before. */
-                    cursor?: string;
-                    limit: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["MessageReport"][];
-                            nextCursor: string | null;
-                        };
-                    };
-                };
-                /** @description Default Response */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/moderation/messages/{id}": {
+    "/api/v1/moderation/queue/{kind}/{id}/claim": {
         parameters: {
             query?: never;
             header?: never;
@@ -2865,19 +3197,48 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
-        post?: never;
-        /** For moderators: a report has been judged; what was kept for it is removed */
-        delete: {
+        /** For moderators: look at something; for ten minutes it is nobody else's */
+        put: {
             parameters: {
-                query?: {
-                    /** @description Why a moderator does this, for the operator's security log. */
-                    reason?: string;
-                };
+                query?: never;
                 header?: never;
                 path: {
                     /** @description A 64-bit id as a decimal string. */
                     id: string;
+                    kind: "video" | "comment" | "user" | "message" | "group";
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** For moderators: leave it to others */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                    kind: "video" | "comment" | "user" | "message" | "group";
                 };
                 cookie?: never;
             };
@@ -3923,6 +4284,69 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report something of somebody else to the moderators; the first report of a person about a thing stands
+         * @description Of a message, moderators see up to five before and after it, as the caller sees them now, until one of them has judged it, for 90 days at most, and nothing else of the conversation.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        reason: "spam" | "abuse" | "other" | "sexual" | "violence" | "hate" | "minors" | "self-harm" | "illegal" | "misinformation" | "copyright" | "impersonation";
+                        subject: {
+                            /** @description Of a message, if it is known: the other person, or the group. */
+                            conversationId?: string;
+                            /** @description A 64-bit id as a decimal string. */
+                            id: string;
+                            /** @enum {string} */
+                            kind: "video" | "comment" | "user" | "message" | "group";
+                        };
+                        /** @description At most 200 characters, without line breaks. */
+                        text?: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -6050,7 +6474,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Report somebody else's comment to the moderators; the first report of a person stands */
+        /** Report somebody else's comment to the moderators, as POST /reports does */
         post: {
             parameters: {
                 query?: never;
@@ -6092,60 +6516,6 @@ export interface paths {
             };
         };
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/videos/{id}/comments/{commentId}/reports": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * For moderators: let a reported comment stand
-         * @description It leaves the queue for good: its text never changes, so what was judged once is not judged again.
-         */
-        delete: {
-            parameters: {
-                query?: {
-                    /** @description Why a moderator does this, for the operator's security log. */
-                    reason?: string;
-                };
-                header?: never;
-                path: {
-                    /** @description A 64-bit id as a decimal string. */
-                    commentId: string;
-                    /** @description A 64-bit id as a decimal string. */
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Done. */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description Default Response */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
         options?: never;
         head?: never;
         patch?: never;
@@ -7013,40 +7383,6 @@ export interface components {
             emoji: string;
             user: components["schemas"]["User"];
         };
-        MessageReport: {
-            /** @description A 64-bit id as a decimal string. */
-            id: string;
-            inGroup: boolean;
-            /** @description In the order in which they were said: up to five before and after the one reported. */
-            messages: {
-                /** @description Whether it shows one. */
-                picture?: boolean;
-                /** @description A 64-bit id as a decimal string. */
-                profileId?: string;
-                /** @description Whether it is this one; the others were said around it. */
-                reported: boolean;
-                sender: components["schemas"]["User"] | null;
-                /** Format: date-time */
-                sentAt: string;
-                /** @description JPEGs, at addresses for the caller alone that expire; the size is that of the large one. */
-                shown?: {
-                    height: number;
-                    smallUrl: string;
-                    url: string;
-                    width: number;
-                };
-                text: string;
-                /** @description A 64-bit id as a decimal string. */
-                videoId?: string;
-            }[];
-            /** @enum {string} */
-            reason: "spam" | "abuse" | "other";
-            /** Format: date-time */
-            reportedAt: string;
-            reporter: components["schemas"]["User"] | null;
-            /** @description What the reporter says of it; may be empty. */
-            text: string;
-        };
         Notification: {
             /** @description The latest of them, at most 3. Of what moderators do: none. */
             actors: components["schemas"]["User"][];
@@ -7084,19 +7420,6 @@ export interface components {
             title: string;
             traceId: string;
             type: string;
-        };
-        ReportedComment: {
-            comment: components["schemas"]["Comment"];
-            /** Format: date-time */
-            firstReportedAt: string;
-            /** @description How many people gave each reason. */
-            reports: {
-                abuse: number;
-                other: number;
-                spam: number;
-            };
-            /** @description What the newest reports say, at most 3, the newest first. */
-            texts: string[];
         };
         Session: {
             /** @description Send it as `Authorization: Bearer …`. */

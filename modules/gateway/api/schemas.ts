@@ -361,21 +361,6 @@ const Comment = Type.Object(
   { $id: "Comment" },
 );
 
-const ReportedComment = Type.Object(
-  {
-    comment: Type.Ref("Comment"),
-    firstReportedAt: Time,
-    reports: Type.Object(
-      { spam: Type.Integer(), abuse: Type.Integer(), other: Type.Integer() },
-      { description: "How many people gave each reason." },
-    ),
-    texts: Type.Array(Type.String(), {
-      description: "What the newest reports say, at most 3, the newest first.",
-    }),
-  },
-  { $id: "ReportedComment" },
-);
-
 const MessagePicture = Type.Object(
   { url: Type.String(), smallUrl: Type.String(), width: Type.Integer(), height: Type.Integer() },
   {
@@ -383,30 +368,17 @@ const MessagePicture = Type.Object(
   },
 );
 
-const MessageReport = Type.Object(
-  {
-    id: Id,
-    reporter: Type.Union([Type.Ref("User"), Type.Null()]),
-    reason: oneOf("spam", "abuse", "other"),
-    text: Type.String({ description: "What the reporter says of it; may be empty." }),
-    reportedAt: Time,
-    inGroup: Type.Boolean(),
-    messages: Type.Array(
-      Type.Object({
-        sender: Type.Union([Type.Ref("User"), Type.Null()]),
-        text: Type.String(),
-        sentAt: Time,
-        reported: Type.Boolean({ description: "Whether it is this one; the others were said around it." }),
-        picture: Type.Optional(Type.Boolean({ description: "Whether it shows one." })),
-        shown: Type.Optional(MessagePicture),
-        videoId: Type.Optional(Id),
-        profileId: Type.Optional(Id),
-      }),
-      { description: "In the order in which they were said: up to five before and after the one reported." },
-    ),
-  },
-  { $id: "MessageReport" },
-);
+/** What was said around a reported message. */
+export const MessageLine = Type.Object({
+  sender: Type.Union([Type.Ref("User"), Type.Null()]),
+  text: Type.String(),
+  sentAt: Time,
+  reported: Type.Boolean({ description: "Whether it is this one; the others were said around it." }),
+  picture: Type.Optional(Type.Boolean({ description: "Whether it shows one." })),
+  shown: Type.Optional(MessagePicture),
+  videoId: Type.Optional(Id),
+  profileId: Type.Optional(Id),
+});
 
 const noticeKinds = [
   ...(["created", "added", "joined", "left", "removed", "renamed", "announced"] as const),
@@ -635,8 +607,6 @@ export const sharedSchemas = [
   DirectUpload,
   Video,
   Comment,
-  ReportedComment,
-  MessageReport,
   Message,
   Group,
   GroupMember,

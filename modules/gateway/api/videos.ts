@@ -54,6 +54,7 @@ const DownloadAllowed = Type.Boolean({ description: "Whether clients offer to sa
 
 /** Uploading, publishing, watching and deleting. */
 export function videoRoutes({
+  moderation,
   video,
   interaction,
   feed,
@@ -299,7 +300,9 @@ export function videoRoutes({
           response: answers({ 204: NoContent }),
         },
         handler: async (request, reply) => {
-          await video.holdVideo({ id: request.params.id, held, ...request.query }, callOf(request));
+          const subjects = [{ kind: "video", id: request.params.id }];
+          const { reason: note = "" } = request.query;
+          await moderation.act({ act: held ? "keep" : "release", subjects, note }, callOf(request));
           return reply.code(204).send(null);
         },
       });

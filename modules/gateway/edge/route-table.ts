@@ -144,6 +144,16 @@ const routeTable: Record<string, RoutePolicy> = {
     ...aPerson,
   }),
 
+  // Reports, and what moderators do.
+  "POST /api/v1/reports": row(person, "moderation"),
+  "POST /api/v1/appeals": row(person, "moderation"),
+  "GET /api/v1/me/moderation": row(person, "moderation"),
+  "GET /api/v1/moderation/queue": row(moderator, "moderation", aVideo),
+  "PUT /api/v1/moderation/queue/:kind/:id/claim": row(moderator, "moderation"),
+  "DELETE /api/v1/moderation/queue/:kind/:id/claim": row(moderator, "moderation"),
+  "POST /api/v1/moderation/acts": row(moderator, "moderation", aPerson),
+  "GET /api/v1/moderation/acts": row(moderator, "moderation", aPerson),
+
   "GET /api/v1/rankings/:ranking": row(guest, "video user", {
     switch: "rankings",
     ...list,
@@ -171,8 +181,8 @@ const routeTable: Record<string, RoutePolicy> = {
   "PATCH /api/v1/videos/:id": row(person, "video user", aVideo),
   "PUT /api/v1/videos/:id/cover": row(person, "video user", { ...aPicture, ...aVideo }),
   "DELETE /api/v1/videos/:id": row(person, "video"),
-  "PUT /api/v1/videos/:id/hold": row(moderator, "video"),
-  "DELETE /api/v1/videos/:id/hold": row(moderator, "video"),
+  "PUT /api/v1/videos/:id/hold": row(moderator, "moderation video"),
+  "DELETE /api/v1/videos/:id/hold": row(moderator, "moderation video"),
   "GET /api/v1/feed": row(guest, "feed video user", { ...list, ...essential, ...aVideo }),
   "GET /api/v1/feed/following": row(person, "feed video user", { ...list, ...essential, ...aVideo }),
 
@@ -211,9 +221,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "DELETE /api/v1/videos/:id/pinned-comment": row(person, "interaction"),
   "PUT /api/v1/videos/:id/comments-closed": row(person, "interaction"),
   "DELETE /api/v1/videos/:id/comments-closed": row(person, "interaction"),
-  "POST /api/v1/videos/:id/comments/:commentId/report": row(person, "interaction"),
-  "DELETE /api/v1/videos/:id/comments/:commentId/reports": row(moderator, "interaction"),
-  "GET /api/v1/moderation/comments": row(moderator, "interaction user video", aPerson),
+  "POST /api/v1/videos/:id/comments/:commentId/report": row(person, "moderation interaction"),
 
   // What is watched.
   "POST /api/v1/playback/sessions": row(guest, "playback video"),
@@ -255,11 +263,9 @@ const routeTable: Record<string, RoutePolicy> = {
     switch: "messages",
     ...aPerson,
   }),
-  "POST /api/v1/conversations/:userId/messages/:messageId/report": row(person, "message", {
+  "POST /api/v1/conversations/:userId/messages/:messageId/report": row(person, "moderation message", {
     switch: "messages",
   }),
-  "GET /api/v1/moderation/messages": row(moderator, "message user", aPerson),
-  "DELETE /api/v1/moderation/messages/:id": row(moderator, "message"),
   "PUT /api/v1/conversations/:userId/read": row(person, "message", { switch: "messages" }),
   "PUT /api/v1/conversations/:userId/mute": row(person, "message", { switch: "messages" }),
   "DELETE /api/v1/conversations/:userId/mute": row(person, "message", { switch: "messages" }),

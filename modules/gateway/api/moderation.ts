@@ -1,0 +1,313 @@
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import Type from "typebox";
+import type { ActRequest, Done, QueueItem } from "#contracts/gen/moderation_pb.ts";
+import { acts, moderationReasons, subjectKinds } from "#contracts/moderation-names.ts";
+import { callOf, type PublicCall } from "../edge/request-call.ts";
+import type { GatewayContext } from "../gateway-context.ts";
+import { Act, named, OwnAct, QueueEntry, Subject, Until } from "./moderation-schemas.ts";
+import { peopleById } from "./people-by-id.ts";
+import { type ApiUser, toApiComment, toApiVideo, toTime } from "./present.ts";
+import { toReportedMessages } from "./reported-messages.ts";
+import { answers, Id, NoContent, PageQuery } from "./schemas.ts";
+
+const noTime = (ms: number) => (ms > 0 ? toTime(ms) : null);
+const words = (maxLength: number, description: string) =>
+  Type.Optional(Type.String({ maxLength: maxLength * 8, description }));
+const SubjectParams = Type.Object({ kind: named(subjectKinds), id: Id });
+const pageOfThese = (items: ReturnType<typeof Type.Object>) =>
+  Type.Object({ items: Type.Array(items), nextCursor: Type.Union([Type.String(), Type.Null()]) });
+
+/** Reports of anything, the moderators' queue, what they do, and what those whom it concerns learn and say. */
+export function moderationRoutes(context: GatewayContext): FastifyPluginAsyncTypebox {
+  const { moderation, composer, urlsFor } = context;
+
+  async function toItems(items: QueueItem[], request: Parameters<typeof callOf>[0], call: PublicCall) {
+    const of = (kind: string) => items.flatMap(({ subject }) => (subject?.kind === kind ? subject.id : []));
+    const urls = context.urlsForModerator(request);
+    const ask = <T>(ids: string[], get: (ids: string[]) => Promise<T[]>) =>
+      ids.length > 0 ? get(ids) : Promise.resolve([]);
+    const [videos, comments, groups, reports] = await Promise.all([
+      ask(of("video"), async (ids) =>
+        composer.videoViews((await context.video.getVideos({ ids, forModerators: true }, call)).videos, call),
+      ),
+      ask(
+        of("comment"),
+        async (commentIds) =>
+          (await context.interaction.findComments({ commentIds, forModerators: true }, call)).comments,
+      ),
+      ask(
+        of("group"),
+        async (groupIds) => (await context.message.getGroupsForModerators({ groupIds }, call)).groups,
+      ),
+      ask(
+        items.flatMap(({ evidenceIds }) => evidenceIds),
+        async (reportIds) => (await context.message.getMessageReports({ reportIds }, call)).reports,
+      ),
+    ]);
+    const ids = [
+      ...items.flatMap((item) => [item.ownerId, item.claimedBy, ...item.before.map((one) => one.actorId)]),
+      ...comments.flatMap((one) => [one.authorId, one.replyToUserId]),
+      ...reports.flatMap((one) => [one.reporterId, ...one.lines.map((line) => line.senderId)]),
+    ].filter((id) => id !== "" && id !== "0");
+    // Blocks do not count here: nobody can hide from a moderator by blocking them.
+    const asPeople = new Map(
+      (await composer.people([...new Set(ids)], call)).map((person) => [person.user.id, person]),
+    );
+    const people = await peopleById(composer, [...new Set(ids)], urls, call);
+    return items.map((item) => {
+      const id = item.subject!.id;
+      const view = videos.find(({ video }) => video.id === id);
+      const comment = comments.find((one) => one.id === id);
+      const group = groups.find((one) => one.id === id);
+      const report = reports.find((one) => item.evidenceIds.includes(one.id));
+      return {
+        subject: item.subject!,
+        owner: people.get(item.ownerId) ?? null,
+        waitingSince: toTime(item.waitingSinceMs),
+        weight: item.weight,
+        reports: item.reasons.map(({ reason, count }) => ({ reason, count })),
+        texts: item.texts,
+        claimedBy: people.get(item.claimedBy) ?? null,
+        claimedUntil: noTime(item.claimedUntilMs),
+        standing: {
+          reach: item.standing?.reach ?? "full",
+          kept: item.standing?.kept ?? false,
+          commentsLocked: item.standing?.commentsLocked ?? false,
+          mutedUntil: noTime(item.standing?.mutedUntilMs ?? 0),
+          suspendedUntil: noTime(item.standing?.suspendedUntilMs ?? 0),
+        },
+        appeal: item.appeal
+          ? { actId: item.appeal.actId, text: item.appeal.text, at: toTime(item.appeal.atMs) }
+          : null,
+        before: item.before.map((one) => toAct(one, people)),
+        video: view ? toApiVideo(view, urls) : null,
+        comment: (comment && toApiComment(comment, asPeople, urls)) ?? null,
+        group: group
+          ? { id, name: group.name, announcement: group.announcement, members: group.members }
+          : null,
+        messages: report ? toReportedMessages(report, people, urls) : null,
+      };
+    });
+  }
+
+  return async (app) => {
+    app.post(
+      "/reports",
+      {
+        schema: {
+          summary:
+            "Report something of somebody else to the moderators; the first report of a person about a thing stands",
+          description:
+            "Of a message, moderators see up to five before and after it, as the caller sees them now, until one of them has judged it, for 90 days at most, and nothing else of the conversation.",
+          tags: ["moderation"],
+          body: Type.Object({
+            subject: Type.Object({
+              ...Subject.properties,
+              conversationId: Type.Optional(
+                Type.String({
+                  ...Id,
+                  description: "Of a message, if it is known: the other person, or the group.",
+                }),
+              ),
+            }),
+            reason: named(moderationReasons),
+            text: words(200, "At most 200 characters, without line breaks."),
+          }),
+          response: answers({ 204: NoContent }),
+        },
+      },
+      async (request, reply) => {
+        const { subject, reason, text = "" } = request.body;
+        const { kind, id, conversationId: peerId = "" } = subject;
+        await moderation.report({ subject: { kind, id }, reason, text, peerId }, callOf(request));
+        return reply.code(204).send(null);
+      },
+    );
+    app.get(
+      "/moderation/queue",
+      {
+        schema: {
+          summary: "For moderators: what was reported, or appealed, and waits",
+          tags: ["moderation"],
+          querystring: Type.Object({
+            ...PageQuery.properties,
+            kind: Type.Optional(named(subjectKinds)),
+            sort: Type.Optional(
+              named(["age", "weight"] as const, "What waits longest first, or what weighs most."),
+            ),
+          }),
+          response: answers({ 200: pageOfThese(QueueEntry) }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const { kind = "", sort, cursor = "", limit } = request.query;
+        const { items, next } = await moderation.listQueue(
+          { kind, byWeight: sort === "weight", cursor, limit },
+          call,
+        );
+        return { items: await toItems(items, request, call), nextCursor: next || null };
+      },
+    );
+    for (const [method, release, summary] of [
+      ["PUT", false, "For moderators: look at something; for ten minutes it is nobody else's"],
+      ["DELETE", true, "For moderators: leave it to others"],
+    ] as const)
+      app.route({
+        method,
+        url: "/moderation/queue/:kind/:id/claim",
+        schema: {
+          summary,
+          tags: ["moderation"],
+          params: SubjectParams,
+          response: answers({ 204: NoContent }),
+        },
+        handler: async (request, reply) => {
+          await moderation.claim(
+            { subject: request.params as { kind: string; id: string }, release },
+            callOf(request),
+          );
+          return reply.code(204).send(null);
+        },
+      });
+    app.post(
+      "/moderation/acts",
+      {
+        schema: {
+          summary: "For moderators: do something about one thing, or about up to 100 at once, all or none",
+          tags: ["moderation"],
+          body: Type.Object({
+            act: named(acts),
+            subject: Type.Optional(Subject),
+            subjects: Type.Optional(Type.Array(Subject, { minItems: 1, maxItems: 100 })),
+            reason: Type.Optional(named(moderationReasons)),
+            note: words(1_000, "For colleagues."),
+            text: words(1_000, "For the one whom it concerns."),
+            until: Type.Optional(Until),
+            batchId: Type.Optional(Type.String({ pattern: "^[\\w-]{1,64}$" })),
+          }),
+          response: answers({
+            200: Type.Object({
+              acts: Type.Array(Act),
+              batchId: Type.String(),
+              enforced: Type.Boolean({
+                description:
+                  "Whether it holds everywhere by now; otherwise it will, as soon as all services are there.",
+              }),
+            }),
+          }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const {
+          act,
+          subject,
+          subjects = [],
+          reason = "",
+          note = "",
+          text = "",
+          until,
+          batchId = "",
+        } = request.body;
+        const asked = {
+          ...{ act, subjects: subject ? [subject, ...subjects] : subjects, reason, note, text, batchId },
+          untilMs: until ? Date.parse(until) : 0,
+        };
+        const done = await moderation.act(asked as Omit<ActRequest, "$typeName" | "subjects">, call);
+        const people = await peopleOf(done.acts, request, call);
+        return {
+          acts: done.acts.map((one) => toAct(one, people)),
+          batchId: done.batchId,
+          enforced: done.enforced,
+        };
+      },
+    );
+    app.get(
+      "/moderation/acts",
+      {
+        schema: {
+          summary:
+            "For moderators: what was done, by whom and why, the latest first; nothing of it ever changes",
+          tags: ["moderation"],
+          querystring: Type.Object({
+            ...PageQuery.properties,
+            kind: Type.Optional(named(subjectKinds)),
+            id: Type.Optional(Id),
+            ownerId: Type.Optional(Id),
+            actorId: Type.Optional(Id),
+            act: Type.Optional(named(acts)),
+            q: Type.Optional(Type.String({ maxLength: 100, description: "Within reason, note or text." })),
+          }),
+          response: answers({ 200: pageOfThese(Act) }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const { kind, id, ownerId = "", actorId = "", act = "", q = "", cursor = "", limit } = request.query;
+        const subject = kind && id ? { subject: { kind, id } } : {};
+        const { acts: found, next } = await moderation.listActs(
+          { ...subject, ownerId, actorId, act, words: q, cursor, limit },
+          call,
+        );
+        const people = await peopleOf(found, request, call);
+        return { items: found.map((one) => toAct(one, people)), nextCursor: next || null };
+      },
+    );
+    app.get(
+      "/me/moderation",
+      {
+        schema: {
+          summary:
+            "What the moderation team has decided about the caller and what is theirs, the latest first",
+          tags: ["moderation"],
+          querystring: PageQuery,
+          response: answers({ 200: pageOfThese(OwnAct) }),
+        },
+      },
+      async (request) => {
+        const { cursor = "", limit } = request.query;
+        const { acts: found, next } = await moderation.listOwnActs({ cursor, limit }, callOf(request));
+        return {
+          items: found.map((one) => ({
+            ...toOwn(one),
+            appealable: one.appealable,
+            appeal: one.appeal || null,
+          })),
+          nextCursor: next || null,
+        };
+      },
+    );
+    app.post(
+      "/appeals",
+      {
+        schema: {
+          summary: "Ask for another look at what the moderation team has decided, once",
+          tags: ["moderation"],
+          body: Type.Object({ actId: Id, text: Type.String({ minLength: 1, maxLength: 8_000 }) }),
+          response: answers({ 204: NoContent }),
+        },
+      },
+      async (request, reply) => {
+        await moderation.appeal(request.body, callOf(request));
+        return reply.code(204).send(null);
+      },
+    );
+  };
+
+  function peopleOf(done: Done[], request: Parameters<typeof callOf>[0], call: PublicCall) {
+    const ids = done.flatMap((one) => [one.actorId, one.ownerId]).filter((id) => id !== "0");
+    return peopleById(composer, [...new Set(ids)], urlsFor(request), call);
+  }
+}
+
+const toOwn = (one: Done) => ({
+  ...{ id: one.id, subject: one.subject!, act: one.act, reason: one.reason || null, text: one.text },
+  ...{ until: noTime(one.untilMs), at: toTime(one.atMs), videoId: one.videoId || null },
+});
+
+const toAct = (one: Done, people: ReadonlyMap<string, ApiUser>) => ({
+  ...toOwn(one),
+  ...{ actor: people.get(one.actorId) ?? null, owner: people.get(one.ownerId) ?? null },
+  ...{ note: one.note, batchId: one.batchId },
+});

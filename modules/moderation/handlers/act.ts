@@ -1,0 +1,64 @@
+import type { ModerationService } from "#contracts/gen/moderation_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { PerCall } from "#platform/db/database.ts";
+import { isAwayOrBusy } from "#platform/errors/domain-error.ts";
+import type { Call } from "#platform/rpc/call.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import type { ActStore } from "../act-store.ts";
+import { toDone } from "../present.ts";
+import { checkAct, checkWords } from "../rules.ts";
+import type { Found } from "../status-rows.ts";
+import type { StatusStore } from "../status-store.ts";
+import { findSubject, type Owners, readSubject } from "../subjects.ts";
+import { readReason } from "./report.ts";
+import { requireModerator } from "./require-moderator.ts";
+
+const maxSubjects = 100;
+const batchForm = /^[\w-]{1,64}$/;
+
+/** What a moderator does: written down first, then enforced, which is repeated until it has been. */
+export function act(
+  owners: Owners,
+  acts: PerCall<ActStore>,
+  statuses: PerCall<StatusStore>,
+  enforceLate: (subjectIds: readonly string[], call: Call) => Promise<void>,
+): Handlers<typeof ModerationService>["act"] {
+  return async (request, call) => {
+    const actorId = requireModerator(call);
+    if (request.subjects.length === 0 || request.subjects.length > maxSubjects)
+      throw refusal("INVALID_ARGUMENT", `subjects: 1 to ${maxSubjects}.`);
+    if (request.batchId && !batchForm.test(request.batchId))
+      throw refusal("INVALID_ARGUMENT", "batchId: up to 64 letters, digits, - and _.");
+    const named = [...new Map(request.subjects.map(readSubject).map((one) => [one.id, one])).values()];
+    const untilMs = request.untilMs === 0 ? null : request.untilMs;
+    const checked = named.map(({ kind }) => checkAct(kind, request.act, untilMs, Date.now()));
+    const reason = request.reason ? readReason(request.reason) : "";
+    const [note, words] = [checkWords(request.note), checkWords(request.text)];
+    const known = new Map(
+      (await statuses(call).byIds(named.map(({ id }) => id))).map((one) => [one.id, one]),
+    );
+    const subjects: Found[] = [];
+    for (const one of named) {
+      const found = known.get(one.id) ?? (await findSubject(owners, one, call, true));
+      if (found.kind !== one.kind) throw refusal("ACT_INVALID", `subject: ${one.id} is a ${found.kind}.`);
+      if (found.ownerId === actorId) throw refusal("MODERATES_OWN");
+      subjects.push(found);
+    }
+    const made = { act: checked[0]!, actorId, reason, note, words, untilMs } as const;
+    const done = await acts(call).add(subjects, {
+      ...made,
+      ...(request.batchId && { batchId: request.batchId }),
+    });
+    const enforced = await enforceLate(
+      named.map(({ id }) => id),
+      call,
+    ).then(
+      () => true,
+      (error: unknown) => {
+        if (isAwayOrBusy(error)) return false;
+        throw error;
+      },
+    );
+    return { acts: done.map(toDone), batchId: done[0]!.batch_id, enforced };
+  };
+}
