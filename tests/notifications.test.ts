@@ -276,7 +276,7 @@ describe.each(shapes)("notifications, %s", (shape) => {
     const [ben, cleo] = (await people(2)) as [Person, Person];
     const settings = async () => body(await cleo.get<Settings>("/notifications/settings"));
     const all = await settings();
-    expect(Object.values(all)).toEqual(Array(10).fill({ list: true, push: true }));
+    expect(Object.values(all)).toEqual(Array(11).fill({ list: true, push: true }));
     const follow = { list: false, push: true };
     const changed = body(await cleo.put<Settings>("/notifications/settings", { json: { follow } }));
     expect(changed).toEqual({ ...all, follow });
