@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
+import { notificationKinds } from "#contracts/notification-kinds.ts";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { cutOffClip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
@@ -253,11 +255,28 @@ describe.each(shapes)("notifications, %s", (shape) => {
     await becomes(ben, [{ kind: "published" }]);
   });
 
+  test("what moderators do is told without a name, and though what it is about is not there", async () => {
+    const [ben] = (await people(1)) as [Person];
+    const { databaseUrl } = server.deployment;
+    const name = `${ben.id}, ${notificationKinds.moderation}, 70`;
+    for (const sql of [
+      `insert into message.notified (user_id, position) values (${ben.id}, 1)`,
+      `insert into message.notification (user_id, kind, subject_id, video_id, position, at_ms, people)
+        values (${name}, 5, 1, ${Date.now()}, 1)`,
+      `insert into message.notification_fact (user_id, kind, subject_id, fact_id, actor_id, thread_id, at_ms)
+        values (${name}, 70, 0, 0, ${Date.now()})`,
+    ])
+      await queryOnce(databaseUrl, sql);
+    const told = { kind: "moderation", people: 0, actors: [], video: null, commentId: null };
+    expect((await list(ben)).items).toMatchObject([{ id: "moderation-70", seen: false, ...told }]);
+    expect(await unseen(ben)).toBe(1);
+  });
+
   test("a kind that one does not want is not in the list and not counted", async () => {
     const [ben, cleo] = (await people(2)) as [Person, Person];
     const settings = async () => body(await cleo.get<Settings>("/notifications/settings"));
     const all = await settings();
-    expect(Object.values(all)).toEqual(Array(10).fill({ list: true, push: true }));
+    expect(Object.values(all)).toEqual(Array(11).fill({ list: true, push: true }));
     const follow = { list: false, push: true };
     const changed = body(await cleo.put<Settings>("/notifications/settings", { json: { follow } }));
     expect(changed).toEqual({ ...all, follow });

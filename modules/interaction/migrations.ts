@@ -194,9 +194,11 @@ export const migrations: Migrations = {
   `,
   "0014-moderation+": `
     -- Taken down by the moderators, and the act that says so.
-    alter table interaction.comment add column down boolean not null default false, add column moderated int8 not null default 0;
+    alter table interaction.comment add column down boolean not null default false;
+    alter table interaction.comment add column moderated int8 not null default 0;
     -- The same of all comments of a video: nobody adds any, whatever its author wishes.
-    alter table interaction.video add column locked boolean not null default false, add column moderated int8 not null default 0;
+    alter table interaction.video add column locked boolean not null default false;
+    alter table interaction.video add column moderated int8 not null default 0;
   `,
   "0015-comments-by-id+": "create index concurrently if not exists comment_id on interaction.comment (id)",
 };

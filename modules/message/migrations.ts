@@ -421,6 +421,7 @@ export const migrations: Migrations = {
     -- The act by which the moderators have recalled it.
     alter table message.message add column moderated int8;
     -- Taken down by the moderators, and the act that says so.
-    alter table message.group_chat add column down boolean not null default false, add column moderated int8 not null default 0;
+    alter table message.group_chat add column down boolean not null default false;
+    alter table message.group_chat add column moderated int8 not null default 0;
   `,
 };
