@@ -5,7 +5,7 @@ import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, optionalTime, requiredId, text } from "./parameters.ts";
-import { toClassicUser, userSchema } from "./present.ts";
+import { removedText, toClassicUser, userSchema } from "./present.ts";
 
 /** The oldest new messages; a client gets the rest with its next request, which starts after these. */
 const maxListed = 300;
@@ -107,7 +107,8 @@ function toLatest(latest: Message | undefined, friendId: string) {
 }
 
 /** These clients show texts only. */
-function plainText({ content, recalled, picture, videoId, profileId }: Message): string {
+function plainText({ content, recalled, takenDown, picture, videoId, profileId }: Message): string {
   const shown = picture ? "[Picture]" : videoId ? "[Video]" : profileId ? "[Profile]" : "";
+  if (takenDown) return removedText;
   return recalled ? "[Message recalled]" : [shown, content].filter(Boolean).join(" ");
 }

@@ -95,12 +95,14 @@ export function monthAndDay(timeZone: string): MonthAndDay {
   };
 }
 
+/** In place of a text that moderators have taken down: these clients know no other way to say it. */
+export const removedText = "[Removed by the moderation team]";
+
 export function toClassicComment(comment: Comment, author: Person, urls: MediaUrls, dateOf: MonthAndDay) {
   return {
     id: BigInt(comment.id),
     user: toClassicUser(author, urls),
-    // These clients know no other way to say it.
-    content: comment.takenDown ? "[Removed by the moderation team]" : comment.text,
+    content: comment.takenDown ? removedText : comment.text,
     create_date: dateOf(comment.createdAtMs),
   };
 }
