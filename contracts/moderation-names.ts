@@ -26,3 +26,12 @@ export const acts: readonly Act[] = [...new Set(Object.values(actsOf).flat())];
 
 /** Acts that may have an end in time. */
 export const timedActs: readonly Act[] = ["restrict", "take-down", "lock-comments", "mute", "suspend"];
+
+/** Until it is undone: later than any clock, and a time that JavaScript and PostgreSQL can tell. */
+export const foreverMs = Date.UTC(9999, 0, 1);
+
+/** In a sentence. */
+export const untilWords = (untilMs: number): string =>
+  untilMs >= foreverMs
+    ? "until further notice"
+    : `until ${new Date(untilMs).toISOString().slice(0, 16).replace("T", " ")} UTC`;

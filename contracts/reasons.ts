@@ -80,6 +80,16 @@ export const reasons = {
     says: "This account is being deleted. If that is refused, you can log in again in a moment.",
     code: 10110,
   },
+  ACCOUNT_SUSPENDED: {
+    kind: "forbidden",
+    says: "The moderation team has suspended this account {until}.",
+    code: 10111,
+  },
+  ACCOUNT_MUTED: {
+    kind: "forbidden",
+    says: "The moderation team has muted you {until}: you can watch, but not publish or write.",
+    code: 10112,
+  },
   USER_NOT_FOUND: { kind: "not-found", says: "There is no such person.", code: 10109 },
   MODERATORS_ONLY: { kind: "forbidden", says: "Only a moderator can do this." },
   CROSS_SITE: { kind: "forbidden", says: "Only the pages of this site may do that.", tells: "programs" },

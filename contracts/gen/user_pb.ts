@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file user.proto.
  */
 export const file_user: GenFile = /*@__PURE__*/
-  fileDesc("Cgp1c2VyLnByb3RvEg1kb3V5YS51c2VyLnYxIrQBCgRVc2VyEgoKAmlkGAEgASgJEhAKCHVzZXJuYW1lGAIgASgJEgwKBG5hbWUYAyABKAkSEQoJc2lnbmF0dXJlGAQgASgJEhIKCmF2YXRhcl9rZXkYBSABKAkSFgoOYmFja2dyb3VuZF9rZXkYBiABKAkSFQoNY3JlYXRlZF9hdF9tcxgHIAEoARIRCgltb2RlcmF0b3IYCCABKAgSFwoPY2xvc2luZ19yZWZ1c2VkGAkgASgJIrABCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSIQoEdXNlchgCIAEoCzITLmRvdXlhLnVzZXIudjEuVXNlchIUCgxhY2Nlc3NfdG9rZW4YAyABKAkSIgoaYWNjZXNzX3Rva2VuX2V4cGlyZXNfYXRfbXMYBCABKAESFQoNcmVmcmVzaF90b2tlbhgFIAEoCRIdChVzZXNzaW9uX2V4cGlyZXNfYXRfbXMYBiABKAEiewoPUmVnaXN0ZXJSZXF1ZXN0EhAKCHVzZXJuYW1lGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhIKCnVzZXJfYWdlbnQYAyABKAkSDwoHYWRkcmVzcxgEIAEoCRIPCgdjbGFzc2ljGAUgASgIEg4KBmRldmljZRgGIAEoCSJ4CgxMb2dJblJlcXVlc3QSEAoIdXNlcm5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkSEgoKdXNlcl9hZ2VudBgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEg8KB2NsYXNzaWMYBSABKAgSDgoGZGV2aWNlGAYgASgJIicKDlJlZnJlc2hSZXF1ZXN0EhUKDXJlZnJlc2hfdG9rZW4YASABKAkiUwoUQ2hlY2tTZXNzaW9uc1JlcXVlc3QSKwoIc2Vzc2lvbnMYASADKAsyGS5kb3V5YS51c2VyLnYxLlNlc3Npb25SZWYSDgoGdW51c2VkGAIgASgIIjEKClNlc3Npb25SZWYSDwoHdXNlcl9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgJIlEKFUNoZWNrU2Vzc2lvbnNSZXNwb25zZRIZChFhbGl2ZV9zZXNzaW9uX2lkcxgBIAMoCRIdChVtb2RlcmF0b3Jfc2Vzc2lvbl9pZHMYAiADKAkiFQoTTGlzdFNlc3Npb25zUmVxdWVzdCI+ChRMaXN0U2Vzc2lvbnNSZXNwb25zZRImCgdkZXZpY2VzGAEgAygLMhUuZG91eWEudXNlci52MS5EZXZpY2UiYAoGRGV2aWNlEhIKCnNlc3Npb25faWQYASABKAkSEgoKdXNlcl9hZ2VudBgCIAEoCRIVCg1jcmVhdGVkX2F0X21zGAMgASgBEhcKD2xhc3RfdXNlZF9hdF9tcxgEIAEoASIoChJFbmRTZXNzaW9uc1JlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSIVChNFbmRTZXNzaW9uc1Jlc3BvbnNlIlsKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIYChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJEhQKDG5ld19wYXNzd29yZBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiJwoTQ2xvc2VBY2NvdW50UmVxdWVzdBIQCghwYXNzd29yZBgBIAEoCSIWChRDbG9zZUFjY291bnRSZXNwb25zZSIXChVMaXN0UHVibGljS2V5c1JlcXVlc3QiJgoWTGlzdFB1YmxpY0tleXNSZXNwb25zZRIMCgRqd2tzGAEgAygJIh4KD0dldFVzZXJzUmVxdWVzdBILCgNpZHMYASADKAkiNgoQR2V0VXNlcnNSZXNwb25zZRIiCgV1c2VycxgBIAMoCzITLmRvdXlhLnVzZXIudjEuVXNlciJYChRVcGRhdGVQcm9maWxlUmVxdWVzdBIRCgRuYW1lGAEgASgJSACIAQESFgoJc2lnbmF0dXJlGAIgASgJSAGIAQFCBwoFX25hbWVCDAoKX3NpZ25hdHVyZSJMChFTZXRQaWN0dXJlUmVxdWVzdBInCgdwaWN0dXJlGAEgASgOMhYuZG91eWEudXNlci52MS5QaWN0dXJlEg4KBnN0YWdlZBgCIAEoCSIlChBGaW5kVXNlcnNSZXF1ZXN0EhEKCW5hbWVfa2V5cxgBIAMoCSI8ChFGaW5kVXNlcnNSZXNwb25zZRInCgV1c2VycxgBIAMoCzIYLmRvdXlhLnVzZXIudjEuRm91bmRVc2VyIi4KCUZvdW5kVXNlchIQCghuYW1lX2tleRgBIAEoCRIPCgd1c2VyX2lkGAIgASgJKk4KB1BpY3R1cmUSFwoTUElDVFVSRV9VTlNQRUNJRklFRBAAEhIKDlBJQ1RVUkVfQVZBVEFSEAESFgoSUElDVFVSRV9CQUNLR1JPVU5EEAIyvggKC1VzZXJTZXJ2aWNlEkIKCFJlZ2lzdGVyEh4uZG91eWEudXNlci52MS5SZWdpc3RlclJlcXVlc3QaFi5kb3V5YS51c2VyLnYxLlNlc3Npb24SPAoFTG9nSW4SGy5kb3V5YS51c2VyLnYxLkxvZ0luUmVxdWVzdBoWLmRvdXlhLnVzZXIudjEuU2Vzc2lvbhJACgdSZWZyZXNoEh0uZG91eWEudXNlci52MS5SZWZyZXNoUmVxdWVzdBoWLmRvdXlhLnVzZXIudjEuU2Vzc2lvbhJfCg1DaGVja1Nlc3Npb25zEiMuZG91eWEudXNlci52MS5DaGVja1Nlc3Npb25zUmVxdWVzdBokLmRvdXlhLnVzZXIudjEuQ2hlY2tTZXNzaW9uc1Jlc3BvbnNlIgOQAgISXAoMTGlzdFNlc3Npb25zEiIuZG91eWEudXNlci52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiMuZG91eWEudXNlci52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIDkAIBElkKC0VuZFNlc3Npb25zEiEuZG91eWEudXNlci52MS5FbmRTZXNzaW9uc1JlcXVlc3QaIi5kb3V5YS51c2VyLnYxLkVuZFNlc3Npb25zUmVzcG9uc2UiA5ACAhJdCg5DaGFuZ2VQYXNzd29yZBIkLmRvdXlhLnVzZXIudjEuQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0GiUuZG91eWEudXNlci52MS5DaGFuZ2VQYXNzd29yZFJlc3BvbnNlElcKDENsb3NlQWNjb3VudBIiLmRvdXlhLnVzZXIudjEuQ2xvc2VBY2NvdW50UmVxdWVzdBojLmRvdXlhLnVzZXIudjEuQ2xvc2VBY2NvdW50UmVzcG9uc2USYgoOTGlzdFB1YmxpY0tleXMSJC5kb3V5YS51c2VyLnYxLkxpc3RQdWJsaWNLZXlzUmVxdWVzdBolLmRvdXlhLnVzZXIudjEuTGlzdFB1YmxpY0tleXNSZXNwb25zZSIDkAIBElAKCEdldFVzZXJzEh4uZG91eWEudXNlci52MS5HZXRVc2Vyc1JlcXVlc3QaHy5kb3V5YS51c2VyLnYxLkdldFVzZXJzUmVzcG9uc2UiA5ACARJTCglGaW5kVXNlcnMSHy5kb3V5YS51c2VyLnYxLkZpbmRVc2Vyc1JlcXVlc3QaIC5kb3V5YS51c2VyLnYxLkZpbmRVc2Vyc1Jlc3BvbnNlIgOQAgESSQoNVXBkYXRlUHJvZmlsZRIjLmRvdXlhLnVzZXIudjEuVXBkYXRlUHJvZmlsZVJlcXVlc3QaEy5kb3V5YS51c2VyLnYxLlVzZXISQwoKU2V0UGljdHVyZRIgLmRvdXlhLnVzZXIudjEuU2V0UGljdHVyZVJlcXVlc3QaEy5kb3V5YS51c2VyLnYxLlVzZXJiBnByb3RvMw");
+  fileDesc("Cgp1c2VyLnByb3RvEg1kb3V5YS51c2VyLnYxIswBCgRVc2VyEgoKAmlkGAEgASgJEhAKCHVzZXJuYW1lGAIgASgJEgwKBG5hbWUYAyABKAkSEQoJc2lnbmF0dXJlGAQgASgJEhIKCmF2YXRhcl9rZXkYBSABKAkSFgoOYmFja2dyb3VuZF9rZXkYBiABKAkSFQoNY3JlYXRlZF9hdF9tcxgHIAEoARIRCgltb2RlcmF0b3IYCCABKAgSFwoPY2xvc2luZ19yZWZ1c2VkGAkgASgJEhYKDm11dGVkX3VudGlsX21zGAogASgBIrABCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSIQoEdXNlchgCIAEoCzITLmRvdXlhLnVzZXIudjEuVXNlchIUCgxhY2Nlc3NfdG9rZW4YAyABKAkSIgoaYWNjZXNzX3Rva2VuX2V4cGlyZXNfYXRfbXMYBCABKAESFQoNcmVmcmVzaF90b2tlbhgFIAEoCRIdChVzZXNzaW9uX2V4cGlyZXNfYXRfbXMYBiABKAEiewoPUmVnaXN0ZXJSZXF1ZXN0EhAKCHVzZXJuYW1lGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhIKCnVzZXJfYWdlbnQYAyABKAkSDwoHYWRkcmVzcxgEIAEoCRIPCgdjbGFzc2ljGAUgASgIEg4KBmRldmljZRgGIAEoCSJ4CgxMb2dJblJlcXVlc3QSEAoIdXNlcm5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkSEgoKdXNlcl9hZ2VudBgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEg8KB2NsYXNzaWMYBSABKAgSDgoGZGV2aWNlGAYgASgJIicKDlJlZnJlc2hSZXF1ZXN0EhUKDXJlZnJlc2hfdG9rZW4YASABKAkiUwoUQ2hlY2tTZXNzaW9uc1JlcXVlc3QSKwoIc2Vzc2lvbnMYASADKAsyGS5kb3V5YS51c2VyLnYxLlNlc3Npb25SZWYSDgoGdW51c2VkGAIgASgIIjEKClNlc3Npb25SZWYSDwoHdXNlcl9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgJIoYBChVDaGVja1Nlc3Npb25zUmVzcG9uc2USGQoRYWxpdmVfc2Vzc2lvbl9pZHMYASADKAkSHQoVbW9kZXJhdG9yX3Nlc3Npb25faWRzGAIgAygJEjMKDm11dGVkX3Nlc3Npb25zGAMgAygLMhsuZG91eWEudXNlci52MS5NdXRlZFNlc3Npb24iNAoMTXV0ZWRTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSEAoIdW50aWxfbXMYAiABKAEiSQoVTW9kZXJhdGVQZW9wbGVSZXF1ZXN0EjAKCXN0YW5kaW5ncxgBIAMoCzIdLmRvdXlhLnVzZXIudjEuUGVyc29uU3RhbmRpbmcihQEKDlBlcnNvblN0YW5kaW5nEg8KB3VzZXJfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIWCg5tdXRlZF91bnRpbF9tcxgDIAEoARIaChJzdXNwZW5kZWRfdW50aWxfbXMYBCABKAESHQoVcHJvZmlsZV9yZXNldF92ZXJzaW9uGAUgASgJIhgKFk1vZGVyYXRlUGVvcGxlUmVzcG9uc2UiFQoTTGlzdFNlc3Npb25zUmVxdWVzdCI+ChRMaXN0U2Vzc2lvbnNSZXNwb25zZRImCgdkZXZpY2VzGAEgAygLMhUuZG91eWEudXNlci52MS5EZXZpY2UiYAoGRGV2aWNlEhIKCnNlc3Npb25faWQYASABKAkSEgoKdXNlcl9hZ2VudBgCIAEoCRIVCg1jcmVhdGVkX2F0X21zGAMgASgBEhcKD2xhc3RfdXNlZF9hdF9tcxgEIAEoASIoChJFbmRTZXNzaW9uc1JlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSIVChNFbmRTZXNzaW9uc1Jlc3BvbnNlIlsKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIYChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJEhQKDG5ld19wYXNzd29yZBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiJwoTQ2xvc2VBY2NvdW50UmVxdWVzdBIQCghwYXNzd29yZBgBIAEoCSIWChRDbG9zZUFjY291bnRSZXNwb25zZSIXChVMaXN0UHVibGljS2V5c1JlcXVlc3QiJgoWTGlzdFB1YmxpY0tleXNSZXNwb25zZRIMCgRqd2tzGAEgAygJIh4KD0dldFVzZXJzUmVxdWVzdBILCgNpZHMYASADKAkiNgoQR2V0VXNlcnNSZXNwb25zZRIiCgV1c2VycxgBIAMoCzITLmRvdXlhLnVzZXIudjEuVXNlciJYChRVcGRhdGVQcm9maWxlUmVxdWVzdBIRCgRuYW1lGAEgASgJSACIAQESFgoJc2lnbmF0dXJlGAIgASgJSAGIAQFCBwoFX25hbWVCDAoKX3NpZ25hdHVyZSJMChFTZXRQaWN0dXJlUmVxdWVzdBInCgdwaWN0dXJlGAEgASgOMhYuZG91eWEudXNlci52MS5QaWN0dXJlEg4KBnN0YWdlZBgCIAEoCSIlChBGaW5kVXNlcnNSZXF1ZXN0EhEKCW5hbWVfa2V5cxgBIAMoCSI8ChFGaW5kVXNlcnNSZXNwb25zZRInCgV1c2VycxgBIAMoCzIYLmRvdXlhLnVzZXIudjEuRm91bmRVc2VyIi4KCUZvdW5kVXNlchIQCghuYW1lX2tleRgBIAEoCRIPCgd1c2VyX2lkGAIgASgJKk4KB1BpY3R1cmUSFwoTUElDVFVSRV9VTlNQRUNJRklFRBAAEhIKDlBJQ1RVUkVfQVZBVEFSEAESFgoSUElDVFVSRV9CQUNLR1JPVU5EEAIyogkKC1VzZXJTZXJ2aWNlEkIKCFJlZ2lzdGVyEh4uZG91eWEudXNlci52MS5SZWdpc3RlclJlcXVlc3QaFi5kb3V5YS51c2VyLnYxLlNlc3Npb24SPAoFTG9nSW4SGy5kb3V5YS51c2VyLnYxLkxvZ0luUmVxdWVzdBoWLmRvdXlhLnVzZXIudjEuU2Vzc2lvbhJACgdSZWZyZXNoEh0uZG91eWEudXNlci52MS5SZWZyZXNoUmVxdWVzdBoWLmRvdXlhLnVzZXIudjEuU2Vzc2lvbhJfCg1DaGVja1Nlc3Npb25zEiMuZG91eWEudXNlci52MS5DaGVja1Nlc3Npb25zUmVxdWVzdBokLmRvdXlhLnVzZXIudjEuQ2hlY2tTZXNzaW9uc1Jlc3BvbnNlIgOQAgISXAoMTGlzdFNlc3Npb25zEiIuZG91eWEudXNlci52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiMuZG91eWEudXNlci52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIDkAIBElkKC0VuZFNlc3Npb25zEiEuZG91eWEudXNlci52MS5FbmRTZXNzaW9uc1JlcXVlc3QaIi5kb3V5YS51c2VyLnYxLkVuZFNlc3Npb25zUmVzcG9uc2UiA5ACAhJdCg5DaGFuZ2VQYXNzd29yZBIkLmRvdXlhLnVzZXIudjEuQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0GiUuZG91eWEudXNlci52MS5DaGFuZ2VQYXNzd29yZFJlc3BvbnNlElcKDENsb3NlQWNjb3VudBIiLmRvdXlhLnVzZXIudjEuQ2xvc2VBY2NvdW50UmVxdWVzdBojLmRvdXlhLnVzZXIudjEuQ2xvc2VBY2NvdW50UmVzcG9uc2USYgoOTW9kZXJhdGVQZW9wbGUSJC5kb3V5YS51c2VyLnYxLk1vZGVyYXRlUGVvcGxlUmVxdWVzdBolLmRvdXlhLnVzZXIudjEuTW9kZXJhdGVQZW9wbGVSZXNwb25zZSIDkAICEmIKDkxpc3RQdWJsaWNLZXlzEiQuZG91eWEudXNlci52MS5MaXN0UHVibGljS2V5c1JlcXVlc3QaJS5kb3V5YS51c2VyLnYxLkxpc3RQdWJsaWNLZXlzUmVzcG9uc2UiA5ACARJQCghHZXRVc2VycxIeLmRvdXlhLnVzZXIudjEuR2V0VXNlcnNSZXF1ZXN0Gh8uZG91eWEudXNlci52MS5HZXRVc2Vyc1Jlc3BvbnNlIgOQAgESUwoJRmluZFVzZXJzEh8uZG91eWEudXNlci52MS5GaW5kVXNlcnNSZXF1ZXN0GiAuZG91eWEudXNlci52MS5GaW5kVXNlcnNSZXNwb25zZSIDkAIBEkkKDVVwZGF0ZVByb2ZpbGUSIy5kb3V5YS51c2VyLnYxLlVwZGF0ZVByb2ZpbGVSZXF1ZXN0GhMuZG91eWEudXNlci52MS5Vc2VyEkMKClNldFBpY3R1cmUSIC5kb3V5YS51c2VyLnYxLlNldFBpY3R1cmVSZXF1ZXN0GhMuZG91eWEudXNlci52MS5Vc2VyYgZwcm90bzM");
 
 /**
  * @generated from message douya.user.v1.User
@@ -71,6 +71,13 @@ export type User = Message<"douya.user.v1.User"> & {
    * @generated from field: string closing_refused = 9;
    */
   closingRefused: string;
+
+  /**
+   * Until when the person may not speak, if that is to come. Visible only to the owner.
+   *
+   * @generated from field: double muted_until_ms = 10;
+   */
+  mutedUntilMs: number;
 };
 
 /**
@@ -292,6 +299,11 @@ export type CheckSessionsResponse = Message<"douya.user.v1.CheckSessionsResponse
    * @generated from field: repeated string moderator_session_ids = 2;
    */
   moderatorSessionIds: string[];
+
+  /**
+   * @generated from field: repeated douya.user.v1.MutedSession muted_sessions = 3;
+   */
+  mutedSessions: MutedSession[];
 };
 
 /**
@@ -300,6 +312,103 @@ export type CheckSessionsResponse = Message<"douya.user.v1.CheckSessionsResponse
  */
 export const CheckSessionsResponseSchema: GenMessage<CheckSessionsResponse> = /*@__PURE__*/
   messageDesc(file_user, 7);
+
+/**
+ * @generated from message douya.user.v1.MutedSession
+ */
+export type MutedSession = Message<"douya.user.v1.MutedSession"> & {
+  /**
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+
+  /**
+   * @generated from field: double until_ms = 2;
+   */
+  untilMs: number;
+};
+
+/**
+ * Describes the message douya.user.v1.MutedSession.
+ * Use `create(MutedSessionSchema)` to create a new message.
+ */
+export const MutedSessionSchema: GenMessage<MutedSession> = /*@__PURE__*/
+  messageDesc(file_user, 8);
+
+/**
+ * @generated from message douya.user.v1.ModeratePeopleRequest
+ */
+export type ModeratePeopleRequest = Message<"douya.user.v1.ModeratePeopleRequest"> & {
+  /**
+   * At most 100.
+   *
+   * @generated from field: repeated douya.user.v1.PersonStanding standings = 1;
+   */
+  standings: PersonStanding[];
+};
+
+/**
+ * Describes the message douya.user.v1.ModeratePeopleRequest.
+ * Use `create(ModeratePeopleRequestSchema)` to create a new message.
+ */
+export const ModeratePeopleRequestSchema: GenMessage<ModeratePeopleRequest> = /*@__PURE__*/
+  messageDesc(file_user, 9);
+
+/**
+ * @generated from message douya.user.v1.PersonStanding
+ */
+export type PersonStanding = Message<"douya.user.v1.PersonStanding"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * An id: that of the last act of the moderators that counts.
+   *
+   * @generated from field: string version = 2;
+   */
+  version: string;
+
+  /**
+   * Times that are over mean not.
+   *
+   * @generated from field: double muted_until_ms = 3;
+   */
+  mutedUntilMs: number;
+
+  /**
+   * @generated from field: double suspended_until_ms = 4;
+   */
+  suspendedUntilMs: number;
+
+  /**
+   * The act that reset the profile last; 0: none.
+   *
+   * @generated from field: string profile_reset_version = 5;
+   */
+  profileResetVersion: string;
+};
+
+/**
+ * Describes the message douya.user.v1.PersonStanding.
+ * Use `create(PersonStandingSchema)` to create a new message.
+ */
+export const PersonStandingSchema: GenMessage<PersonStanding> = /*@__PURE__*/
+  messageDesc(file_user, 10);
+
+/**
+ * @generated from message douya.user.v1.ModeratePeopleResponse
+ */
+export type ModeratePeopleResponse = Message<"douya.user.v1.ModeratePeopleResponse"> & {
+};
+
+/**
+ * Describes the message douya.user.v1.ModeratePeopleResponse.
+ * Use `create(ModeratePeopleResponseSchema)` to create a new message.
+ */
+export const ModeratePeopleResponseSchema: GenMessage<ModeratePeopleResponse> = /*@__PURE__*/
+  messageDesc(file_user, 11);
 
 /**
  * @generated from message douya.user.v1.ListSessionsRequest
@@ -312,7 +421,7 @@ export type ListSessionsRequest = Message<"douya.user.v1.ListSessionsRequest"> &
  * Use `create(ListSessionsRequestSchema)` to create a new message.
  */
 export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_user, 8);
+  messageDesc(file_user, 12);
 
 /**
  * @generated from message douya.user.v1.ListSessionsResponse
@@ -329,7 +438,7 @@ export type ListSessionsResponse = Message<"douya.user.v1.ListSessionsResponse">
  * Use `create(ListSessionsResponseSchema)` to create a new message.
  */
 export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_user, 9);
+  messageDesc(file_user, 13);
 
 /**
  * @generated from message douya.user.v1.Device
@@ -361,7 +470,7 @@ export type Device = Message<"douya.user.v1.Device"> & {
  * Use `create(DeviceSchema)` to create a new message.
  */
 export const DeviceSchema: GenMessage<Device> = /*@__PURE__*/
-  messageDesc(file_user, 10);
+  messageDesc(file_user, 14);
 
 /**
  * @generated from message douya.user.v1.EndSessionsRequest
@@ -380,7 +489,7 @@ export type EndSessionsRequest = Message<"douya.user.v1.EndSessionsRequest"> & {
  * Use `create(EndSessionsRequestSchema)` to create a new message.
  */
 export const EndSessionsRequestSchema: GenMessage<EndSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_user, 11);
+  messageDesc(file_user, 15);
 
 /**
  * @generated from message douya.user.v1.EndSessionsResponse
@@ -393,7 +502,7 @@ export type EndSessionsResponse = Message<"douya.user.v1.EndSessionsResponse"> &
  * Use `create(EndSessionsResponseSchema)` to create a new message.
  */
 export const EndSessionsResponseSchema: GenMessage<EndSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_user, 12);
+  messageDesc(file_user, 16);
 
 /**
  * @generated from message douya.user.v1.ChangePasswordRequest
@@ -422,7 +531,7 @@ export type ChangePasswordRequest = Message<"douya.user.v1.ChangePasswordRequest
  * Use `create(ChangePasswordRequestSchema)` to create a new message.
  */
 export const ChangePasswordRequestSchema: GenMessage<ChangePasswordRequest> = /*@__PURE__*/
-  messageDesc(file_user, 13);
+  messageDesc(file_user, 17);
 
 /**
  * @generated from message douya.user.v1.ChangePasswordResponse
@@ -435,7 +544,7 @@ export type ChangePasswordResponse = Message<"douya.user.v1.ChangePasswordRespon
  * Use `create(ChangePasswordResponseSchema)` to create a new message.
  */
 export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = /*@__PURE__*/
-  messageDesc(file_user, 14);
+  messageDesc(file_user, 18);
 
 /**
  * @generated from message douya.user.v1.CloseAccountRequest
@@ -452,7 +561,7 @@ export type CloseAccountRequest = Message<"douya.user.v1.CloseAccountRequest"> &
  * Use `create(CloseAccountRequestSchema)` to create a new message.
  */
 export const CloseAccountRequestSchema: GenMessage<CloseAccountRequest> = /*@__PURE__*/
-  messageDesc(file_user, 15);
+  messageDesc(file_user, 19);
 
 /**
  * @generated from message douya.user.v1.CloseAccountResponse
@@ -465,7 +574,7 @@ export type CloseAccountResponse = Message<"douya.user.v1.CloseAccountResponse">
  * Use `create(CloseAccountResponseSchema)` to create a new message.
  */
 export const CloseAccountResponseSchema: GenMessage<CloseAccountResponse> = /*@__PURE__*/
-  messageDesc(file_user, 16);
+  messageDesc(file_user, 20);
 
 /**
  * @generated from message douya.user.v1.ListPublicKeysRequest
@@ -478,7 +587,7 @@ export type ListPublicKeysRequest = Message<"douya.user.v1.ListPublicKeysRequest
  * Use `create(ListPublicKeysRequestSchema)` to create a new message.
  */
 export const ListPublicKeysRequestSchema: GenMessage<ListPublicKeysRequest> = /*@__PURE__*/
-  messageDesc(file_user, 17);
+  messageDesc(file_user, 21);
 
 /**
  * @generated from message douya.user.v1.ListPublicKeysResponse
@@ -497,7 +606,7 @@ export type ListPublicKeysResponse = Message<"douya.user.v1.ListPublicKeysRespon
  * Use `create(ListPublicKeysResponseSchema)` to create a new message.
  */
 export const ListPublicKeysResponseSchema: GenMessage<ListPublicKeysResponse> = /*@__PURE__*/
-  messageDesc(file_user, 18);
+  messageDesc(file_user, 22);
 
 /**
  * @generated from message douya.user.v1.GetUsersRequest
@@ -514,7 +623,7 @@ export type GetUsersRequest = Message<"douya.user.v1.GetUsersRequest"> & {
  * Use `create(GetUsersRequestSchema)` to create a new message.
  */
 export const GetUsersRequestSchema: GenMessage<GetUsersRequest> = /*@__PURE__*/
-  messageDesc(file_user, 19);
+  messageDesc(file_user, 23);
 
 /**
  * @generated from message douya.user.v1.GetUsersResponse
@@ -531,7 +640,7 @@ export type GetUsersResponse = Message<"douya.user.v1.GetUsersResponse"> & {
  * Use `create(GetUsersResponseSchema)` to create a new message.
  */
 export const GetUsersResponseSchema: GenMessage<GetUsersResponse> = /*@__PURE__*/
-  messageDesc(file_user, 20);
+  messageDesc(file_user, 24);
 
 /**
  * @generated from message douya.user.v1.UpdateProfileRequest
@@ -553,7 +662,7 @@ export type UpdateProfileRequest = Message<"douya.user.v1.UpdateProfileRequest">
  * Use `create(UpdateProfileRequestSchema)` to create a new message.
  */
 export const UpdateProfileRequestSchema: GenMessage<UpdateProfileRequest> = /*@__PURE__*/
-  messageDesc(file_user, 21);
+  messageDesc(file_user, 25);
 
 /**
  * @generated from message douya.user.v1.SetPictureRequest
@@ -575,7 +684,7 @@ export type SetPictureRequest = Message<"douya.user.v1.SetPictureRequest"> & {
  * Use `create(SetPictureRequestSchema)` to create a new message.
  */
 export const SetPictureRequestSchema: GenMessage<SetPictureRequest> = /*@__PURE__*/
-  messageDesc(file_user, 22);
+  messageDesc(file_user, 26);
 
 /**
  * @generated from message douya.user.v1.FindUsersRequest
@@ -594,7 +703,7 @@ export type FindUsersRequest = Message<"douya.user.v1.FindUsersRequest"> & {
  * Use `create(FindUsersRequestSchema)` to create a new message.
  */
 export const FindUsersRequestSchema: GenMessage<FindUsersRequest> = /*@__PURE__*/
-  messageDesc(file_user, 23);
+  messageDesc(file_user, 27);
 
 /**
  * @generated from message douya.user.v1.FindUsersResponse
@@ -611,7 +720,7 @@ export type FindUsersResponse = Message<"douya.user.v1.FindUsersResponse"> & {
  * Use `create(FindUsersResponseSchema)` to create a new message.
  */
 export const FindUsersResponseSchema: GenMessage<FindUsersResponse> = /*@__PURE__*/
-  messageDesc(file_user, 24);
+  messageDesc(file_user, 28);
 
 /**
  * @generated from message douya.user.v1.FoundUser
@@ -633,7 +742,7 @@ export type FoundUser = Message<"douya.user.v1.FoundUser"> & {
  * Use `create(FoundUserSchema)` to create a new message.
  */
 export const FoundUserSchema: GenMessage<FoundUser> = /*@__PURE__*/
-  messageDesc(file_user, 25);
+  messageDesc(file_user, 29);
 
 /**
  * @generated from enum douya.user.v1.Picture
@@ -678,7 +787,7 @@ export const UserService: GenService<{
   },
   /**
    * Errors: BAD_CREDENTIALS (the same for a wrong name and a wrong password), TOO_MANY_ATTEMPTS (on this name),
-   * TOO_MANY_REQUESTS (from this address), BUSY, ACCOUNT_CLOSING, SESSION_ENDED (all sessions ended meanwhile).
+   * TOO_MANY_REQUESTS (from this address), BUSY, ACCOUNT_CLOSING, ACCOUNT_SUSPENDED, SESSION_ENDED (all sessions ended meanwhile).
    *
    * @generated from rpc douya.user.v1.UserService.LogIn
    */
@@ -746,6 +855,17 @@ export const UserService: GenService<{
     methodKind: "unary";
     input: typeof CloseAccountRequestSchema;
     output: typeof CloseAccountResponseSchema;
+  },
+  /**
+   * How these people stand with the moderators; a standing whose version is not greater than the one that the account has, or
+   * whose account is not there, changes nothing. For the moderation module only.
+   *
+   * @generated from rpc douya.user.v1.UserService.ModeratePeople
+   */
+  moderatePeople: {
+    methodKind: "unary";
+    input: typeof ModeratePeopleRequestSchema;
+    output: typeof ModeratePeopleResponseSchema;
   },
   /**
    * The public halves of the keys that sign access tokens.

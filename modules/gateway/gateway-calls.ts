@@ -11,7 +11,7 @@ import { allBut } from "#platform/rpc/service.ts";
 
 /** All methods for public requests; what only modules ask each other, or gateways of an earlier release, is left out. */
 export const gatewayCalls = {
-  user: allBut(UserService, "findUsers"),
+  user: allBut(UserService, "findUsers", "moderatePeople"),
   relation: allBut(RelationService),
   video: allBut(
     VideoService,

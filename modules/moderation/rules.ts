@@ -1,4 +1,4 @@
-import { type Act, actsOf, type SubjectKind, timedActs } from "#contracts/moderation-names.ts";
+import { type Act, actsOf, foreverMs, type SubjectKind, timedActs } from "#contracts/moderation-names.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import { checkText } from "#platform/text/text-rules.ts";
@@ -28,9 +28,6 @@ export const untouched: Standing = {
   suspendedUntilMs: 0,
   profileReset: "0",
 };
-
-/** Later than any clock; a time that JavaScript and PostgreSQL can tell. */
-export const foreverMs = Date.UTC(9999, 0, 1);
 
 /** As it is kept: what is over is told by nobody's act. */
 export type KeptAct = Act | "expire";

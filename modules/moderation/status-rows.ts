@@ -1,7 +1,7 @@
 import { type RawBuilder, type Selectable, sql } from "kysely";
-import type { SubjectKind } from "#contracts/moderation-names.ts";
+import { foreverMs, type SubjectKind } from "#contracts/moderation-names.ts";
 import type { Transaction } from "#platform/db/database.ts";
-import { endsMs, foreverMs, type Standing, untouched } from "./rules.ts";
+import { endsMs, type Standing, untouched } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 export type StatusRow = Selectable<Tables["status"]>;

@@ -10,6 +10,7 @@ import { deletionRequestStore } from "./deletion-request-store.ts";
 import { changePassword } from "./handlers/change-password.ts";
 import { closeAccount } from "./handlers/close-account.ts";
 import { logIn } from "./handlers/log-in.ts";
+import { moderatePeople } from "./handlers/moderate-people.ts";
 import { findUsers, getUsers, setPicture, updateProfile } from "./handlers/profile.ts";
 import { refresh } from "./handlers/refresh.ts";
 import { register } from "./handlers/register.ts";
@@ -23,6 +24,7 @@ import { pictureUses, removePicture, removePictureKind } from "./picture-store.t
 import { tooManyGuesses } from "./rules.ts";
 import { seedUsers } from "./seed.ts";
 import { sessionStore } from "./session-store.ts";
+import { standingStore } from "./standing-store.ts";
 import type { Tables } from "./tables.ts";
 import { createTokens } from "./tokens.ts";
 
@@ -78,6 +80,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
         logIn: logIn(accounts, sessions, passwords, tokens, ids, security, attempts),
         refresh: refresh(accounts, sessions, tokens, looks, security),
         checkSessions: checkSessions(sessions),
+        moderatePeople: moderatePeople(perCall(db, (until) => standingStore(until, events, jobs))),
         listSessions: listSessions(sessions),
         endSessions: endSessions(sessions, security),
         changePassword: changePassword(accounts, passwords, own, security, common),

@@ -94,4 +94,11 @@ export const migrations: Migrations = {
       alter signs_from set not null;
   `,
   "0009-jobs": wholeJobTable('"user"'),
+  "0010-standing+": `
+    -- The act of the moderators that counts, and what follows from it; times in Unix milliseconds.
+    alter table "user".account add column moderated int8 not null default 0;
+    alter table "user".account add column muted_until_ms int8 not null default 0;
+    alter table "user".account add column suspended_until_ms int8 not null default 0;
+    alter table "user".account add column profile_reset int8 not null default 0;
+  `,
 };

@@ -34,7 +34,11 @@ export async function sessionAnswer(
   session: OpenSession,
   refreshToken: string,
 ): Promise<MessageInitShape<typeof SessionSchema>> {
-  const owner = { id: account.id as UserId, moderator: account.role === "moderator" };
+  const owner = {
+    id: account.id as UserId,
+    moderator: account.role === "moderator",
+    mutedUntilMs: Number(account.muted_until_ms),
+  };
   const access = await tokens.access(owner, session);
   return {
     sessionId: session.id,

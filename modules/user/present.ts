@@ -14,5 +14,6 @@ export function toUser(account: Account, callerId?: string): MessageInitShape<ty
     createdAtMs: account.created_at.getTime(),
     moderator: account.role === "moderator",
     closingRefused: account.id === callerId ? account.closing_refused : "",
+    mutedUntilMs: account.id === callerId ? Number(account.muted_until_ms) : 0,
   };
 }

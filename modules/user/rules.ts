@@ -1,3 +1,4 @@
+import { untilWords } from "#contracts/moderation-names.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
@@ -88,6 +89,15 @@ export function judgeRefresh(
       return "refuse";
   }
 }
+
+interface Suspendable {
+  suspended_until_ms: string;
+}
+export const isSuspended = ({ suspended_until_ms }: Suspendable): boolean =>
+  Number(suspended_until_ms) > Date.now();
+/** Told only to who knows the password. */
+export const accountSuspended = ({ suspended_until_ms }: Suspendable): DomainError =>
+  refusal("ACCOUNT_SUSPENDED", { until: untilWords(Number(suspended_until_ms)) });
 
 export function tooManyGuesses(waitMs: number): DomainError {
   const minutes = Math.ceil(waitMs / 60_000);

@@ -67,6 +67,7 @@ export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>, lo
         with open as materialized (
           select id from "user".account 
           where id = ${userId} and state = 'open' and password_hash = ${proven.password_hash}
+            and suspended_until_ms <= ${Date.now()}
             and session_epoch = ${proven.session_epoch}
           for share
         ), added as (
@@ -119,13 +120,20 @@ export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>, lo
     },
     /** Which of these sessions are alive, and the role of their people. Records the use of some, at most once an hour. */
     async aliveSessions(refs: SessionLook[]) {
-      const { rows } = await sql<{ id: string; stale: boolean; user_id: string; moderator: boolean }>`
+      const { rows } = await sql<{
+        id: string;
+        stale: boolean;
+        user_id: string;
+        moderator: boolean;
+        muted_until_ms: string;
+      }>`
         select s.user_id, s.id, not r.unused and s.last_used_at < now() - interval '1 hour' as stale,
-          a.role = 'moderator' as moderator
+          a.role = 'moderator' as moderator, a.muted_until_ms
         from unnest(${refs.map((ref) => ref.userId)}::int8[], ${refs.map((ref) => ref.sessionId)}::int8[],
           ${refs.map((ref) => ref.unused)}::bool[]) as r(user_id, id, unused)
         join "user".session s on s.user_id = r.user_id and s.id = r.id
         join "user".account a on a.id = s.user_id and a.state = 'open'
+          and a.suspended_until_ms <= ${Date.now()}
         where s.expires_at > now()`.execute(db);
       const stale = rows.filter((row) => row.stale);
       if (stale.length > 0) {

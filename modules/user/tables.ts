@@ -1,4 +1,4 @@
-import type { Generated, GeneratedAlways } from "kysely";
+import type { ColumnType, Generated, GeneratedAlways } from "kysely";
 import type { JobTables } from "#platform/jobs/job-table.ts";
 
 export interface Tables extends JobTables {
@@ -18,6 +18,10 @@ export interface Tables extends JobTables {
     closing_id: string | null;
     closing_refused: Generated<string>;
     session_epoch: Generated<number>;
+    moderated: Generated<string>;
+    muted_until_ms: ColumnType<string, number | undefined, number>;
+    suspended_until_ms: ColumnType<string, number | undefined, number>;
+    profile_reset: Generated<string>;
   };
   session: {
     user_id: string;

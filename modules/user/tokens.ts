@@ -15,7 +15,7 @@ const reloadMs = 10_000;
 export interface Tokens {
   /** A signed access token (Ed25519 JWT) for a session, with the role that its person has now, and when it ends. */
   access(
-    account: { id: UserId; moderator: boolean },
+    account: { id: UserId; moderator: boolean; mutedUntilMs: number },
     session: { id: SessionId; classic: boolean; expiresAt: Date },
   ): Promise<{ token: string; expiresAtMs: number }>;
   /**
@@ -59,10 +59,11 @@ export async function createTokens(
     }, onError);
   }, reloadMs);
   return {
-    async access({ id, moderator }, { id: sessionId, classic, expiresAt }) {
+    async access({ id, moderator, mutedUntilMs }, { id: sessionId, classic, expiresAt }) {
       const lastsMs = classic ? sessionMs : accessTokenMs;
       const expiresAtMs = Math.min(Date.now() + lastsMs, expiresAt.getTime());
-      const token = await new SignJWT({ sid: sessionId, ...(moderator && { mod: true }) })
+      const muted = mutedUntilMs > Date.now() && { muted: mutedUntilMs };
+      const token = await new SignJWT({ sid: sessionId, ...(moderator && { mod: true }), ...muted })
         .setProtectedHeader({ alg: "EdDSA", kid: signer.kid })
         .setIssuer("user")
         .setAudience("douya")

@@ -7297,6 +7297,8 @@ export interface components {
             followsYou: boolean;
             /** @description A 64-bit id as a decimal string. */
             id: string;
+            /** @description Until when moderators keep the person from publishing and writing. */
+            mutedUntil: string | null;
             /** @description What others see. */
             name: string;
             /** @enum {string} */

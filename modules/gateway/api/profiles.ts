@@ -55,7 +55,11 @@ export function profileRoutes({
         const [me] = users;
         if (!me) throw refusal("USER_NOT_FOUND");
         const shown = toApiUser(await composer.person(me, call), urlsFor(request));
-        return { ...shown, closingRefused: me.closingRefused || null };
+        return {
+          ...shown,
+          closingRefused: me.closingRefused || null,
+          mutedUntil: me.mutedUntilMs > Date.now() ? toTime(me.mutedUntilMs) : null,
+        };
       },
     );
     app.delete(

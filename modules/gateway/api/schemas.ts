@@ -46,6 +46,9 @@ const User = Type.Object(
 const Me = Type.Object(
   {
     ...User.properties,
+    mutedUntil: Type.Union([Time, Type.Null()], {
+      description: "Until when moderators keep the person from publishing and writing.",
+    }),
     closingRefused: nullableText(
       Type.String({
         description:

@@ -17,6 +17,8 @@ export interface Identity {
   sessionId: SessionId;
   /** Whether this person may moderate. */
   moderator: boolean;
+  /** Until when this person may not speak; 0: they may. */
+  mutedUntilMs: number;
 }
 
 export interface Auth {
@@ -116,6 +118,7 @@ export function createAuth(
         userId: payload.sub as UserId,
         sessionId: payload.sid as SessionId,
         moderator: payload.mod === true,
+        mutedUntilMs: typeof payload.muted === "number" ? payload.muted : 0,
         expiresAtMs: payload.exp! * 1000,
         checkedAtMs: heard ? performance.now() : Number.NEGATIVE_INFINITY,
         revalidateAtMs: 0,
@@ -131,11 +134,16 @@ export function createAuth(
   }
 
   const statesOf = coalesce(async (sessions: { userId: string; sessionId: string }[], call) => {
-    const { aliveSessionIds, moderatorSessionIds } = await user.checkSessions({ sessions }, call);
+    const { aliveSessionIds, moderatorSessionIds, mutedSessions } = await user.checkSessions(
+      { sessions },
+      call,
+    );
     const [alive, moderators] = [new Set(aliveSessionIds), new Set(moderatorSessionIds)];
+    const muted = new Map(mutedSessions.map(({ sessionId, untilMs }) => [sessionId, untilMs]));
     return sessions.map(({ sessionId }) => ({
       alive: alive.has(sessionId),
       moderator: moderators.has(sessionId),
+      mutedUntilMs: muted.get(sessionId) ?? 0,
     }));
   });
 
@@ -144,7 +152,7 @@ export function createAuth(
     const before = forgets;
     // Not twice at once, and afterwards not for all tokens at the same moment.
     known.revalidateAtMs = now + recheckMs * (0.5 + Math.random() / 4);
-    const { alive, moderator } = await statesOf(known, call);
+    const { alive, moderator, mutedUntilMs } = await statesOf(known, call);
     if (!alive) {
       // Whose end the log did not tell is waited for from now on.
       if (verified.peek(token)) forgottenAt.set(known.userId, nextForget());
@@ -152,6 +160,7 @@ export function createAuth(
       throw refusal("SESSION_ENDED");
     }
     known.moderator = moderator;
+    known.mutedUntilMs = mutedUntilMs;
     known.checkedAtMs = now;
     // If the session ended during the check, it was forgotten after this.
     known.checkedAtForget = before;

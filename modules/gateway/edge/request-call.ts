@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { untilWords } from "#contracts/moderation-names.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { inColour, readTraceContext } from "#platform/observe/trace-context.ts";
@@ -56,13 +57,21 @@ export function requireServices(request: FastifyRequest): void {
 
 /**
  * The call that a request makes to the services that its route needs, on behalf of its sender, who is counted by then.
- * Its signal costs as much as half of the rest of a cached page, so none is made for one. Errors: MODERATORS_ONLY,
+ * Its signal costs as much as half of the rest of a cached page, so none is made for one. Errors: MODERATORS_ONLY, ACCOUNT_MUTED,
  * <SERVICE>_UNAVAILABLE.
  */
 export function callOf(request: FastifyRequest): PublicCall {
-  if (policyOf(request).caller.moderator && !request.identity?.moderator) throw refusal("MODERATORS_ONLY");
+  const { caller, speaks } = policyOf(request);
+  if (caller.moderator && !request.identity?.moderator) throw refusal("MODERATORS_ONLY");
+  if (speaks) requireVoice(request.identity);
   requireServices(request);
   return plainCallOf(request);
+}
+
+/** Error: ACCOUNT_MUTED. */
+export function requireVoice(identity: Pick<Identity, "mutedUntilMs"> | undefined): void {
+  const { mutedUntilMs = 0 } = identity ?? {};
+  if (mutedUntilMs > Date.now()) throw refusal("ACCOUNT_MUTED", { until: untilWords(mutedUntilMs) });
 }
 
 /**

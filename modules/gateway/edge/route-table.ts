@@ -44,6 +44,8 @@ export interface RoutePolicy {
   timeoutMs: number;
   /** By what operators switch it off. */
   switch?: Switch;
+  /** Others see what is said by it: nobody whom moderators have muted may. */
+  speaks?: true;
   /** What the answer may lack when a service cannot be asked. */
   without: readonly Part[];
   /** It is answered when something happens, and takes nobody's place meanwhile. */
@@ -65,6 +67,7 @@ const aVideo: { without: readonly Part[] } = { without: ["reactions", "views", .
 /** The time for the probe of a file, after its last byte. */
 const aFile = { timeoutMs: 90_000 };
 const aPicture = { timeoutMs: 30_000, ...aPerson };
+const speaks = { speaks: true } as const;
 /** A page of the client is shown without it, so nobody waits longer for it. */
 const aPage = { timeoutMs: 1_000, ...essential, without: ["preview", "first-screen", ...aVideo.without] } as {
   without: readonly Part[];
@@ -87,11 +90,11 @@ const routeTable: Record<string, RoutePolicy> = {
 
   // People.
   "GET /api/v1/me": row(person, "user", { ...essential, ...aPerson }),
-  "PATCH /api/v1/me": row(person, "user", aPerson),
+  "PATCH /api/v1/me": row(person, "user", { ...speaks, ...aPerson }),
   "DELETE /api/v1/me": row(person, "user"),
-  "PUT /api/v1/me/avatar": row(person, "user", aPicture),
+  "PUT /api/v1/me/avatar": row(person, "user", { ...speaks, ...aPicture }),
   "DELETE /api/v1/me/avatar": row(person, "user", aPerson),
-  "PUT /api/v1/me/background": row(person, "user", aPicture),
+  "PUT /api/v1/me/background": row(person, "user", { ...speaks, ...aPicture }),
   "DELETE /api/v1/me/background": row(person, "user", aPerson),
   "GET /api/v1/me/videos": row(person, "video user", aVideo),
   "GET /api/v1/me/bookmarks": row(person, "interaction video user", aVideo),
@@ -176,10 +179,10 @@ const routeTable: Record<string, RoutePolicy> = {
   "PATCH /api/v1/uploads/tus/:id": row(person, "video", { switch: "uploads", ...aFile }),
   "DELETE /api/v1/uploads/tus/:id": row(person, "video"),
   "POST /api/v1/uploads/tus/:id": row(person, "video", { switch: "uploads", ...aFile }),
-  "POST /api/v1/videos": row(person, "video user", { switch: "uploads", ...aVideo }),
+  "POST /api/v1/videos": row(person, "video user", { ...speaks, switch: "uploads", ...aVideo }),
   "GET /api/v1/videos/:id": row(guest, "video user", { ...essential, ...aVideo }),
-  "PATCH /api/v1/videos/:id": row(person, "video user", aVideo),
-  "PUT /api/v1/videos/:id/cover": row(person, "video user", { ...aPicture, ...aVideo }),
+  "PATCH /api/v1/videos/:id": row(person, "video user", { ...speaks, ...aVideo }),
+  "PUT /api/v1/videos/:id/cover": row(person, "video user", { ...speaks, ...aPicture, ...aVideo }),
   "DELETE /api/v1/videos/:id": row(person, "video"),
   "PUT /api/v1/videos/:id/hold": row(moderator, "moderation video"),
   "DELETE /api/v1/videos/:id/hold": row(moderator, "moderation video"),
@@ -193,7 +196,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "DELETE /api/v1/videos/:id/dislike": row(person, "interaction"),
   "PUT /api/v1/videos/:id/bookmark": row(person, "interaction"),
   "DELETE /api/v1/videos/:id/bookmark": row(person, "interaction"),
-  "PUT /api/v1/videos/:id/repost": row(person, "interaction"),
+  "PUT /api/v1/videos/:id/repost": row(person, "interaction", speaks),
   "DELETE /api/v1/videos/:id/repost": row(person, "interaction"),
   "POST /api/v1/videos/:id/shares": row(person, "interaction"),
   "GET /api/v1/shares/:code": row(guest, "interaction video user", aVideo),
@@ -202,7 +205,11 @@ const routeTable: Record<string, RoutePolicy> = {
     ...list,
     ...aPerson,
   }),
-  "POST /api/v1/videos/:id/comments": row(person, "interaction user", { switch: "comments", ...aPerson }),
+  "POST /api/v1/videos/:id/comments": row(person, "interaction user", {
+    ...speaks,
+    switch: "comments",
+    ...aPerson,
+  }),
   "GET /api/v1/videos/:id/comments/:commentId": row(guest, "interaction user", {
     switch: "comments",
     ...aPerson,
@@ -213,6 +220,7 @@ const routeTable: Record<string, RoutePolicy> = {
     ...aPerson,
   }),
   "POST /api/v1/videos/:id/comments/:commentId/replies": row(person, "interaction user", {
+    ...speaks,
     switch: "comments",
     ...aPerson,
   }),
@@ -243,8 +251,9 @@ const routeTable: Record<string, RoutePolicy> = {
     switch: "messages",
     ...aPerson,
   }),
-  "POST /api/v1/conversations/:userId/messages": row(person, "message", { switch: "messages" }),
+  "POST /api/v1/conversations/:userId/messages": row(person, "message", { ...speaks, switch: "messages" }),
   "POST /api/v1/conversations/:userId/pictures": row(person, "message", {
+    ...speaks,
     switch: "messages",
     timeoutMs: 30_000,
   }),
@@ -254,6 +263,7 @@ const routeTable: Record<string, RoutePolicy> = {
     switch: "messages",
   }),
   "PUT /api/v1/conversations/:userId/messages/:messageId/reactions/:emoji": row(person, "message", {
+    ...speaks,
     switch: "messages",
   }),
   "DELETE /api/v1/conversations/:userId/messages/:messageId/reactions/:emoji": row(person, "message", {
@@ -271,11 +281,15 @@ const routeTable: Record<string, RoutePolicy> = {
   "DELETE /api/v1/conversations/:userId/mute": row(person, "message", { switch: "messages" }),
 
   // Groups.
-  "POST /api/v1/groups": row(person, "message user", { switch: "messages", ...aPerson }),
+  "POST /api/v1/groups": row(person, "message user", { ...speaks, switch: "messages", ...aPerson }),
   "GET /api/v1/groups/:id": row(person, "message user", { switch: "messages", ...aPerson }),
-  "PATCH /api/v1/groups/:id": row(person, "message user", { switch: "messages", ...aPerson }),
+  "PATCH /api/v1/groups/:id": row(person, "message user", { ...speaks, switch: "messages", ...aPerson }),
   "GET /api/v1/groups/:id/members": row(person, "message user", { switch: "messages", ...aPerson }),
-  "POST /api/v1/groups/:id/members": row(person, "message user", { switch: "messages", ...aPerson }),
+  "POST /api/v1/groups/:id/members": row(person, "message user", {
+    ...speaks,
+    switch: "messages",
+    ...aPerson,
+  }),
   "DELETE /api/v1/groups/:id/members/:userId": row(person, "message", { switch: "messages" }),
   "PUT /api/v1/groups/:id/members/:userId/role": row(person, "message", { switch: "messages" }),
   "PUT /api/v1/groups/:id/members/:userId/mute": row(person, "message", { switch: "messages" }),
@@ -304,7 +318,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "POST /douyin/user/login": row(anybody, "user", essential),
   "GET /douyin/user": row(person, "user", aPerson),
   "GET /douyin/feed": row(guest, "feed video user", { ...list, ...essential, ...aVideo }),
-  "POST /douyin/publish/action": row(person, "video", { switch: "uploads", ...aFile }),
+  "POST /douyin/publish/action": row(person, "video", { ...speaks, switch: "uploads", ...aFile }),
   "GET /douyin/publish/list": row(guest, "video user", { ...list, ...aVideo }),
   "POST /douyin/favorite/action": row(person, "interaction"),
   "GET /douyin/favorite/list": row(guest, "interaction video user", {
@@ -313,7 +327,11 @@ const routeTable: Record<string, RoutePolicy> = {
     ...sheddable,
     ...aVideo,
   }),
-  "POST /douyin/comment/action": row(person, "interaction user", { switch: "comments", ...aPerson }),
+  "POST /douyin/comment/action": row(person, "interaction user", {
+    ...speaks,
+    switch: "comments",
+    ...aPerson,
+  }),
   "GET /douyin/comment/list": row(guest, "interaction user", { switch: "comments", ...list, ...aPerson }),
   "POST /douyin/relation/action": row(person, "relation"),
   "GET /douyin/relation/follow/list": row(person, "relation user", {
@@ -331,7 +349,7 @@ const routeTable: Record<string, RoutePolicy> = {
     ...list,
     without: ["messages", ...aPerson.without],
   }),
-  "POST /douyin/message/action": row(person, "message", { switch: "messages" }),
+  "POST /douyin/message/action": row(person, "message", { ...speaks, switch: "messages" }),
   "GET /douyin/message/chat": row(person, "message", { switch: "messages", without: ["read"] }),
 
   // Films and pages; they are shown whatever is missing, films as long as it is known that they are public.

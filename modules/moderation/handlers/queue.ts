@@ -34,7 +34,12 @@ export function queueHandlers(
         maxBefore,
       );
       return {
-        items: rows.map((row) => toQueueItem(row, before.filter((one) => one.owner_id === row.owner_id))),
+        items: rows.map((row) =>
+          toQueueItem(
+            row,
+            before.filter((one) => one.owner_id === row.owner_id),
+          ),
+        ),
         next: after ? `${after.waiting_since}-${after.weight}` : "",
       };
     },

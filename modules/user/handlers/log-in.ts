@@ -15,7 +15,7 @@ import type { Account, AccountStore, EnteredAccount } from "../account-store.ts"
 import { marksOf } from "../known-devices.ts";
 import { newSession, sessionAnswer } from "../open-session.ts";
 import type { Passwords } from "../passwords.ts";
-import { cleanPassword, maxPasswordUnits } from "../rules.ts";
+import { accountSuspended, cleanPassword, isSuspended, maxPasswordUnits } from "../rules.ts";
 import type { SessionStore } from "../session-store.ts";
 import type { Tokens } from "../tokens.ts";
 
@@ -32,6 +32,7 @@ export function logIn(
   async function whyNotOpened(tried: Account, call: ServedCall) {
     const now = await accounts(call).accountById(tried.id);
     if (now?.state !== "open") return refusal("ACCOUNT_CLOSING");
+    if (isSuspended(now)) return accountSuspended(now);
     return now.password_hash === tried.password_hash ? refusal("SESSION_ENDED") : refusal("BAD_CREDENTIALS");
   }
 
@@ -68,6 +69,7 @@ export function logIn(
     }
     const { session, refreshToken } = newSession(ids, account.id as UserId, request);
     if (account.state !== "open") throw refusal("ACCOUNT_CLOSING");
+    if (isSuspended(account)) throw accountSuspended(account);
     if (!(await sessions(call).addSession(session, account, unnoted(marks, account))))
       throw await whyNotOpened(account, call);
     security.note({ kind: "login", ...entry, subject: `session ${session.id}` });

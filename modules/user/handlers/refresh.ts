@@ -8,7 +8,7 @@ import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { AccountStore } from "../account-store.ts";
 import { type OpenSession, sessionAnswer } from "../open-session.ts";
-import { judgeRefresh, type ShownGeneration, sessionMs } from "../rules.ts";
+import { isSuspended, judgeRefresh, type ShownGeneration, sessionMs } from "../rules.ts";
 import type { SessionRow, SessionStore } from "../session-store.ts";
 import { parseRefreshToken, type ShownRefreshToken, sameHash, type Tokens } from "../tokens.ts";
 
@@ -56,7 +56,7 @@ export function refresh(
     const next = tokens.refreshAfter(shown);
     const session = (await rotate(shown, next.hash, call)) ?? (await rotate(shown, next.hash, call));
     const [account] = await accounts(call).accountsById([shown.userId]);
-    if (!session || !account) throw refusal("SESSION_ENDED");
+    if (!session || !account || isSuspended(account)) throw refusal("SESSION_ENDED");
     return sessionAnswer(tokens, account, session, next.token);
   };
 }

@@ -28,6 +28,9 @@ export function checkSessions(store: PerCall<SessionStore>): Service["checkSessi
     return {
       aliveSessionIds: alive.map((row) => row.id),
       moderatorSessionIds: alive.filter((row) => row.moderator).map((row) => row.id),
+      mutedSessions: alive
+        .filter((row) => Number(row.muted_until_ms) > 0)
+        .map((row) => ({ sessionId: row.id, untilMs: Number(row.muted_until_ms) })),
     };
   };
 }

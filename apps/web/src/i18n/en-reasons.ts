@@ -36,6 +36,9 @@ export const reasons = {
   PUBLISH_AT_INVALID: "Choose a time that is still to come, within a year.",
   ALREADY_PUBLISHED: "This video is published already.",
   VIDEO_NOT_FOUND: "This video is not here.",
+  ACCOUNT_SUSPENDED: "The moderation team has suspended this account.",
+  ACCOUNT_MUTED:
+    "The moderation team has muted you: you can watch, but not publish or write. See the decisions in your settings.",
   ACCOUNT_CLOSING: "This account is being deleted.",
   VIDEO_HELD: "A moderator has put this video on hold. It cannot be changed or deleted now.",
   MODERATORS_ONLY: "Only a moderator can do this.",

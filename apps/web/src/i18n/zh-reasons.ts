@@ -33,6 +33,8 @@ export const reasons: Record<keyof typeof english, string> = {
   PUBLISH_AT_INVALID: "请选择一年之内的将来时间。",
   ALREADY_PUBLISHED: "这个视频已经发布了。",
   VIDEO_NOT_FOUND: "视频不见了。",
+  ACCOUNT_SUSPENDED: "该账号已被管理团队封禁。",
+  ACCOUNT_MUTED: "你已被管理团队禁言：可以观看，但不能发布或评论。可在设置中查看处理决定。",
   ACCOUNT_CLOSING: "该账号正在注销。",
   VIDEO_HELD: "管理员已将该视频冻结，暂时不能修改或删除。",
   MODERATORS_ONLY: "只有管理员可以这样做。",
