@@ -19,7 +19,7 @@ export const likeFour: Bench = async (environment, { rounds, roundMs, profileDir
   const place = places(dataset, profileDir);
   const rest = await place("user", "relation", "message", "video");
   const four = await Promise.all(Array.from({ length: instances }, () => place("interaction")));
-  const front = await place("feed", "playback", "gateway");
+  const front = await place("feed", "playback", "moderation", "gateway");
 
   const generator = environment.owns(startGenerator());
   const callers = await dataset.callers(front, callerCount);

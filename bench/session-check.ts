@@ -39,7 +39,7 @@ async function measure(
   suffix: string,
   env: Record<string, string>,
 ): Promise<Row[]> {
-  const modules = ["user", "relation", "message", "video", "interaction", "feed", "playback"];
+  const modules = ["user", "relation", "message", "video", "interaction", "feed", "playback", "moderation"];
   const services = await dataset.serve({ target: modules.join(","), env, profileDir });
   const places = modules.map((module) => `${module}=127.0.0.1:${services.rpcPort}`).join(",");
   const gateways: ServerProcess[] = [];

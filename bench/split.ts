@@ -14,7 +14,7 @@ export const split: Bench = async (environment, { rounds, roundMs, profileDir })
   const dataset = await environment.dataset();
   const place = places(dataset, profileDir);
   const people = await place("user", "relation", "message");
-  const videos = await place("video", "interaction", "feed", "playback");
+  const videos = await place("video", "interaction", "feed", "playback", "moderation");
   const gateway = await place("gateway");
   const whole = await dataset.serve({ profileDir });
 

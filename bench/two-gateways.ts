@@ -13,7 +13,7 @@ const perSecond = 4000;
 /** CPU time of a page of 1,000 people through two gateways, each asked by everybody, against one. */
 export const twoGateways: Bench = async (environment, { rounds, roundMs, profileDir }) => {
   const dataset = await environment.dataset();
-  const modules = ["user", "relation", "message", "video", "interaction", "feed", "playback"];
+  const modules = ["user", "relation", "message", "video", "interaction", "feed", "playback", "moderation"];
   const services = await dataset.serve({ target: modules.join(","), profileDir });
   const env = {
     DOUYA_SERVICES: modules.map((module) => `${module}=127.0.0.1:${services.rpcPort}`).join(","),

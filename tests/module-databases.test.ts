@@ -12,7 +12,7 @@ import { type Program, startProgram } from "./harness/program.ts";
 import { scenario, scenarioOf } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
-const everyModule = ["user", "relation", "video", "interaction", "message", "feed", "playback"];
+const everyModule = ["user", "relation", "video", "interaction", "message", "feed", "playback", "moderation"];
 
 async function schemasOf(url: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });

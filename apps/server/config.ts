@@ -151,6 +151,7 @@ const keys = {
   videoDatabaseUrl: moduleDatabase("video"),
   interactionDatabaseUrl: moduleDatabase("interaction"),
   playbackDatabaseUrl: moduleDatabase("playback"),
+  moderationDatabaseUrl: moduleDatabase("moderation"),
   messageDatabaseUrl: moduleDatabase("message"),
   feedDatabaseUrl: moduleDatabase("feed"),
   maxUploadBytes: key("DOUYA_MAX_UPLOAD_MB", "2048", "Largest file that may be uploaded, in MB.", megabytes),

@@ -21,7 +21,7 @@ export const shapes: readonly Shape[] = process.env.TEST_SHAPE === "cluster" ? [
 /** Modules by process, in start order; the last process serves the public. */
 const targetsOf: Record<Exclude<Shape, "cluster">, string[]> = {
   all: ["all"],
-  split: ["user", "video,message,feed", "relation,interaction,playback", "gateway"],
+  split: ["user", "video,message,feed", "relation,interaction,playback,moderation", "gateway"],
 };
 
 /**

@@ -6,7 +6,7 @@ import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { fileOf } from "./file-body.ts";
-import { fromCursor, nextCursor, toApiUser, toApiVideo } from "./present.ts";
+import { fromCursor, nextCursor, toApiUser, toApiVideo, toTime } from "./present.ts";
 import { answers, IdParams, PageQuery, pageOf } from "./schemas.ts";
 
 /** Profiles of people, and one's own. */
