@@ -1,12 +1,11 @@
-import { sql } from "kysely";
 import type { Transaction } from "#platform/db/database.ts";
 import { addFigures, partitionedSpans } from "./add-figures.ts";
 import { viewsPerViewerOn } from "./day-rules.ts";
 import { videosLeft } from "./gone.ts";
 import type { LaneReading } from "./lane-reader.ts";
-import type { Partitions } from "./partitions.ts";
+import { closedUntil, type Partitions } from "./partitions.ts";
 import { addRetention, addSources, type FiguresChange, playChanges } from "./play-changes.ts";
-import { dayMs, figureNames, hourMs, mergeSession, type PlaySession, sharesOf, startOf } from "./rules.ts";
+import { dayMs, figureNames, mergeSession, type PlaySession, sharesOf, startOf } from "./rules.ts";
 import { groupOf, keyOf, type RawRow, sessionsLike, storeSessions, toSession } from "./session-rows.ts";
 import type { Tables } from "./tables.ts";
 
@@ -30,11 +29,7 @@ export function countPlays({
     reader: "plays",
     table: "raw",
     // Hours that are closed have been read to their end.
-    since: async (on) => {
-      const { rows } = await sql<{ ms: string | null }>`
-        select max(start_ms) + ${hourMs} as ms from playback.closed_hour`.execute(on);
-      return Number(rows[0]?.ms ?? 0);
-    },
+    since: closedUntil,
     async act(on, all, part) {
       const left = await videosLeft(
         on,

@@ -1,8 +1,10 @@
 import { sql } from "kysely";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
+import { fnv1a } from "#platform/hash/fnv1a.ts";
 import { videosLeft } from "./gone.ts";
 import type { LaneReading, LaneRow } from "./lane-reader.ts";
-import { sessionMs } from "./rules.ts";
+import { parts, sessionMs } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** So many of the videos that a person watched last are kept. */
@@ -25,6 +27,9 @@ export interface HistoryRow {
   picture: number;
   ended: boolean;
 }
+
+/** In which part a person's positions are read. */
+export const partOf = (userId: string): number => fnv1a(userId) % parts;
 
 /** Keeps, for each person and video, where they were last; nothing of those who paused it. */
 export const keepHistory: LaneReading<PositionRow> = {
@@ -52,16 +57,25 @@ export const keepHistory: LaneReading<PositionRow> = {
           ${kept.map((row) => row.at_ms)}::int8[], ${kept.map((row) => row.position_ms)}::int4[],
           ${kept.map((row) => row.picture)}::int2[], ${kept.map((row) => row.ended)}::boolean[]
         ) t(user_id, video_id, at_ms, position_ms, picture, ended)
+      ), stored as (
+        insert into playback.history as h (user_id, video_id, at_ms, position_ms, picture, ended)
+        select t.* from told t left join playback.person p on p.user_id = t.user_id
+        where p.user_id is null or (not p.paused and not p.gone and t.at_ms > p.cleared_ms)
+        order by t.user_id, t.video_id
+        on conflict (user_id, video_id) do update set at_ms = excluded.at_ms, position_ms = excluded.position_ms,
+          picture = excluded.picture, ended = excluded.ended, removed = false
+        where excluded.at_ms > h.at_ms or (excluded.at_ms = h.at_ms and not h.removed)
+        returning user_id, video_id
       )
-      insert into playback.history as h (user_id, video_id, at_ms, position_ms, picture, ended)
-      select t.* from told t left join playback.person p on p.user_id = t.user_id
-      where p.user_id is null or (not p.paused and not p.gone and t.at_ms > p.cleared_ms)
-      order by t.user_id, t.video_id
-      on conflict (user_id, video_id) do update set at_ms = excluded.at_ms, position_ms = excluded.position_ms,
-        picture = excluded.picture, ended = excluded.ended, removed = false
-      where excluded.at_ms > h.at_ms or (excluded.at_ms = h.at_ms and not h.removed)
-      returning user_id`.execute(on);
-    await trim(on, [...new Set(people.map((row) => row.user_id))]);
+      -- Of whom there is one more now, since this sees what was there before.
+      select distinct user_id from stored s where not exists (
+        select from playback.history h where h.user_id = s.user_id and h.video_id = s.video_id and not h.removed
+      )`.execute(on);
+    if (people.length > 0)
+      await trim(
+        on,
+        people.map((row) => row.user_id),
+      );
   },
 };
 
@@ -119,13 +133,20 @@ export function historyStore(db: Kysely<Tables>) {
           picture = 0, ended = false, removed = true`.execute(db);
     },
     async clear(userId: string, nowMs: number): Promise<void> {
-      await sql`
-        with cleared as (
-          insert into playback.person as p (user_id, cleared_ms) values (${userId}, ${nowMs})
-          on conflict (user_id) do update set cleared_ms = greatest(p.cleared_ms, excluded.cleared_ms)
-          where not p.gone
-        )
-        delete from playback.history where user_id = ${userId} and at_ms <= ${nowMs}`.execute(db);
+      await inTransaction(db, async (transaction) => {
+        // What is being kept is waited for, so that it is removed too. A statement of its own, which those after it see.
+        await sql`
+          select from playback.part where reader = ${keepHistory.reader} and part = ${partOf(userId)} for update`.execute(
+          transaction,
+        );
+        await sql`
+          with cleared as (
+            insert into playback.person as p (user_id, cleared_ms) values (${userId}, ${nowMs})
+            on conflict (user_id) do update set cleared_ms = greatest(p.cleared_ms, excluded.cleared_ms)
+            where not p.gone
+          )
+          delete from playback.history where user_id = ${userId} and at_ms <= ${nowMs}`.execute(transaction);
+      });
     },
     async pause(userId: string, paused: boolean): Promise<void> {
       await sql`

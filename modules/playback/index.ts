@@ -74,6 +74,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     );
     const refused = (reason: string) => refusedEntries.inc({ reason });
     const partitions = createPartitions(db);
+    const { isClosed } = partitions;
     const tokens = playTokens(config.secret, caches.local("verified play tokens", { max: maxVerified }));
     const watchable = findWatchable(clients.video, events, caches);
     const history = perCall(db, historyStore);
@@ -123,14 +124,15 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
         beginSessions: beginSessions({
           ...{ tokens, watchable, watcherOf },
           tooMany: () => refused("TOO_MANY_REQUESTS"),
+          plays: protect.rateLimit("plays of a video", { burst: 60, perMinute: 6 }),
           guestPlays: protect.rateLimit("plays of guests", { burst: 300, perMinute: 20 }),
         }),
         report: report({
-          ...{ tokens, watchable, history, store, refused },
+          ...{ tokens, watchable, history, store, isClosed, refused },
           entriesOf: protect.rateLimit("entries of plays", { burst: 1_200, perMinute: 600 }),
           reportEveryMs: pace.everyMs,
         }),
-        countSent: countSent({ watchable, watcherOf, store }),
+        countSent: countSent({ watchable, watcherOf, store, isClosed }),
         getViews: getViews(views),
         ...historyHandlers(history),
         listRanking: listRanking(rankings.reading),

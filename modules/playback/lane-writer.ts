@@ -90,8 +90,11 @@ export function laneWriter(db: Kysely<Tables>, ids: Ids, partitions: Partitions)
     } catch (error) {
       lane = "";
       partitions.forget();
-      // It took so long that the hour of a session was closed meanwhile, or was dropped.
-      throw (error as { code?: string }).code === "23514" ? refusal("BUSY") : error;
+      const { code, reason } = error as { code?: string; reason?: string };
+      if (code !== "23514" && reason !== "BUSY") throw error;
+      // The hour of a session was closed meanwhile, or was dropped: others of the batch come again without it.
+      await partitions.findClosed();
+      throw refusal("BUSY");
     }
   };
 }

@@ -77,10 +77,15 @@ export interface Partitions {
   ensure(table: Partitioned, timesMs: Iterable<number>): Promise<void>;
   /** After an error: perhaps one that was there is gone. */
   forget(): void;
+  /** After a refusal: looks until when hours of `raw` are closed. */
+  findClosed(): Promise<void>;
+  /** Whether the hour is known to be closed, so that nothing of it can be stored. */
+  isClosed(atMs: number): boolean;
 }
 
 export function createPartitions(db: Kysely<Tables>): Partitions {
   const there = new Set<string>();
+  let closedUntilMs = 0;
   return {
     async ensure(table, timesMs) {
       const starts = new Set<number>();
@@ -93,7 +98,18 @@ export function createPartitions(db: Kysely<Tables>): Partitions {
       }
     },
     forget: () => there.clear(),
+    async findClosed() {
+      closedUntilMs = await closedUntil(db);
+    },
+    isClosed: (atMs) => atMs < closedUntilMs,
   };
+}
+
+/** Of `raw`: 0 before the first hour is closed. */
+export async function closedUntil(on: Queryable<Tables>): Promise<number> {
+  const { rows } = await sql<{ ms: string | null }>`
+    select max(start_ms) + ${sql.lit(hourMs)} as ms from playback.closed_hour`.execute(on);
+  return Number(rows[0]!.ms ?? 0);
 }
 
 async function make(on: Transaction<Tables>, table: Partitioned, startMs: number): Promise<void> {

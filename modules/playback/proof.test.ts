@@ -11,16 +11,19 @@ import { createModuleDatabase, type ModuleDatabase } from "#platform/testing/mod
 import { randomOf, testSeed } from "#platform/testing/random.ts";
 import { archiveUses } from "./archive.ts";
 import { countPlays } from "./count-plays.ts";
+import { report } from "./handlers/report.ts";
 import { keepHistory } from "./history-store.ts";
 import { lateMs } from "./hour-closing.ts";
 import { readPart } from "./lane-reader.ts";
 import { laneWriter, type RawPlay } from "./lane-writer.ts";
 import { migrations } from "./migrations.ts";
 import { createPartitions, listPartitions, type Partitioned, partitionName } from "./partitions.ts";
+import { playTokens } from "./play-tokens.ts";
 import { describeProof, verifyArchive } from "./plays-command.ts";
 import { rebuildViews } from "./rebuild-views.ts";
 import { counts } from "./recount.ts";
 import { parts } from "./rules.ts";
+import { storePlays } from "./store-plays.ts";
 import type { Tables } from "./tables.ts";
 import { keepUp } from "./upkeep.ts";
 
@@ -141,6 +144,37 @@ test("an hour is closed when nobody can tell of it and all of it is counted, eac
   await upkeep(startMs + 2 * day);
   expect(await closed()).toEqual([0, 3 * hour]);
   expect(await drifts(own.database, counts)).toEqual([]);
+});
+
+test("what is of an hour that was closed too early holds up others once, and is refused alone then", async () => {
+  const nowMs = Date.now();
+  const earlyMs = nowMs - 2 * hour;
+  await rows(
+    `insert into playback.closed_hour (start_ms, closed_ms) values (${earlyMs - (earlyMs % hour)}, 0)`,
+  );
+  const tokens = playTokens("a secret of more than thirty-two bytes", new Map());
+  const partitions = createPartitions(own.db);
+  const tell = report({
+    ...{ tokens, isClosed: partitions.isClosed, reportEveryMs: () => 1, refused: () => {} },
+    store: storePlays(laneWriter(own.db, { next: () => String(nextId++) }, partitions), () => {}),
+    watchable: async (ids) => new Map(ids.map((id) => [id, { authorId: "9", durationMs: 9_000 }])),
+    entriesOf: { take: async () => {} },
+    history: undefined as never,
+  });
+  const both = () =>
+    Promise.allSettled(
+      [earlyMs, nowMs].map((startedMs) => {
+        const play = { videoId: "1", authorId: "9", userId: undefined, viewer: "7", durationMs: 9_000 };
+        const token = tokens.issue({ ...play, startedMs, kept: false });
+        const entry = { token, atMs: nowMs, positionMs: 0, watchedMs: 0, loops: 0, ended: false, picture: 0 };
+        return tell({ entries: [{ ...entry, source: 0 }], today: "" } as never, { traceId: "1" } as never);
+      }),
+    );
+  expect(await both()).toMatchObject([{ reason: { reason: "BUSY" } }, { reason: { reason: "BUSY" } }]);
+  expect(await both()).toMatchObject([
+    { value: { accepted: 0, refused: [{ reason: "PLAY_TOKEN_EXPIRED" }] } },
+    { value: { accepted: 1 } },
+  ]);
 });
 
 test("whoever writes while an hour is being closed is waited for, or closes it later", async () => {
@@ -325,6 +359,41 @@ test("positions are dropped when they are in the history, and lanes when all of 
   expect(await drifts(own.database, counts)).toEqual([]);
 });
 
+test("what is to be proven anew is not dropped before, though it had been proven when that began", async () => {
+  await append(randomPlays(50, startMs, startMs + day), []);
+  await count();
+  // While the first archive is written, somebody has the views made anew.
+  let isMade = false;
+  const slow: BlobStore = {
+    ...blobs,
+    async commit(...words) {
+      if (!isMade) {
+        isMade = true;
+        await rebuildAll();
+      }
+      return blobs.commit(...words);
+    },
+  };
+  await keepUp({ db: own.db, blobs: slow, rawDays: 30, log }, startMs + 40 * day);
+  await upkeep(startMs + 40 * day);
+  expect(isMade).toBe(true);
+  expect(
+    await rows("select from playback.closed_hour where recounted_ms is null or differences > 0"),
+  ).toEqual([]);
+  expect(await partitionsOf("raw")).toEqual([]);
+});
+
+async function rebuildAll(): Promise<void> {
+  const workers = own.jobs.work({ kinds: { [rebuildKind]: rebuildViews(own.db) }, concurrency: 1 });
+  try {
+    await requestRebuild(own.database.pool, "playback", "views");
+    workers.wake();
+    await expect.poll(() => findRebuild(own.database.pool, "playback", "views")).toBeUndefined();
+  } finally {
+    await workers.stop();
+  }
+}
+
 test("several processes at once do it once", async () => {
   await append(randomPlays(200, startMs, startMs + day), []);
   await count();
@@ -373,33 +442,23 @@ test("views are built anew from what was told, while more is told and counted, a
   await rows(`delete from playback.session where video_id = 2`);
   await rows(`delete from playback.source_day where start_ms >= ${since} and source = 2`);
   await rows("update playback.retention set reached[5] = 77");
-  const workers = own.jobs.work({ kinds: { [rebuildKind]: rebuildViews(own.db) }, concurrency: 1 });
-  const rebuild = async () => {
-    await requestRebuild(own.database.pool, "playback", "views");
-    workers.wake();
-    await expect.poll(() => findRebuild(own.database.pool, "playback", "views")).toBeUndefined();
-  };
-  try {
-    await rebuild();
-    expect(await all()).toEqual(before);
-    expect(await drifts(own.database, counts)).toEqual([]);
+  await rebuildAll();
+  expect(await all()).toEqual(before);
+  expect(await drifts(own.database, counts)).toEqual([]);
 
-    let isBuilding = true;
-    const telling = (async () => {
-      for (let i = 0; isBuilding || i < 5; i++) {
-        await append(randomPlays(20, startMs + 30 * day, startMs + 33 * day), []);
-        if (random.chance(0.7)) await count();
-      }
-    })();
-    for (let i = 0; i < 2; i++) await rebuild();
-    isBuilding = false;
-    await telling;
-    await count();
-    expect(await drifts(own.database, counts)).toEqual([]);
-    const counted = await all();
-    await rebuild();
-    expect(await all()).toEqual(counted);
-  } finally {
-    await workers.stop();
-  }
+  let isBuilding = true;
+  const telling = (async () => {
+    for (let i = 0; isBuilding || i < 5; i++) {
+      await append(randomPlays(20, startMs + 30 * day, startMs + 33 * day), []);
+      if (random.chance(0.7)) await count();
+    }
+  })();
+  for (let i = 0; i < 2; i++) await rebuildAll();
+  isBuilding = false;
+  await telling;
+  await count();
+  expect(await drifts(own.database, counts)).toEqual([]);
+  const counted = await all();
+  await rebuildAll();
+  expect(await all()).toEqual(counted);
 });

@@ -85,8 +85,9 @@ function dropRaw(db: Kysely<Tables>, day: Partition[], endMs: number, nowMs: num
     const { rows } = await sql`
       select from playback.closed_hour
       where start_ms = any(${starts}::int8[]) and archived_ms is not null and dropped_ms is null
+        and recounted_ms is not null
       for update skip locked`.execute(on);
-    // Others are at it.
+    // Others are at it, or it has been made anew since and is to be proven once more.
     if (rows.length < starts.length) throw notYet;
     await setStatementTimeout(on, statementTimeoutMs);
     const raw = sql`

@@ -1,6 +1,7 @@
 import { createBatcher } from "#platform/db/batcher.ts";
 import { fnv1a } from "#platform/hash/fnv1a.ts";
 import type { Waited } from "#platform/rpc/call.ts";
+import { partOf } from "./history-store.ts";
 import type { AppendToLane, RawPlay, RawPosition } from "./lane-writer.ts";
 import type { Play } from "./play-tokens.ts";
 import { parts } from "./rules.ts";
@@ -45,7 +46,8 @@ export function storePlays(append: AppendToLane, appended: (tookMs: number) => v
 function merged(all: ToldPlay[]): ToldPlay[] {
   const sessions = new Map<string, ToldPlay>();
   for (const one of all) {
-    const key = `${one.play.session} ${one.play.videoId}`;
+    const { session, videoId, startedMs } = one.play;
+    const key = `${session} ${videoId} ${startedMs}`;
     const before = sessions.get(key);
     sessions.set(key, before ? mergeTold(before, one) : one);
   }
@@ -93,7 +95,7 @@ function toRawPosition({ play, told }: ToldPlay): RawPosition[] {
   const positionMs = within(play, told.positionMs);
   const picture = durationMs === 0 ? told.picture : 0;
   const { atMs, ended } = told;
-  return [{ userId, videoId, part: fnv1a(userId) % parts, atMs, positionMs, picture, ended }];
+  return [{ userId, videoId, part: partOf(userId), atMs, positionMs, picture, ended }];
 }
 
 /** Posts of pictures have no positions. */

@@ -3756,7 +3756,7 @@ export interface paths {
         put?: never;
         /**
          * Begin to watch videos: a token for each, with which a player tells how it goes
-         * @description Videos that the caller may not see are left out. A token is good for 6 hours. Guests are told apart by a cookie that ends with the day.
+         * @description Videos that the caller may not see, or has begun too often just now, are left out. A token is good for 6 hours. Guests are told apart by a cookie that ends with the day.
          */
         post: {
             parameters: {

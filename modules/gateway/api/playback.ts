@@ -64,7 +64,7 @@ export function playbackRoutes({ playback, plays, publicUrl }: GatewayContext): 
         schema: {
           summary: "Begin to watch videos: a token for each, with which a player tells how it goes",
           description:
-            "Videos that the caller may not see are left out. A token is good for 6 hours. Guests are told apart by a cookie " +
+            "Videos that the caller may not see, or has begun too often just now, are left out. A token is good for 6 hours. Guests are told apart by a cookie " +
             "that ends with the day.",
           tags: ["playback"],
           body: Type.Object({

@@ -19,7 +19,7 @@ beforeAll(async () => {
         return { $typeName: "douya.playback.v1.CountSentResponse" };
       },
     },
-    { rateLimit: (_name, { burst }) => rateLimit({ burst: burst / 100, perMinute: 1, nowMs: () => 0 }) },
+    { rateLimit: (_name, { burst }) => rateLimit({ burst: burst / 50, perMinute: 1, nowMs: () => 0 }) },
     () => {},
   );
   app = fastify();
@@ -38,7 +38,8 @@ afterAll(() => app?.close());
 beforeEach(() => {
   counted = [];
 });
-const load = async (path: string) => (await fetch(`${origin}/${path}`)).arrayBuffer();
+const load = async (path: string, headers: Record<string, string> = {}) =>
+  (await fetch(`${origin}/${path}`, { headers })).arrayBuffer();
 
 test("it is counted how far a film was sent, for the viewer whose mark it has", async () => {
   await load(films.markedPath(key, "11", "22"));
@@ -57,9 +58,14 @@ test("a mark that is none counts nothing, and somebody else's name is nobody's",
   expect(counted).toEqual([{ videoId: "11", share: 1, callerId: undefined }]);
 });
 
-test("of an address only so many are counted, and all are sent", async () => {
-  const path = films.markedPath(key, "11", undefined);
-  for (let i = 0; i < 20; i++) expect((await load(path)).byteLength).toBe(film.length);
+test("of an address only so many are counted, of its guests fewer of a video, and all are sent", async () => {
+  const loadOften = async (path: string) => {
+    for (let i = 0; i < 20; i++)
+      expect((await load(path, { "user-agent": String(i) })).byteLength).toBe(film.length);
+  };
+  await loadOften(films.markedPath(key, "12", undefined));
+  await expect.poll(() => counted.length).toBe(6);
+  await loadOften(films.markedPath(key, "12", "22"));
   // Three were counted before.
-  await expect.poll(() => counted.length).toBe(3);
+  await expect.poll(() => counted.length).toBe(9);
 });

@@ -35,6 +35,8 @@ export function sentFilms(
   const guests = signerOf(secret, "guests who are sent a film");
   /** By address: what is sent beyond is not counted, since each time is stored. Many may be behind one. */
   const counted = protect.rateLimit("films sent", { burst: 600, perMinute: 600 });
+  /** By address and video, as those of guests who tell of it themselves: anybody can say that they are another guest. */
+  const guestsCounted = protect.rateLimit("films sent to guests", { burst: 300, perMinute: 20 });
   const saying = (videoId: string, viewerId: string) => `${videoId} ${viewerId}`;
 
   /** The video, and who watches it; undefined: a guest. */
@@ -63,8 +65,9 @@ export function sentFilms(
         const share = Math.min(1, (start + socket.bytesWritten - before) / sizeBytes);
         // It goes on when the client is gone.
         const { signal: _, ...lasting } = { ...call, deadlineMs: Date.now() + 10_000 };
-        counted
-          .take(addressKey(request.ip))
+        const address = addressKey(request.ip);
+        Promise.resolve(viewerId ?? guestsCounted.take(`${address} ${videoId}`))
+          .then(() => counted.take(address))
           .then(() => playback.countSent({ videoId, guest, share }, lasting))
           .catch(onError);
       });

@@ -14,12 +14,15 @@ export function beginSessions({
   tokens,
   watchable,
   watcherOf,
+  plays,
   guestPlays,
   tooMany,
 }: {
   tokens: Pick<PlayTokens, "issue">;
   watchable: FindWatchable;
   watcherOf: WatcherOf;
+  /** By watcher and video: whoever counts one play of a day looks at all of them. */
+  plays: RateLimit;
   /** By address and video: a class may watch one, a machine that makes up guests soon comes to the end. */
   guestPlays: RateLimit;
   tooMany(): void;
@@ -34,16 +37,17 @@ export function beginSessions({
     const sessions = await Promise.all(
       ids.map(async (videoId) => {
         const video = found.get(videoId);
-        if (!video || (isGuest && !(await mayCount(`${address} ${videoId}`)))) return [];
+        if (!video || !(await isWithin(plays, `${watcher.viewer} ${videoId}`))) return [];
+        if (isGuest && !(await isWithin(guestPlays, `${address} ${videoId}`))) return [];
         return [{ videoId, token: tokens.issue({ videoId, ...video, ...watcher, startedMs }) }];
       }),
     );
     return { sessions: sessions.flat() };
   };
 
-  async function mayCount(key: string): Promise<boolean> {
+  async function isWithin(limit: RateLimit, key: string): Promise<boolean> {
     try {
-      await guestPlays.take(key);
+      await limit.take(key);
       return true;
     } catch (error) {
       if (!(error instanceof DomainError && error.reason === "TOO_MANY_REQUESTS")) throw error;

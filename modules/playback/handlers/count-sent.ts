@@ -16,10 +16,12 @@ export function countSent({
   watchable,
   watcherOf,
   store,
+  isClosed,
 }: {
   watchable: FindWatchable;
   watcherOf: WatcherOf;
   store: StorePlays;
+  isClosed(startedMs: number): boolean;
 }): Handlers<typeof PlaybackService>["countSent"] {
   return async ({ videoId, guest, share }, call) => {
     if (!(share >= 0 && share <= 1)) throw refusal("INVALID_ARGUMENT", "share: from 0 to 1.");
@@ -28,6 +30,7 @@ export function countSent({
     if (!video || video.durationMs === 0) return {};
     const nowMs = Date.now();
     const startedMs = startOf(nowMs, sessionMs);
+    if (isClosed(startedMs)) return {};
     const watcher = await watcherOf(startedMs, guest, call);
     const sentMs = Math.round(share * video.durationMs);
     const play = { videoId, ...video, ...watcher, startedMs, session: sessionOf(watcher.viewer) };

@@ -19,6 +19,8 @@ const fastest = 4;
 /** Rounding of players at the end of a video. */
 const endSlackMs = 1_000;
 const maxInt4 = 2 ** 31 - 1;
+/** Nobody looks through all pictures of a post in less. */
+const picturesMs = 1_000;
 /** The most pictures that a post has. */
 const maxPictures = 35;
 const noon = dayMs / 2;
@@ -29,6 +31,7 @@ export function report({
   tokens,
   watchable,
   store,
+  isClosed,
   history,
   entriesOf,
   reportEveryMs,
@@ -37,6 +40,8 @@ export function report({
   tokens: PlayTokens;
   watchable: FindWatchable;
   store: StorePlays;
+  /** Whether nothing can be stored of what began then: clocks were wrong. */
+  isClosed(startedMs: number): boolean;
   history: PerCall<HistoryStore>;
   /** By watcher: each is a row, of however many a report has. */
   entriesOf: RateLimit;
@@ -52,7 +57,9 @@ export function report({
     const possible: (ToldPlay & { index: number })[] = [];
     entries.forEach((entry, index) => {
       const play = tokens.read(entry.token);
-      const reason = play ? whyNot(play, entry, nowMs, call.callerId) : "PLAY_TOKEN_INVALID";
+      const reason = play
+        ? whyNot(play, entry, { nowMs, callerId: call.callerId, isClosed })
+        : "PLAY_TOKEN_INVALID";
       if (reason) refused.push({ index, reason });
       else {
         const { positionMs, watchedMs, loops, ended, source, picture } = entry;
@@ -101,14 +108,17 @@ export function report({
 function whyNot(
   { userId, startedMs, durationMs }: Play,
   { positionMs, watchedMs, loops, picture }: Entry,
-  nowMs: number,
-  callerId: string | undefined,
+  {
+    nowMs,
+    callerId,
+    isClosed,
+  }: { nowMs: number; callerId: string | undefined; isClosed(startedMs: number): boolean },
 ): Refused | undefined {
   const elapsedMs = nowMs - startedMs;
-  if (elapsedMs > sessionMs) return "PLAY_TOKEN_EXPIRED";
+  if (elapsedMs > sessionMs || isClosed(startedMs)) return "PLAY_TOKEN_EXPIRED";
   if (callerId !== undefined && userId !== undefined && callerId !== userId) return "PLAY_TOKEN_FOREIGN";
   if (!(watchedMs >= 0 && watchedMs <= Math.max(0, elapsedMs) * tolerance)) return "PLAY_TOO_LONG";
-  const mostLoops = durationMs === 0 ? maxInt4 : (fastest * watchedMs) / durationMs + 1;
+  const mostLoops = (fastest * watchedMs) / (durationMs || picturesMs) + 1;
   if (!(Number.isInteger(loops) && loops >= 0 && loops <= mostLoops)) return "PLAY_TOO_LONG";
   const endMs = durationMs === 0 ? maxInt4 : durationMs + endSlackMs;
   if (!(positionMs >= 0 && positionMs <= endMs) || picture > maxPictures) return "PLAY_POSITION_INVALID";
@@ -121,6 +131,9 @@ function timeOf({ startedMs }: Play, { atMs }: Entry, nowMs: number): number {
 }
 
 /** Whether there is such a day somewhere on earth now. */
-function isNowSomewhere(day: string, nowMs: number): boolean {
-  return dayForm.test(day) && Math.abs(Date.parse(day) + noon - nowMs) <= 3 * noon;
+export function isNowSomewhere(day: string, nowMs: number): boolean {
+  const startMs = dayForm.test(day) ? Date.parse(day) : Number.NaN;
+  if (!(Math.abs(startMs + noon - nowMs) <= 3 * noon)) return false;
+  // To the parser the 31st of November is the 1st of December.
+  return new Date(startMs).toISOString().startsWith(day);
 }
