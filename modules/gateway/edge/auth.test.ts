@@ -50,7 +50,7 @@ beforeEach(() => {
       asked.push(...ids);
       const aliveSessionIds = ids.filter((id) => !ended.has(id));
       await beforeAnswer();
-      return { aliveSessionIds, moderatorSessionIds: [] };
+      return { aliveSessionIds, moderatorSessionIds: [], mutedSessions: [] };
     },
   };
   told = [];

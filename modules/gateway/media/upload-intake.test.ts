@@ -49,7 +49,7 @@ beforeEach(async () => {
   const log = createLog("silent");
   const user = {
     listPublicKeys: async () => ({ jwks: [jwk] }),
-    checkSessions: async () => ({ aliveSessionIds: ["2"], moderatorSessionIds: [] }),
+    checkSessions: async () => ({ aliveSessionIds: ["2"], moderatorSessionIds: [], mutedSessions: [] }),
   };
   const config: GatewayConfig = {
     publicUrl: "",
