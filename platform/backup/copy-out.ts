@@ -36,8 +36,10 @@ export function copyOut(session: pg.Client | pg.PoolClient, text: string) {
     },
     handleReadyForQuery: () => void messages.push(null),
     handleError: (error: Error) => void messages.destroy(error),
-    callback: (error?: Error) => void (error && messages.destroy(error)),
+    callback: () => {},
   };
+  // The driver has put in another one, which ends its timer.
+  messages.once("close", () => command.callback());
   session.query(command as unknown as pg.Submittable);
   return { messages: messages as AsyncIterable<Buffer> & Readable, rows };
 }
