@@ -8,7 +8,7 @@ const pageSize = 500;
 // biome-ignore lint/suspicious/noExplicitAny: each module has tables of its own.
 type Uses = BlobUses<any>;
 /** With what it takes to look again. */
-interface Used extends UsedBlob {
+export interface Used extends UsedBlob {
   uses: Uses;
   // biome-ignore lint/suspicious/noExplicitAny: each module has tables of its own.
   db: Kysely<any>;

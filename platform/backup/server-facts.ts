@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 
-/** Any number: the advisory lock of the one backup of a database that is being taken. */
-const key = 7_083_812;
+/** Of the one backup of a database that is being taken. */
+const lock = "hashtextextended('douya.backup', 0)";
 
 /** What a restoration must know of a database. */
 export async function serverFacts(pool: Pool): Promise<{ name: string; role: string; bytes: number }> {
@@ -16,7 +16,7 @@ export async function serverFacts(pool: Pool): Promise<{ name: string; role: str
 /** Until the function that it resolves with is called, nobody else gets it; undefined: somebody has it. */
 export async function lockBackups(pool: Pool): Promise<(() => void) | undefined> {
   const session = await pool.connect();
-  const { rows } = await session.query<{ mine: boolean }>("select pg_try_advisory_lock($1) as mine", [key]);
+  const { rows } = await session.query<{ mine: boolean }>(`select pg_try_advisory_lock(${lock}) as mine`);
   if (rows[0]!.mine) return () => session.release(true);
   session.release();
   return undefined;

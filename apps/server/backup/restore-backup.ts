@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readdir, stat, statfs, writeFile } from "node:fs/promises";
+import { readdir, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { refusal } from "#contracts/reasons.ts";
@@ -7,6 +7,7 @@ import type { BackupTarget } from "#platform/backup/backup-target.ts";
 import type { Manifest } from "#platform/backup/manifest.ts";
 import { blobPath, readBlob } from "#platform/backup/parts.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Progress } from "#platform/module/module.ts";
 import { findPostmaster } from "#platform/postgres/postmaster.ts";
 import { isAlive, runsWith } from "#platform/postgres/process-alive.ts";
@@ -51,7 +52,8 @@ export async function lookAtFolder(dir: string, { id }: Manifest): Promise<"new"
 
 /**
  * Restores a backup into a folder that has nothing, or where that was begun; what is there already is not fetched again.
- * Nothing else is needed: not the installation that was backed up, nor its database. Errors: BACKUP_DAMAGED,
+ * Nothing else is needed: not the installation that was backed up, nor its database. Returns a line for each file that is
+ * damaged or missing; the rest is restored. Errors: BACKUP_DAMAGED of anything else, after which a new folder is as it was;
  * BACKUP_NO_ROOM, those of lookAtFolder.
  */
 export async function restoreBackup(
@@ -59,25 +61,35 @@ export async function restoreBackup(
   target: BackupTarget,
   manifest: Manifest,
   { secret, endSessions, show }: Options,
-): Promise<void> {
+): Promise<string[]> {
   const { dataDir: dir } = config;
   const begun = await lookAtFolder(dir, manifest);
   if (begun === "new") await refuseWithoutRoom(dir, manifest);
-  // All small parts, before anything is written.
+  // All parts that are small, before anything is written.
   const files = await readSavedFiles(target, manifest, secret);
+  for await (const _ of readBlobList(target, manifest, secret));
   if (begun === "new") await makeDataDir(dir);
   await beginRestoring(dir, manifest.id);
   await makeDataDir(dir);
 
+  const postgres = join(dir, "postgres");
+  if (!existsSync(postgres))
+    await restoreDatabase(target, manifest, postgres, { secret, show }).catch(async (error) => {
+      if (begun === "new") await empty(dir);
+      throw error;
+    });
   for (const [name, text] of Object.entries(files))
     if (/^[a-z-]+$/.test(name)) await writeFile(join(dir, name), text, { mode: 0o600, flush: true });
-  const postgres = join(dir, "postgres");
-  if (!existsSync(postgres)) await restoreDatabase(target, manifest, postgres, { secret, show });
-  await restoreBlobs(target, manifest, join(dir, "blobs"), { secret, show });
+  const lost = await restoreBlobs(target, manifest, join(dir, "blobs"), { secret, show });
   await withRestored(inFolder(config, dir), (databases) =>
     wentBack(databases, { endSessions, notBefore: new Date(manifest.databaseAt) }),
   );
   await endRestoring(dir);
+  return lost;
+}
+
+async function empty(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) await rm(join(dir, name), { recursive: true, force: true });
 }
 
 async function restoreBlobs(
@@ -85,41 +97,43 @@ async function restoreBlobs(
   manifest: Manifest,
   dir: string,
   { secret, show }: { secret: string; show: Progress },
-): Promise<void> {
+): Promise<string[]> {
   const key = manifest.keyCheck === "" ? "" : secret;
   const blobs = await diskBlobStore(dir, { reserveBytes: 0 });
   const { count } = manifest.blobs;
   let done = 0;
+  const lost: string[] = [];
   const list = readBlobList(target, manifest, secret);
   // All of them take from one list.
   await Promise.all(
     Array.from({ length: copiedAtOnce }, async () => {
       for (let step = await list.next(); !step.done; step = await list.next()) {
-        await restoreOne(step.value);
+        const { key: name, sizeBytes } = step.value;
+        if (!(await restoreOne(name, sizeBytes)))
+          lost.push(`LOST ${name}: ${target.name}/${blobPath(sha256Of(name), key)} is damaged or missing`);
         show("files", ++done, count);
       }
     }),
   );
+  return lost;
 
-  async function restoreOne({ key: name, sizeBytes }: { key: string; sizeBytes: number }): Promise<void> {
-    if ((await blobs.size(name)) === sizeBytes) return;
+  async function restoreOne(name: string, sizeBytes: number): Promise<boolean> {
+    if ((await blobs.size(name)) === sizeBytes) return true;
     let failure: unknown;
     const source = Readable.from(readBlob(target, sha256Of(name), key), { objectMode: false });
     // Whoever receives says of each that it broke off: why, it says itself.
     source.once("error", (error) => {
       failure = error;
     });
-    const staged = await blobs
-      .receive(source, { maxBytes: sizeBytes, expectedBytes: sizeBytes })
-      .catch((error) => {
-        throw failure ?? error;
-      });
-    if (staged.sizeBytes !== sizeBytes) {
-      await blobs.discard(staged.name);
-      const file = `${target.name}/${blobPath(sha256Of(name), key)}`;
-      throw refusal("BACKUP_DAMAGED", { file, why: "it has another size" });
+    try {
+      const staged = await blobs.receive(source, { maxBytes: sizeBytes, expectedBytes: sizeBytes });
+      await blobs.commit(staged.name, name);
+      return true;
+    } catch (error) {
+      const { reason } = (failure ?? error) as DomainError;
+      if (["BACKUP_DAMAGED", "BODY_TOO_LARGE", "EMPTY_FILE"].includes(reason)) return false;
+      throw failure ?? error;
     }
-    await blobs.commit(staged.name, name);
   }
 }
 

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -78,7 +77,8 @@ async function takeLocked(
 ): Promise<Manifest> {
   const { pool } = databases.main;
   const startedAt = new Date();
-  const id = `${startedAt.toISOString().slice(0, 19).replaceAll(":", "-")}Z-${randomBytes(2).toString("hex")}`;
+  // In the order of time.
+  const id = startedAt.toISOString().replaceAll(/[:.]/g, "-");
   const installation = await installationId(pool);
   await refuseOthers(target, installation, secret);
   await removeUnfinished(target);

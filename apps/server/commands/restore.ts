@@ -30,11 +30,15 @@ export const restoreCommand: Command = {
     if (manifest.blobs.lost > 0)
       console.log(`${manifest.blobs.lost} files were missing already when it was taken.`);
     if (values["dry-run"]) return;
-    await restoreBackup({ ...config, dataDir }, target, manifest, {
+    const lost = await restoreBackup({ ...config, dataDir }, target, manifest, {
       secret: config.backupKey,
       endSessions: values["end-sessions"] === true,
       show: progressBar(),
     });
-    console.log(`It is restored. Start it: DOUYA_DATA=${dataDir} douya serve`);
+    for (const line of lost) console.log(line);
+    if (lost.length > 0) process.exitCode = 1;
+    console.log(
+      `It is restored${lost.length > 0 ? `, but for ${lost.length} files` : ""}. Start it: DOUYA_DATA=${dataDir} douya serve`,
+    );
   },
 };
