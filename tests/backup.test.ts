@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Manifest } from "#platform/backup/manifest.ts";
 import { freePorts } from "#platform/testing/free-ports.ts";
+import { type PrivatePostgres, startPrivatePostgres } from "#platform/testing/private-postgres.ts";
+import { queryOnce } from "#platform/testing/query-once.ts";
+import { smallDisk } from "#platform/testing/small-disk.ts";
 import { freshClip } from "./harness/clips.ts";
 import { connectToEmbedded } from "./harness/embedded-database.ts";
 import { body, type Schemas, send } from "./harness/http-client.ts";
@@ -226,6 +229,26 @@ describe("backups", () => {
     expect([taken.code, taken.said]).toEqual([1, expect.stringContaining("is not empty")]);
   });
 
+  test("a place without room is refused before anything is written there", async () => {
+    const disk = await smallDisk(40);
+    // Only root may make one.
+    if (!disk) return;
+    try {
+      const to = join(disk.folder, "to");
+      const taken = await end(["backup", `--to=${to}`]);
+      expect([taken.code, taken.said]).toEqual([
+        1,
+        expect.stringMatching(/MB free at .*, and \d+ MB are needed/),
+      ]);
+      expect(await listFiles(to)).toEqual([]);
+      const restored = await end(["restore", `--from=${target}`, `--data=${join(disk.folder, "data")}`]);
+      expect([restored.code, restored.said]).toEqual([1, expect.stringContaining("MB are needed")]);
+      expect(await listFiles(disk.folder)).toEqual([]);
+    } finally {
+      await disk.remove();
+    }
+  });
+
   test("one that is killed is none, and leaves nothing for long", async () => {
     const to = folder("killed");
     const database = await connectToEmbedded(server.deployment.dataDir);
@@ -256,6 +279,48 @@ describe("backups", () => {
     expect(await said("restore", `--from=${target}`, `--data=${into}`)).toContain("where that was begun");
     const { code, said: answer } = await end(["doctor", "--recount"], { DOUYA_DATA: into });
     expect([code, answer]).toEqual([0, expect.not.stringContaining("DRIFT")]);
+  });
+});
+
+describe("backups of a PostgreSQL of one's own", () => {
+  let root: string;
+  let postgres: PrivatePostgres;
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), "douya-own-"));
+    await chmod(root, 0o755);
+    postgres = await startPrivatePostgres();
+  });
+  afterAll(async () => {
+    await postgres?.remove();
+    await rm(root, { recursive: true, force: true });
+  });
+
+  test("are taken once its role may, and restored with all that is in it into a folder", async () => {
+    await queryOnce(postgres.url, "create role keeper login password 'keeper'");
+    await queryOnce(postgres.url, 'create database "My Douya" owner keeper');
+    const url = postgres.url.replace(/\/\/[^/]+\/douya/, "//keeper:keeper@/My%20Douya");
+    const [data, to, back] = ["data", "to", "back"].map((name) => join(root, name)) as [
+      string,
+      string,
+      string,
+    ];
+    async function douya(args: string[], env: Record<string, string>) {
+      const program = startProgram(args, env);
+      const { code } = await within(program.ended, () => `douya ${args.join(" ")}: ${program.output()}`);
+      return { code, said: program.output() };
+    }
+    const there = { DOUYA_DATA: data, DOUYA_DATABASE_URL: url };
+    expect((await douya(["seed"], there)).code).toBe(0);
+    expect(await douya(["backup", `--to=${to}`], there)).toEqual({
+      code: 1,
+      said: expect.stringContaining("alter role … replication"),
+    });
+    await queryOnce(postgres.url, "alter role keeper replication");
+    expect((await douya(["backup", `--to=${to}`, "--verify"], there)).said).toContain("is proven.");
+    const { code, said } = await douya(["restore", `--from=${to}`, `--data=${back}`], {});
+    expect([code, said]).toEqual([0, expect.stringContaining("It is restored.")]);
+    const { said: verified } = await douya(["blobs", "verify"], { DOUYA_DATA: back });
+    expect(verified).toMatch(/^[1-9]\d* files, \d+ MB: all as they should be/m);
   });
 });
 

@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm, rmdir, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { isDiskFull } from "../errors/disk-full.ts";
+import { refusal } from "../errors/reasons.ts";
 import type { BackupTarget } from "./backup-target.ts";
 
 /** What is being written. */
@@ -41,7 +43,11 @@ export function folderTarget(dir: string): BackupTarget {
         await rename(draft, target);
       } catch (error) {
         await rm(draft, { force: true });
-        throw error;
+        if (!isDiskFull(error)) throw error;
+        throw refusal(
+          "BACKUP_NO_ROOM",
+          `The disk of ${dir} is full. Free some of it, or choose another place.`,
+        );
       }
       // The new name must survive a power cut, and so must the folders made for it.
       const top = made === undefined ? dirname(target) : dirname(made);

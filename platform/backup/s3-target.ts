@@ -7,7 +7,7 @@ const mostParts = 5_000;
 /** Backups in a bucket, below a prefix (empty, or ending with a slash). */
 export function s3Target(s3: S3Client, bucket: string, prefix: string): BackupTarget {
   return {
-    name: `s3://${bucket}/${prefix}`,
+    name: `s3://${bucket}/${prefix}`.replace(/\/$/, ""),
     async put(path, source, aboutBytes = 0) {
       const key = prefix + path;
       const size = Math.max(partBytes, Math.ceil(aboutBytes / mostParts));

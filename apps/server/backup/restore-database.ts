@@ -5,6 +5,7 @@ import { bytesOf, type WalStart } from "#platform/backup/base-backup.ts";
 import type { Manifest } from "#platform/backup/manifest.ts";
 import { unpackTar } from "#platform/backup/read-tar.ts";
 import type { Progress } from "#platform/module/module.ts";
+import { adoptFolder } from "#platform/postgres/adopted-folder.ts";
 import { readPartOf } from "./read-backup.ts";
 
 const megabyte = 1024 * 1024;
@@ -37,6 +38,7 @@ export async function restoreDatabase(
     for (const name of await readdir(draft)) if (left.test(name)) await rm(join(draft, name));
     const wal = shown(readPartOf(target, manifest, "wal", secret));
     await unpackWal(wal, manifest.database.wal, join(draft, "pg_wal"));
+    if (!manifest.database.isEmbedded) await adoptFolder(draft, manifest.database.name);
     await rename(draft, dir);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
