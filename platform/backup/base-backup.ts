@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import pg, { type Pool, type PoolClient } from "pg";
 import { positionOf } from "../db/move/change-stream.ts";
@@ -6,8 +7,11 @@ import { copyOut } from "./copy-out.ts";
 
 /** The major version that a backup can be restored with: ours. */
 const majorVersion = 18;
-/** PostgreSQL's codes for a role that may not replicate, and for an address that may not connect for it. */
-const forbidden = ["42501", "28000"];
+/**
+ * PostgreSQL's codes for a role that may not replicate, an address that may not connect for it, and a server that sends no
+ * WAL, or to nobody more; a pooler in between knows no replication.
+ */
+const forbidden = ["42501", "28000", "55000", "53300", "08P01"];
 /** A server ends a connection for replication that is silent for a minute. */
 const tellEveryMs = 10_000;
 /** Of a message of the WAL: its kind, where it begins, where the WAL ends, and when it was sent. */
@@ -61,7 +65,7 @@ export async function takeBaseBackup(
 
 async function backUp(session: PoolClient, { files, wal }: Receivers): Promise<WalStart & { at: Date }> {
   const segmentBytes = await lookAtServer(session);
-  const slot = `douya_backup_${process.pid}`;
+  const slot = `douya_backup_${randomBytes(4).toString("hex")}`;
   // The WAL from here on is kept until it was read.
   await session.query(`CREATE_REPLICATION_SLOT ${slot} TEMPORARY PHYSICAL (RESERVE_WAL)`);
   const { messages, rows } = copyOut(

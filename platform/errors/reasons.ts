@@ -578,7 +578,7 @@ export const platformReasons = {
   },
   BACKUP_ROLE: {
     kind: "forbidden",
-    says: 'The PostgreSQL of DOUYA_DATABASE_URL does not let its role take a backup ("{said}"). Run there: alter role … replication, and let it connect to its database in pg_hba.conf; or, where a provider forbids that, use the backups of the provider.',
+    says: 'The PostgreSQL of DOUYA_DATABASE_URL does not let us take a backup ("{said}"). It needs: alter role … replication; wal_level replica or logical, and a free one of max_wal_senders and max_replication_slots; a direct connection, past any pooler. Where a provider forbids that, use the backups of the provider.',
     tells: "operators",
   },
   BACKUP_SERVER_VERSION: {
