@@ -353,6 +353,13 @@ const keys = {
     strongSecret,
     true,
   ),
+  backupKey: key(
+    "DOUYA_BACKUP_KEY",
+    "",
+    "What backups are encrypted with, at least 32 bytes; keep it elsewhere too, since without it nobody reads them; empty: they are not encrypted.",
+    strongSecret,
+    true,
+  ),
   keyRotationMs: key(
     "DOUYA_KEY_ROTATION_DAYS",
     "30",

@@ -170,19 +170,24 @@ export async function migrateAll(
   entries: ModuleEntry[],
   isMain = true,
 ): Promise<string[]> {
-  const schemas: { name: string; migrations: Migrations | undefined }[] = [
-    { name: "lease", migrations: leaseMigrations },
-    // One sequence of node numbers for all.
-    { name: "ids", migrations: isMain ? idMigrations : undefined },
-    { name: "events", migrations: eventMigrations },
-    { name: "security", migrations: securityMigrations },
-    ...entries.map(({ module }) => ({ name: module.name, migrations: module.migrations })),
-  ];
   const done: string[] = [];
-  for (const { name, migrations } of schemas) {
-    if (!migrations) continue;
+  for (const { name, migrations } of migrationsOf(entries, isMain))
     for (const migration of await migrate(database, name, migrations)) done.push(`${name} ${migration}`);
-  }
   await leaveGapIfRestored(database.pool);
   return done;
+}
+
+/** Of each schema. */
+export function migrationsOf(
+  entries: ModuleEntry[],
+  isMain = true,
+): { name: string; migrations: Migrations }[] {
+  return [
+    { name: "lease", migrations: leaseMigrations },
+    // One sequence of node numbers for all.
+    ...(isMain ? [{ name: "ids", migrations: idMigrations }] : []),
+    { name: "events", migrations: eventMigrations },
+    { name: "security", migrations: securityMigrations },
+    ...entries.flatMap(({ module: { name, migrations } }) => (migrations ? [{ name, migrations }] : [])),
+  ];
 }

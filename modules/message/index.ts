@@ -56,7 +56,7 @@ import { searchStore } from "./search-store.ts";
 import { sendStore } from "./send-store.ts";
 import { messageStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
-import { timelineStore } from "./timeline-store.ts";
+import { beginEpoch, timelineStore } from "./timeline-store.ts";
 
 const expireEveryMs = 3_600_000;
 
@@ -86,6 +86,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
   },
   migrations,
   blobUses: pictureUses,
+  wentBack: beginEpoch,
   usesMedia: true,
   // It waits for a picture.
   bulkheads: { sendPicture: null },

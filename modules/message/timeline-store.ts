@@ -210,6 +210,11 @@ async function trimmed(on: Queryable<Tables>, heads: TimelineHead[], added: numb
 const seenMessage = sql`${messageColumns(sql`t.user_id`)}, case when m.sender_id = t.user_id then m.idempotency_key end as key
   from message.message m where m.id = t.subject_id and ${isShown(sql`m`, sql`t.user_id`)}`;
 
+/** From here on the numbers of timelines mean something else than before. */
+export async function beginEpoch(on: Queryable<Tables>): Promise<void> {
+  await sql`update message.epoch set epoch = substr(md5(gen_random_uuid()::text), 1, 12)`.execute(on);
+}
+
 export function timelineStore(db: Kysely<Tables>) {
   return {
     /** Removes what is too old. */
@@ -225,7 +230,7 @@ export function timelineStore(db: Kysely<Tables>) {
     /** Begins timelines anew: who has a position is told to take the current one, and then the lists. */
     async rebuild(on: Queryable<Tables>): Promise<void> {
       await sql`truncate message.timeline`.execute(on);
-      await sql`update message.epoch set epoch = substr(md5(gen_random_uuid()::text), 1, 12)`.execute(on);
+      await beginEpoch(on);
     },
     /**
      * What follows each position, or that it cannot be said. Up to `limit` entries each: when `seq` is not among them,

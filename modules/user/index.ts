@@ -23,7 +23,7 @@ import { createPasswords } from "./passwords.ts";
 import { pictureUses, removePicture, removePictureKind } from "./picture-store.ts";
 import { tooManyGuesses } from "./rules.ts";
 import { seedUsers } from "./seed.ts";
-import { sessionStore } from "./session-store.ts";
+import { endAllSessions, sessionStore } from "./session-store.ts";
 import { standingStore } from "./standing-store.ts";
 import type { Tables } from "./tables.ts";
 import { createTokens } from "./tokens.ts";
@@ -44,6 +44,9 @@ export const userModule = defineModule<UserConfig, Tables>()({
   calls: {},
   migrations,
   blobUses: pictureUses,
+  async wentBack(db, { endSessions }) {
+    if (endSessions) await endAllSessions(db);
+  },
   usesMedia: true,
   // They wait for a password or a picture.
   bulkheads: { register: null, logIn: null, changePassword: null, closeAccount: null, setPicture: null },

@@ -41,6 +41,12 @@ export function sessionRow(session: NewSession) {
   };
 }
 
+/** Nobody is logged in any more, nor is a login under way. For when no server runs: nobody is told. */
+export async function endAllSessions(db: Kysely<Tables>): Promise<void> {
+  await sql`delete from "user".session`.execute(db);
+  await sql`update "user".account set session_epoch = session_epoch + 1`.execute(db);
+}
+
 /** The SQL of sessions. */
 export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>, log: Pick<Logger, "warn">) {
   const liveSession = (userId: UserId, id: SessionId) =>

@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { s3Target } from "../backup/s3-target.ts";
 import { checkS3 } from "../s3/check-s3.ts";
 import { type S3Client, s3Client } from "../s3/s3-client.ts";
+import { backupTargetContract } from "../testing/backup-target-contract.ts";
 import { blobStoreContract } from "../testing/blob-store-contract.ts";
 import { withS3 } from "../testing/private-ceph.ts";
 import { type BlobStore, blobKey } from "./blob-store.ts";
@@ -40,6 +42,12 @@ describe.each([
   ["that hands over what it receives", true],
 ])("the contract of a process %s", (_name, handsOver) =>
   blobStoreContract(async () => open((await ceph().bucket()).client, { handsOver })));
+
+describe("backups in it", () =>
+  backupTargetContract(async () => {
+    const { client, bucket } = await ceph().bucket();
+    return s3Target(client, bucket, "backups/of-this/");
+  }));
 
 test("another process, which shares no folder, works on what one has received", async () => {
   const { client } = await ceph().bucket();

@@ -564,6 +564,88 @@ export const platformReasons = {
     says: "{dir} holds files of user {uid}, and this is user {ours}. Start as that user, or take the files over: sudo chown -R {ours}:{group} {quoted}",
     tells: "operators",
   },
+
+  // Backups and restorations.
+  BACKUP_RUNS: {
+    kind: "conflict",
+    says: "Another backup of this installation is being taken. Wait until it has ended.",
+    tells: "operators",
+  },
+  BACKUP_SEVERAL_DATABASES: {
+    kind: "invalid",
+    says: "Modules have databases of their own ({modules}), and a backup of several at different moments would not fit together. Back each of them up to one point in time, as docs/growing.md says.",
+    tells: "operators",
+  },
+  BACKUP_ROLE: {
+    kind: "forbidden",
+    says: 'The PostgreSQL of DOUYA_DATABASE_URL does not let us take a backup ("{said}"). It needs: alter role … replication; wal_level replica or logical, and a free one of max_wal_senders and max_replication_slots; a direct connection, past any pooler. Where a provider forbids that, use the backups of the provider.',
+    tells: "operators",
+  },
+  BACKUP_SERVER_VERSION: {
+    kind: "invalid",
+    says: "DOUYA_DATABASE_URL is PostgreSQL {major}, and a backup of it could only be restored with PostgreSQL {major}; here is {ours}. Upgrade it, or use pg_basebackup of that version.",
+    tells: "operators",
+  },
+  BACKUP_TABLESPACES: {
+    kind: "invalid",
+    says: "The database has tablespaces of its own ({spaces}), which such a backup does not contain. Use pg_basebackup.",
+    tells: "operators",
+  },
+  BACKUP_TARGET_TAKEN: {
+    kind: "conflict",
+    says: "{where} has backups of another installation. Choose another folder or prefix.",
+    tells: "operators",
+  },
+  BACKUP_NO_ROOM: {
+    kind: "unavailable",
+    says: "There are {free} MB free at {where}, and {needed} MB are needed. Free some, or choose another place.",
+    tells: "operators",
+  },
+  BACKUP_NOT_FOUND: {
+    kind: "not-found",
+    says: "{where} has no complete {id}.",
+    tells: "operators",
+  },
+  BACKUP_FOREIGN: {
+    kind: "invalid",
+    says: "{file} is not the manifest of a backup of Douya.",
+    tells: "operators",
+  },
+  BACKUP_NEWER: {
+    kind: "invalid",
+    says: "The backup {id} was taken by a newer version: {why}. Restore it with that version.",
+    tells: "operators",
+  },
+  BACKUP_DAMAGED: {
+    kind: "invalid",
+    says: "The backup is damaged: {file}: {why}. Use an older one.",
+    tells: "operators",
+  },
+  BACKUP_KEY_MISSING: {
+    kind: "invalid",
+    says: "The backup {id} is encrypted. Set DOUYA_BACKUP_KEY to the key it was taken with.",
+    tells: "operators",
+  },
+  BACKUP_KEY_WRONG: {
+    kind: "invalid",
+    says: "The backup {id} was taken with another DOUYA_BACKUP_KEY.",
+    tells: "operators",
+  },
+  RESTORE_FOLDER_TAKEN: {
+    kind: "conflict",
+    says: "{dir} is not empty, and nothing in it is overwritten. Restore into a new folder, or move away what is there.",
+    tells: "operators",
+  },
+  RESTORE_OTHER: {
+    kind: "conflict",
+    says: "A restoration of {id} was begun in {dir}. Go on with it (--backup={id}), or remove the folder.",
+    tells: "operators",
+  },
+  RESTORE_UNFINISHED: {
+    kind: "conflict",
+    says: "A backup is being restored into {dir}, or that was broken off. Run the same douya restore again; it goes on where it was.",
+    tells: "operators",
+  },
 } as const satisfies Record<string, Reason>;
 
 export const refusal = refusalOf(platformReasons);

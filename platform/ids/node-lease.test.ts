@@ -5,7 +5,7 @@ import { migrations as leaseMigrations } from "../lease/migrations.ts";
 import { type ProcessLease, startLease } from "../lease/process-lease.ts";
 import { createLog } from "../observe/log.ts";
 import { createTestDatabaseFrom, type TestDatabase } from "../testing/test-database.ts";
-import { type LeasedIds, leaseIds, migrations } from "./node-lease.ts";
+import { type LeasedIds, leaseIds, migrations, raiseFloor } from "./node-lease.ts";
 import { timeOfId } from "./snowflake.ts";
 
 const log = createLog("silent");
@@ -177,3 +177,11 @@ function refusalOf(leased: LeasedIds): unknown {
     return error;
   }
 }
+
+test("in a database that has gone back, no id is of a time before that was known", async () => {
+  const knownMs = Date.now() + 3_600_000;
+  await raiseFloor(database.pool, knownMs);
+  await raiseFloor(database.pool);
+  const [one, other] = [await lease(), await lease()];
+  for (const { next } of [one, other]) expect(timeOfId(next())).toBeGreaterThanOrEqual(knownMs);
+});

@@ -100,6 +100,14 @@ export async function leaseIds(
   };
 }
 
+/**
+ * For a database that may have gone back: no number makes ids of a time that has been, since it may have made those
+ * already.
+ */
+export async function raiseFloor(pool: Pool, nowMs = Date.now()): Promise<void> {
+  await pool.query("update ids.node_lease set reserved_ms = greatest(reserved_ms, $1)", [nowMs]);
+}
+
 /** Takes a number and tells from when on it may make ids (Unix milliseconds). */
 async function takeNode(pool: Pool, owner: string, nowMs: () => number) {
   const taken = await pool.query<{ node: number; own_ms: string; used_ms: string; newest_ms: string }>(

@@ -130,6 +130,11 @@ export interface Module<S extends DescService, Calls extends Record<string, Depe
   /** By name: `douya rebuild hot-users`. */
   readModels?: Record<string, ReadModel<Tables>>;
   blobUses?: BlobUses<Tables>;
+  /**
+   * Tells the module's tables that they may have gone back, as by a restored backup: what others remember of them may be
+   * newer. Nothing runs meanwhile. `endSessions`: nobody is logged in any more.
+   */
+  wentBack?(db: Kysely<Tables>, options: { endSessions: boolean }): Promise<void>;
   /** What `douya doctor` looks at, by a name of at most 10 letters: what is well. Error: what is to be mended. */
   checks?: Record<string, (db: Kysely<Tables>) => Promise<string>>;
   /** The counts it keeps, for `douya doctor --recount`. */

@@ -17,7 +17,7 @@ import { isAlive } from "./process-alive.ts";
 import { type Account, chooseAccount, commandAs } from "./run-as.ts";
 import { watchPostmaster } from "./watch-postmaster.ts";
 
-const DATABASE = "douya";
+export const DATABASE = "douya";
 /** 104 bytes on macOS, 108 on Linux, with the closing zero. */
 const MAX_SOCKET_PATH_BYTES = 103;
 const MAX_LOG_BYTES = 8 * 2 ** 20;

@@ -11,7 +11,7 @@ import { type Account, commandAs } from "./run-as.ts";
 
 export const SUPERUSER = "douya";
 const MAJOR_VERSION = "18";
-const PASSWORD_FILE = "douya.password";
+export const PASSWORD_FILE = "douya.password";
 const INITDB_TIMEOUT_MS = 120_000;
 
 /**

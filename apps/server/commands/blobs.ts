@@ -2,19 +2,16 @@ import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { refusal } from "#contracts/reasons.ts";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
-import type { Kysely } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { isDiskAway } from "#platform/errors/no-place.ts";
-import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
 import { readConfig } from "../config.ts";
 import { type BlobPlace, openBlobs } from "../open-blobs.ts";
 import type { Databases } from "../open-databases.ts";
 import { progressBar } from "../progress-bar.ts";
-import { modulesOf } from "../targets.ts";
+import { isNamedBy, usedIn } from "../used-blobs.ts";
 import type { Command } from "./command.ts";
 import { withDatabases } from "./with-databases.ts";
 
-const pageSize = 500;
 /** Of a page, how many are asked for at once. */
 const askedAtOnce = 16;
 const largestOwners = 20;
@@ -50,30 +47,6 @@ export const blobsCommand: Command = {
     } else throw refusal("ARGUMENT_INVALID", usage);
   },
 };
-
-// biome-ignore lint/suspicious/noExplicitAny: each module has tables of its own.
-type Uses = BlobUses<any>;
-interface Used extends UsedBlob {
-  uses: Uses;
-  // biome-ignore lint/suspicious/noExplicitAny: each module has tables of its own.
-  db: Kysely<any>;
-}
-
-/** All blobs that modules use, in pages. */
-async function* usedIn(databases: Databases): AsyncGenerator<Used[]> {
-  for (const { module } of modulesOf("all")) {
-    const uses: Uses | undefined = module.blobUses;
-    if (!uses) continue;
-    const db = databases.of(module.name).of(module.name);
-    for (let after = ""; ; ) {
-      const page = await uses.list(db, after, pageSize);
-      yield page.map((used) => ({ ...used, uses, db }));
-      const last = page.at(-1);
-      if (page.length < pageSize || !last) break;
-      after = last.key;
-    }
-  }
-}
 
 async function verify(databases: Databases, blobs: BlobStore, bytesPerSecond: number): Promise<void> {
   const sinceMs = performance.now();
@@ -234,5 +207,4 @@ function add(sums: Map<string, Sum>, name: string, bytes: number): void {
   sums.set(name, { files: sum.files + 1, bytes: sum.bytes + bytes });
 }
 
-const isNamedBy = (key: string, sha256: string) => key.includes(`/${sha256}.`);
 const inMegabytes = (bytes: number) => `${Math.ceil(bytes / 1024 / 1024)} MB`;

@@ -9,10 +9,10 @@ import { readAllLag } from "#platform/events/admin/all-lag.ts";
 import { allTails } from "#platform/events/admin/all-tails.ts";
 import { splitPartitions } from "#platform/events/admin/split-partitions.ts";
 import type { EventType } from "#platform/events/event-type.ts";
-import { leaveGap } from "#platform/events/log/restored.ts";
 import { readPartitioning } from "#platform/events/partitions.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Databases } from "../open-databases.ts";
+import { wentBack } from "../went-back.ts";
 import type { Command } from "./command.ts";
 import { withDatabases } from "./with-databases.ts";
 
@@ -58,7 +58,7 @@ const actions: Record<string, (databases: Databases, values: Values) => Promise<
   },
   tail: showTail,
   async restored(databases) {
-    for (const { database } of databases.all()) await leaveGap(database.pool);
+    await wentBack(databases);
     console.log(
       "The next events of each database begin above all that it can have had before it was restored.",
     );

@@ -1,3 +1,4 @@
+import { backupCommand } from "./backup.ts";
 import { blobsCommand } from "./blobs.ts";
 import { clusterCommand } from "./cluster.ts";
 import type { Command } from "./command.ts";
@@ -9,6 +10,7 @@ import { migrateCommand } from "./migrate.ts";
 import { moduleCommands } from "./module-commands.ts";
 import { openapiCommand } from "./openapi.ts";
 import { rebuildCommand } from "./rebuild.ts";
+import { restoreCommand } from "./restore.ts";
 import { securityLogCommand } from "./security-log.ts";
 import { seedCommand } from "./seed.ts";
 import { serveCommand } from "./serve.ts";
@@ -23,6 +25,8 @@ export const commands: Record<string, Command> = {
   database: databaseCommand,
   doctor: doctorCommand,
   blobs: blobsCommand,
+  backup: backupCommand,
+  restore: restoreCommand,
   events: eventsCommand,
   rebuild: rebuildCommand,
   "security-log": securityLogCommand,
