@@ -1,7 +1,8 @@
 // Generates: contracts from .proto files, the web client's types from the OpenAPI document, the tables of refusals
-// and of routes from the catalogue of reasons and from the route table.
+// and of routes from the catalogue of reasons and from the route table, alert rules and dashboards from the table of
+// metrics.
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { filesBelow, install, prepare, root, run } from "./prepare.mjs";
 
@@ -18,6 +19,11 @@ writeFileSync(
   join(root, "docs", "routes.md"),
   (await load("modules/gateway/edge/route-table.ts")).routesDocument(),
 );
+const { filesOfMetrics } = await load("apps/server/observe/generated.ts");
+const { stringify } = await import("yaml");
+mkdirSync(join(root, "deploy", "observe"), { recursive: true });
+for (const [file, text] of Object.entries(filesOfMetrics((value) => stringify(value, { lineWidth: 0 }))))
+  writeFileSync(join(root, file), text);
 await prepare({ web: false });
 const document = execFileSync(process.execPath, ["bin/douya.mjs", "openapi"], {
   cwd: root,

@@ -74,6 +74,8 @@ function generatedIsFresh() {
     "platform/registry/etcd/gen",
     "apps/web/src/api.gen.ts",
     "docs/reasons.md",
+    "docs/metrics.md",
+    "deploy/observe",
   ];
   const read = () =>
     execFileSync("git", ["ls-files", "-z", ...generated], { cwd: root, encoding: "utf8" })

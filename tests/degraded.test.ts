@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { queryOnce } from "#platform/testing/query-once.ts";
 import { send } from "./harness/http-client.ts";
 import { startProgram } from "./harness/program.ts";
+import { expectAlerts, lastingSeries, needsPromtool, type Series } from "./harness/promtool.ts";
 import { scenario } from "./harness/scenario.ts";
 import { until, within } from "./harness/within.ts";
 
@@ -31,6 +32,22 @@ async function gauges(origin: string): Promise<Record<string, number>> {
       Number(value),
     ]),
   );
+}
+
+/** What /metrics said during faults and after them, for the alert rules. */
+const seen: { series: Series[]; fires: string[] }[] = [];
+/** Keeps a gauge once it is as expected, by its largest value; it shows a change within a second. */
+async function look(
+  origin: string,
+  gauge: string,
+  isExpected: (largest: number) => boolean,
+  ...fires: string[]
+): Promise<void> {
+  const series = await until(`${gauge} is as expected`, async () => {
+    const found = lastingSeries((await send("GET", `${origin}/metrics`)).text, gauge);
+    return isExpected(Math.max(0, ...found.map(([, values]) => Number.parseFloat(values)))) && found;
+  });
+  seen.push({ series, fires });
 }
 
 describe.concurrent("one process", () => {
@@ -79,8 +96,14 @@ describe.concurrent("one process", () => {
       const expected = /^EVENTS_STALLED: .*feed\.inbox \(the oldest event is \d+ s old\)/;
       await untilTold(server.origin, "consumers", expected);
       expect((await gauges(server.origin)).consumers).toBe(1);
+      await queryOnce(
+        server.deployment.databaseUrl,
+        "update events.log set at = at - interval '10 minutes' where type = 'relation.followed.v1'",
+      );
+      await look(server.origin, "douya_events_lag_seconds", (age) => age > 600, "DouyaEventsLate");
     });
     await untilTold(server.origin, "consumers", undefined);
+    await look(server.origin, "douya_events_lag_seconds", (age) => age < 300);
   });
 
   test("an event that cannot be handled is named, until it was handled", async () => {
@@ -100,6 +123,7 @@ describe.concurrent("one process", () => {
         );
         return rowCount === 0;
       });
+      await look(server.origin, "douya_events_dead_letters", (some) => some > 0, "DouyaDeadLetters");
       await database.query(
         `update events.dead d set replay = true, payload = (
            select payload from events.log where type = 'relation.followed.v1' order by position limit 1
@@ -107,6 +131,7 @@ describe.concurrent("one process", () => {
       );
     });
     await untilTold(server.origin, "deadLetters", undefined);
+    await look(server.origin, "douya_events_dead_letters", (some) => some === 0);
   });
 
   test("dead jobs are named, until they are retried", async () => {
@@ -117,9 +142,15 @@ describe.concurrent("one process", () => {
       const told = await untilTold(server.origin, "jobs", /^JOBS_GIVEN_UP: .*1 of feed\.x/);
       expect(told).not.toContain("for operators only");
       expect((await gauges(server.origin)).jobs).toBe(1);
+      await look(server.origin, "douya_jobs_dead", (some) => some > 0, "DouyaJobsGivenUp");
+      await database.query(
+        "update feed.job set dead = false, run_at = now() - interval '2 hours' where kind = 'x'",
+      );
+      await look(server.origin, "douya_jobs_waiting_seconds", (age) => age > 7_000, "DouyaJobsWait");
       await database.query("delete from feed.job where kind = 'x'");
     });
     await untilTold(server.origin, "jobs", undefined);
+    await look(server.origin, "douya_jobs_dead", (some) => some === 0);
   });
 });
 
@@ -139,6 +170,7 @@ describe("several processes", () => {
     await server.deployment.programOf("feed").kill();
     expect((await ada.put(`/users/${ben.id}/follow`)).status).toBe(204);
     await untilTold(server.origin, "consumers", /^EVENTS_STALLED: .*feed\.inbox, for which nobody works/);
+    await look(server.origin, "douya_events_members", () => true, "DouyaConsumerMissing");
     await server.deployment.restart("feed");
     await untilTold(server.origin, "consumers", undefined);
   });
@@ -162,4 +194,11 @@ describe("several processes", () => {
     await queryOnce(databaseUrl, "alter function events.not_asked rename to recent_of_types");
     await server.deployment.restart("feed");
   });
+});
+
+test("the alert rules fire at each of these faults, and clear", async (context) => {
+  needsPromtool(context);
+  expect(seen.map(({ fires }) => fires.length).sort()).toEqual([0, 0, 0, 1, 1, 1, 1, 1]);
+  for (const { series } of seen.filter(({ fires }) => fires.length > 0)) expect(series).not.toEqual([]);
+  await expectAlerts(seen);
 });

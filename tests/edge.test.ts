@@ -1,5 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import { alertRules } from "#apps/server/observe/alert-rules.ts";
+import { dashboard } from "#apps/server/observe/dashboard.ts";
+import { metricTable } from "#apps/server/observe/metric-table.ts";
 import { classicClient, ok } from "./harness/classic-client.ts";
 import { freshClip } from "./harness/clips.ts";
 import { type Shape, shapes } from "./harness/deployment.ts";
@@ -41,6 +44,17 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
     expect(text).toMatch(/douya_database_connections\{database="main"\} \d/);
     // Ids in labels would grow without bound.
     expect(text).not.toMatch(/route="[^"]*\d{6}/);
+    const exported = [...text.matchAll(/^# TYPE (\w+) /gm)].map(([, name]) => name!);
+    const named = metricTable.flatMap(({ metrics }) => metrics.map(({ name }) => name));
+    // Each process of several has those of its modules.
+    const wanted = shape === "all" ? named : ["douya_http_request_seconds", "douya_degraded"];
+    expect(wanted.filter((name) => !exported.includes(name))).toEqual([]);
+    expect(exported.filter((name) => name.startsWith("douya_") && !named.includes(name))).toEqual([]);
+    // What rules and charts read is what the table has.
+    const read = JSON.stringify([alertRules(), dashboard("en"), dashboard("zh")]);
+    const used = read.match(/\b(?:douya|nodejs|process)_\w+/g)!;
+    const families = used.map((name) => name.replace(/_(?:bucket|count|sum)$/, ""));
+    expect([...new Set(families)].sort()).toEqual([...named].sort());
   });
 
   test("nobody else reads the metrics", async () => {

@@ -5,6 +5,7 @@ import { startRetention } from "#platform/events/log/retention.ts";
 import { createJobs, type ProcessJobs } from "#platform/jobs/jobs.ts";
 import { type ProcessLease, startLease } from "#platform/lease/process-lease.ts";
 import type { Logger } from "#platform/observe/log.ts";
+import type { Metrics } from "#platform/observe/metrics.ts";
 import { createSecurityLog, type SecurityLog } from "#platform/security/security-log.ts";
 import type { NamedDatabase } from "./module-databases.ts";
 
@@ -25,10 +26,17 @@ export function startDuties(
   { name, database }: NamedDatabase,
   {
     all,
+    metrics,
     log,
     alone,
     stalledMs,
-  }: { all: () => readonly NamedDatabase[]; log: Logger; alone: boolean; stalledMs: number },
+  }: {
+    all: () => readonly NamedDatabase[];
+    metrics: Metrics;
+    log: Logger;
+    alone: boolean;
+    stalledMs: number;
+  },
 ): DatabaseDuties {
   const { pool } = database;
   const elsewhere = () =>
@@ -36,7 +44,7 @@ export function startDuties(
       .map((other) => other.database.pool)
       .filter((other) => other !== pool);
   const lease = startLease(pool, { log, alone });
-  const jobs = createJobs({ database, lease, log });
+  const jobs = createJobs({ database, lease, measure: metrics.jobs, log });
   const security = createSecurityLog(database.of("security"), log);
   const progress = watchProgress(pool, { log, elsewhere, stalledMs });
   const retention = startRetention(pool, { log, elsewhere });

@@ -5,6 +5,7 @@ import { linkNats } from "#platform/events/nats/nats-link.ts";
 import { natsScope } from "#platform/events/nats/nats-scope.ts";
 import type { Part } from "#platform/observe/degraded.ts";
 import type { Logger } from "#platform/observe/log.ts";
+import type { Metrics } from "#platform/observe/metrics.ts";
 import type { Config } from "./config.ts";
 import { engineTls } from "./open-transport.ts";
 
@@ -28,6 +29,7 @@ export function openEvents(
     databaseOf(module: string): Database;
     isCurrent: () => boolean;
     secret: string;
+    measure: Metrics["batches"];
     log: Logger;
   },
 ): OpenEvents {

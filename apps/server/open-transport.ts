@@ -1,7 +1,9 @@
 import { isIP } from "node:net";
 import { refusal } from "#contracts/reasons.ts";
 import type { Logger } from "#platform/observe/log.ts";
+import type { Metrics } from "#platform/observe/metrics.ts";
 import { mutualTls, plaintext, type RpcCredentials } from "#platform/rpc/rpc-credentials.ts";
+import { exportCertificateEnds } from "#platform/tls/certificate-metrics.ts";
 import { type TlsFiles, watchCertificates } from "#platform/tls/certificates.ts";
 import { type EngineTls, readEngineTls } from "#platform/tls/engine-tls.ts";
 import type { Config } from "./config.ts";
@@ -9,11 +11,12 @@ import type { Config } from "./config.ts";
 /** How calls between processes are protected: by certificates where they are given. Error: TLS_UNUSABLE. */
 export async function openTransport(
   config: Config,
-  log: Logger,
+  { metrics, log }: { metrics: Metrics; log: Logger },
 ): Promise<{ credentials: RpcCredentials; stop(): void }> {
   const files = tlsFiles(config);
-  if (!files) return { credentials: plaintext, stop: () => {} };
-  const certificates = await watchCertificates(files, log);
+  const certificates = files && (await watchCertificates(files, log));
+  exportCertificateEnds(metrics, certificates);
+  if (!certificates) return { credentials: plaintext, stop: () => {} };
   return { credentials: mutualTls(certificates, config.tlsPeerName || undefined), stop: certificates.stop };
 }
 

@@ -43,7 +43,7 @@ export async function serveMedia(
     registry.settings.watch("logLevel", (level) => setLevel(log, level));
     const disk = watchDisk(config.dataDir, { log, metrics });
     undo.push(async () => disk.stop());
-    const transport = await openTransport(config, log);
+    const transport = await openTransport(config, { metrics, log });
     undo.push(async () => transport.stop());
     stopping.throwIfAborted();
     const link = grpcLink({

@@ -9,6 +9,7 @@ import { exportLag } from "#platform/events/admin/lag-metrics.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { leaseIds } from "#platform/ids/node-lease.ts";
 import { exportDeadJobs } from "#platform/jobs/dead-jobs.ts";
+import { exportWaitingJobs } from "#platform/jobs/waiting-jobs.ts";
 import { mediaQueue } from "#platform/media/media-queue.ts";
 import type { ModuleContext, Running } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
@@ -99,7 +100,13 @@ export async function serve(
       await Promise.all(duties.map((one) => one.stop()));
     });
     const startIn = (one: NamedDatabase) => {
-      const started = startDuties(one, { all: databases.all, log, alone, stalledMs: config.stalledMs });
+      const started = startDuties(one, {
+        all: databases.all,
+        metrics,
+        log,
+        alone,
+        stalledMs: config.stalledMs,
+      });
       duties.push(started);
       return started;
     };
@@ -141,12 +148,14 @@ export async function serve(
       databaseOf: databases.of,
       isCurrent: () => isCurrent(),
       secret,
+      measure: metrics.batches,
       log,
     });
     undo.push(events.stop);
     const pools = () => databases.all().map(({ database }) => database.pool);
     exportLag(metrics, pools);
     exportDeadJobs(metrics, pools, names);
+    exportWaitingJobs(metrics, pools, names);
     const usesMedia = entries.some(({ module }) => module.usesMedia);
     const inspected = usesMedia ? tool : undefined;
     const parts = {
@@ -166,7 +175,7 @@ export async function serve(
     };
     const degraded = watchParts(parts, { metrics, log });
     const tokens = createServiceTokens(secret);
-    const transport = await openTransport(config, log);
+    const transport = await openTransport(config, { metrics, log });
     undo.push(async () => transport.stop());
     stopping.throwIfAborted();
     const { credentials } = transport;

@@ -25,11 +25,12 @@ test("a local cache keeps what was used last, and says what it had to forget, an
 
 sharedCacheContract(async () => embeddedCaches(createMetrics()));
 
-test("the metrics say how many entries each has", async () => {
+test("the metrics say how many entries each has, what it was asked and what it had to load", async () => {
   const metrics = createMetrics();
   const caches = embeddedCaches(metrics);
   caches.local<number>("numbers", { max: 2 }).set("a", 1);
-  await caches.shared("authors", { max: 10, ttlMs: 60_000 }).get("1", async () => "ada");
+  const authors = caches.shared("authors", { max: 10, ttlMs: 60_000 });
+  for (let i = 0; i < 2; i++) expect(await authors.get("1", async () => "ada")).toBe("ada");
   const pages = caches.validated<string>("pages", {
     validity: createValidity(async () => ({ cursor: "1", ids: [], everything: false })),
     sizeOf: () => 1,
@@ -48,4 +49,7 @@ test("the metrics say how many entries each has", async () => {
   const text = await metrics.registry.metrics();
   for (const cache of ["numbers", "authors", "pages"])
     expect(text).toContain(`douya_cache_entries{cache="${cache}"} 1`);
+  expect(text).toContain('douya_cache_asked{cache="authors"} 2');
+  for (const [cache, times] of Object.entries({ authors: 1, pages: 1 }))
+    expect(text).toContain(`douya_cache_loaded{cache="${cache}"} ${times}`);
 });

@@ -6,7 +6,7 @@ import { createCaches } from "./create-caches.ts";
 import { singleFlight } from "./single-flight.ts";
 
 /** Caches in the memory of this process. */
-export function embeddedCaches(metrics: Pick<Metrics, "gauges">): Caches {
+export function embeddedCaches(metrics: Pick<Metrics, "gauges" | "totals">): Caches {
   return createCaches(metrics, (_name, { max, ttlMs, absentMs = 0 }) => {
     const entries = new LRUCache<string, { value: string | undefined }>({ ...atMost(max), ttl: ttlMs });
     const flights = singleFlight<string | undefined>();

@@ -4,7 +4,7 @@ import { createBatcher } from "./batcher.ts";
 import { openReplica, type Position, type Replica } from "./replica.ts";
 import type { ServerAddress } from "./server-addresses.ts";
 
-interface ReplicaState {
+export interface ReplicaState {
   host: string;
   port: number;
   problem: string | undefined;

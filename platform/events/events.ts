@@ -2,6 +2,7 @@ import type { Database, Kysely, Transaction } from "../db/database.ts";
 import { refusal } from "../errors/reasons.ts";
 import type { ProcessLease } from "../lease/process-lease.ts";
 import type { Logger } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { answersOf } from "./answers.ts";
 import { type ConsumeOptions, type Consumer, startConsumer } from "./consumer/consumer.ts";
 import { createMembership, type Membership } from "./consumer/membership.ts";
@@ -74,9 +75,10 @@ export function createEvents(options: {
   isCurrent?: () => boolean;
   /** Carries events between databases; without it, a process sees those that it has itself. */
   nats?: NatsEvents;
+  measure?: Metrics["batches"];
   log: Logger;
 }): ProcessEvents {
-  const { log, nats } = options;
+  const { log, nats, measure } = options;
   const opened = options.databases.map((each) => openLog(each, log));
   for (const { database } of opened) nats?.relay(database.pool);
   const consumers = new Set<Consumer>();
@@ -99,7 +101,7 @@ export function createEvents(options: {
       if (origin) nats?.wake(origin);
       else if (nats) void source().catch(() => {});
     };
-    const dependencies = { pool: database.pool, sources, lease, membership, log, onEmitted };
+    const dependencies = { pool: database.pool, sources, lease, membership, log, onEmitted, measure };
     return {
       transaction: (db, work) => transactionWithEvents(db, work, onEmitted),
       consume(consumed) {

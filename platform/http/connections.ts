@@ -42,7 +42,10 @@ export function keepUpgraded(socket: Socket): void {
 }
 
 /** Why a request cannot be taken now, or undefined. */
-export type Overload = (request: IncomingMessage) => DomainError | undefined;
+export type Overload = ((request: IncomingMessage) => DomainError | undefined) & {
+  /** Connections that are open now. */
+  open(): Record<"http" | "upgraded", number>;
+};
 
 /**
  * Bounds the connections in all and per address. A full share closes the connection that has been silent longest, or
@@ -135,11 +138,14 @@ export function shareConnections(server: Server, trust: TrustProxy): Overload {
     });
   });
 
-  return ({ socket }) => {
+  const overload = ({ socket }: IncomingMessage) => {
     const full = ({ open, most, silent, idle }: Share) => open - silent.size - idle.size > 0.9 * most;
     if (!places.get(socket)?.shares.some(full)) return undefined;
     const message = "Too many requests are under way at once. Try again in a moment.";
     // 503, not the 429 of BUSY: the sender may be one of many behind one address.
     return new DomainError("unavailable", "BUSY", message, comeBackMs);
   };
+  return Object.assign(overload, {
+    open: () => ({ http: house.open, upgraded: upgradedHouse.open }),
+  });
 }

@@ -104,6 +104,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.decorate("refusalForms", forms);
   app.decorate("shedAnswers", shedAnswers(forms, headers));
   const overload = shareConnections(app.server, trustProxy);
+  metrics.gauges("douya_http_connections", "Open connections of clients", "kind", async () =>
+    Object.entries(overload.open()).map(([kind, value]) => ({ labels: { kind }, value })),
+  );
   refuseOddities(app.server, forms, headers);
 
   // For processes without a public surface; it sets its own error handlers.

@@ -44,7 +44,8 @@ export function exportDeadJobs(metrics: Metrics, pools: () => readonly Pool[], s
   });
 }
 
-async function schemasWithJobs(pool: Pool, schemas: string[]): Promise<string[]> {
+/** Those of these schemas that are here and have a job table. */
+export async function schemasWithJobs(pool: Pool, schemas: string[]): Promise<string[]> {
   const { rows } = await pool.query<{ schema: string }>(
     "select schema from unnest($1::text[]) schema where to_regclass(quote_ident(schema) || '.job') is not null",
     [schemas],

@@ -4,6 +4,7 @@ import type { Database, Queryable } from "../db/database.ts";
 import { afterCommit } from "../db/transaction.ts";
 import type { ProcessLease } from "../lease/process-lease.ts";
 import type { Logger } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { type Attempts, jobDesk, type RemoteDesk } from "./job-desk.ts";
 import type { JobTables } from "./job-table.ts";
 import { startWorkers, type Workers, type WorkOptions } from "./workers.ts";
@@ -59,8 +60,13 @@ export interface ProcessJobs {
   stop(): Promise<void>;
 }
 
-export function createJobs(options: { database: Database; lease: ProcessLease; log: Logger }): ProcessJobs {
-  const { database, lease, log } = options;
+export function createJobs(options: {
+  database: Database;
+  lease: ProcessLease;
+  measure?: Metrics["jobs"];
+  log: Logger;
+}): ProcessJobs {
+  const { database, lease, measure, log } = options;
   const working = new Map<string, Workers>();
 
   /** Wakes the workers with due jobs that others have added or left behind. One query for all modules. */
@@ -100,7 +106,14 @@ export function createJobs(options: { database: Database; lease: ProcessLease; l
           };
           const { kinds, pauseMs } = work;
           const desk = jobDesk(db, { owner, kinds, log, ...(pauseMs && { pauseMs }) });
-          const workers = startWorkers(desk, work, { onHeartbeat: lease.onHeartbeat, log });
+          const workers = startWorkers(desk, work, {
+            onHeartbeat: lease.onHeartbeat,
+            measure: measure && {
+              observe: ({ kind, outcome }, seconds) =>
+                measure.observe({ kind: `${module}.${kind}`, outcome }, seconds),
+            },
+            log,
+          });
           working.set(module, workers);
           return {
             ...workers,

@@ -1,6 +1,7 @@
 import type { Queryable } from "../db/database.ts";
 import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { newTraceId } from "../observe/trace-context.ts";
 import {
   type Attempts,
@@ -83,7 +84,16 @@ interface Running {
 export function startWorkers(
   desk: JobDesk,
   options: Omit<WorkOptions, "pauseMs"> & { pauseMs?: number | undefined },
-  { onHeartbeat, log }: { onHeartbeat(act: () => Promise<void>): () => void; log: Logger },
+  {
+    onHeartbeat,
+    measure,
+    log,
+  }: {
+    onHeartbeat(act: () => Promise<void>): () => void;
+    /** Of each attempt: its kind, `ok`, `failed` or `interrupted`, and its seconds. */
+    measure?: Metrics["jobs"] | undefined;
+    log: Logger;
+  },
 ): Workers {
   const { kinds, concurrency, heavyAtOnce = concurrency, pauseMs = usualPauseMs } = options;
   const { backgroundPatienceMs = patientMs } = options;
@@ -168,6 +178,8 @@ export function startWorkers(
     const timeout = new AbortController();
     const { timeoutMs } = kind;
     const timer = setTimeout(() => timeout.abort(refusal("JOB_TOO_SLOW", { timeoutMs })), timeoutMs);
+    const startedMs = performance.now();
+    let outcome = "ok";
     const signal = AbortSignal.any([interrupt.signal, stopping.signal, timeout.signal]);
     try {
       signal.throwIfAborted();
@@ -184,14 +196,16 @@ export function startWorkers(
       await desk.remove(row);
     } catch (error) {
       const lost = interrupt.signal.aborted;
+      outcome = lost || stopping.signal.aborted ? "interrupted" : "failed";
       if (lost) log.warn({ job: row.kind, key: row.key }, "job was lost or removed");
-      await giveBack(row, error, lost || stopping.signal.aborted).catch((failure) => {
+      await giveBack(row, error, outcome === "interrupted").catch((failure) => {
         log.warn({ err: failure }, "could not put a job back");
         resting.add(row.id);
         wakeIn(pauseMs * snoozePauses, () => resting.delete(row.id));
       });
     } finally {
       clearTimeout(timer);
+      measure?.observe({ kind: row.kind, outcome }, (performance.now() - startedMs) / 1000);
     }
   }
 

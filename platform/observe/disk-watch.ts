@@ -19,12 +19,16 @@ export interface DiskWatch {
 export function watchDisk(dir: string, { log, metrics }: { log: Logger; metrics: Metrics }): DiskWatch {
   let full = false;
   let freeBytes = Number.POSITIVE_INFINITY;
+  let sizeBytes = Number.POSITIVE_INFINITY;
   let failedAtMs = Number.NEGATIVE_INFINITY;
   let ours = true;
 
   async function look(): Promise<void> {
     const found = await statfs(dir).catch(() => undefined);
-    if (found) freeBytes = found.bavail * found.bsize;
+    if (found) {
+      freeBytes = found.bavail * found.bsize;
+      sizeBytes = found.blocks * found.bsize;
+    }
     const low = freeBytes < fullBelowBytes;
     const elsewhere = !ours && performance.now() - failedAtMs < elsewhereMs;
     set(low || elsewhere);
@@ -50,6 +54,7 @@ export function watchDisk(dir: string, { log, metrics }: { log: Logger; metrics:
     Number(full),
   );
   metrics.gauge("douya_disk_free_bytes", "Room on the disk of the data folder", () => freeBytes);
+  metrics.gauge("douya_disk_size_bytes", "Size of the disk of the data folder", () => sizeBytes);
   const looking = setInterval(look, lookEveryMs).unref();
   void look();
 

@@ -5,12 +5,14 @@ import type { AddressInfo } from "node:net";
 import { connect } from "node:tls";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createLog } from "../observe/log.ts";
+import { createMetrics } from "../observe/metrics.ts";
 import { changingEndpoints } from "../testing/changing-endpoints.ts";
 import { startEchoServer } from "../testing/echo-server.ts";
 import { echoService, sayOf } from "../testing/echo-service.ts";
 import { findProgram } from "../testing/find-program.ts";
 import { freePorts } from "../testing/free-ports.ts";
 import { makeAuthority, type TestAuthority } from "../testing/make-certificates.ts";
+import { exportCertificateEnds } from "../tls/certificate-metrics.ts";
 import { readCertificates, type TlsFiles, watchCertificates } from "../tls/certificates.ts";
 import { grpcLink } from "./grpc-link.ts";
 import { mutualTls, plaintext, type RpcCredentials } from "./rpc-credentials.ts";
@@ -66,6 +68,18 @@ async function answerTo(credentials: RpcCredentials, port: number): Promise<stri
     link.close();
   }
 }
+
+test("the metrics say when certificates end", async () => {
+  const metrics = createMetrics();
+  const certificates = await watchCertificates(await ours.issue("IP:127.0.0.1"), log);
+  undo.push(certificates.stop);
+  exportCertificateEnds(metrics, certificates);
+  const shown = await metrics.registry.getSingleMetricAsString("douya_certificate_end_seconds");
+  for (const file of ["cert", "ca"]) {
+    const [, end] = shown.match(`file="${file}"} (\\d+)`)!;
+    expect(Number(end) * 1000, file).toBeGreaterThan(Date.now());
+  }
+});
 
 test("processes with certificates of the same authority call each other", async () => {
   const port = await serve(await credentialsOf(await ours.issue("server")));

@@ -8,7 +8,7 @@ import { forget } from "./scripts.ts";
 const forgottenChannel = "forgotten";
 
 /** Shared caches in Redis, the others in the memory of this process. */
-export function redisCaches(redis: RedisClient, metrics: Pick<Metrics, "gauges">): Caches {
+export function redisCaches(redis: RedisClient, metrics: Pick<Metrics, "gauges" | "totals">): Caches {
   const caches = new Map<string, RedisSharedCache>();
   redis.listen(forgottenChannel, (message) => {
     const space = message.indexOf("\n");

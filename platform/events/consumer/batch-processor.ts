@@ -3,6 +3,7 @@ import type { Pool } from "pg";
 import type { Kysely, Transaction } from "../../db/database.ts";
 import { DomainError } from "../../errors/domain-error.ts";
 import type { Logger } from "../../observe/log.ts";
+import type { Metrics } from "../../observe/metrics.ts";
 import type { LogRow } from "../log/log-row.ts";
 import { isTimeout, isTransient } from "../transient-error.ts";
 import type { AssignedPartition } from "./assignment.ts";
@@ -41,8 +42,10 @@ export function createBatchProcessor<Tables, Prepared>(options: {
   onLost: () => void;
   /** Called after a commit in which events were emitted. */
   onEmitted: () => void;
+  /** Of each attempt at a batch: `ok`, `failed`, or `later` when that says nothing about the events. */
+  measure?: Metrics["batches"] | undefined;
 }): BatchProcessor {
-  const { group, db, pool, log, rules, stepsOf, onLost } = options;
+  const { group, db, pool, log, rules, stepsOf, onLost, measure } = options;
   const dead = createDeadLetters(pool, group);
 
   /** Claims the events of these batches: moves the offsets of their partitions forward under their terms. */
@@ -69,11 +72,17 @@ export function createBatchProcessor<Tables, Prepared>(options: {
 
   async function processBatches(batches: PartitionBatch[]): Promise<boolean> {
     const rows = batches.flatMap((batch) => batch.rows);
+    const startedMs = performance.now();
+    const attempted = (outcome: string) =>
+      measure?.observe({ group, outcome }, (performance.now() - startedMs) / 1000);
     try {
       await runClaimed(claimOf(batches), rows);
+      attempted("ok");
       advance(batches, rules, performance.now());
       return true;
     } catch (error) {
+      const isFault = isTimeout(error) || !(error instanceof ClaimLost || isTransient(error));
+      attempted(isFault ? "failed" : "later");
       if (error instanceof ClaimLost) onLost();
       else if (isTimeout(error)) await onTimeout(batches, error);
       else if (error instanceof DomainError && error.reason === "TIME_SLICE_OVER") {

@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import type { Kysely, Transaction } from "../../db/database.ts";
 import type { ProcessLease } from "../../lease/process-lease.ts";
 import { type Logger, lastingChild } from "../../observe/log.ts";
+import type { Metrics } from "../../observe/metrics.ts";
 import { answersOf } from "../answers.ts";
 import type { EventOf, EventType } from "../event-type.ts";
 import { decode } from "../log/log-row.ts";
@@ -82,12 +83,13 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
     lease: ProcessLease;
     membership: Membership;
     onEmitted: () => void;
+    measure?: Metrics["batches"] | undefined;
   },
 ): Consumer {
   const { group, from = "start", batch: maxEvents = 500 } = options;
   const { maxAttempts = 5, retryDelayMs = 100, handleTimeoutMs: timeoutMs = 25_000 } = options;
   const rules = { maxAttempts, retryDelayMs, slowForMs: options.slowForMs ?? 6 * hour };
-  const { pool, sources, lease, membership, onEmitted } = dependencies;
+  const { pool, sources, lease, membership, onEmitted, measure } = dependencies;
   const log = lastingChild(dependencies.log, { group });
   const types = new Map<string, Type>(options.types.map((type) => [type.name, type]));
   const wakeSignal = createWakeSignal();
@@ -125,6 +127,7 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
       mustRebalance = true;
     },
     onEmitted,
+    measure,
   });
 
   const behind = (): PartitionState[] => [...assignment.held.values()].filter(subscriptions.isBehind);
