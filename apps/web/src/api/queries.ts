@@ -5,7 +5,6 @@ import { type Api, take } from "./client.ts";
 const FEED_PAGE = 10;
 const GRID_PAGE = 24;
 const PEOPLE_PAGE = 30;
-const REPORTED_PAGE = 20;
 
 /** Pages with a cursor to the next. */
 const paging = {
@@ -143,18 +142,4 @@ export const devicesQuery = (api: Api) =>
   queryOptions({
     queryKey: ["devices"],
     queryFn: ({ signal }) => take(api.GET("/api/v1/sessions", { signal })),
-  });
-
-/** For moderators: comments that people reported. */
-export const reportedCommentsQuery = (api: Api) =>
-  infiniteQueryOptions({
-    queryKey: ["moderation", "comments"],
-    queryFn: ({ pageParam, signal }) =>
-      take(
-        api.GET("/api/v1/moderation/comments", {
-          params: { query: pageOf(REPORTED_PAGE, pageParam) },
-          signal,
-        }),
-      ),
-    ...paging,
   });

@@ -28,11 +28,16 @@ export type GivenInvitationPage = Json<paths["/api/v1/groups/{id}/invitations"][
 export type InvitationPage = Json<paths["/api/v1/me/group-invitations"]["get"]["responses"][200]>;
 export type Invitation = InvitationPage["items"][number];
 export type BroughtIn = Json<paths["/api/v1/groups"]["post"]["responses"][201]>;
-export type ReportedPage = Json<paths["/api/v1/moderation/comments"]["get"]["responses"][200]>;
-export type MessageReport = Json<
-  paths["/api/v1/moderation/messages"]["get"]["responses"][200]
->["items"][number];
-export type Reported = ReportedPage["items"][number];
+export type ReportBody = paths["/api/v1/reports"]["post"]["requestBody"]["content"]["application/json"];
+export type SubjectKind = ReportBody["subject"]["kind"];
+export type ModerationReason = ReportBody["reason"];
+export type ActBody = paths["/api/v1/moderation/acts"]["post"]["requestBody"]["content"]["application/json"];
+export type ActName = ActBody["act"];
+export type Subject = NonNullable<ActBody["subject"]>;
+export type QueuePage = Json<paths["/api/v1/moderation/queue"]["get"]["responses"][200]>;
+export type QueueEntry = QueuePage["items"][number];
+export type DoneAct = QueueEntry["before"][number];
+export type OwnAct = Json<paths["/api/v1/me/moderation"]["get"]["responses"][200]>["items"][number];
 export type NotificationPage = Json<paths["/api/v1/notifications"]["get"]["responses"][200]>;
 export type NotificationSettings = Json<paths["/api/v1/notifications/settings"]["get"]["responses"][200]>;
 export type Notification = NotificationPage["items"][number];

@@ -33,7 +33,7 @@ export const social = {
     comment: "Log in to comment",
     message: "Log in to send messages",
     block: "Log in to block people",
-    report: "Log in to report comments",
+    report: "Log in to report",
     upload: "Log in to upload a video",
     profile: "Log in to see your profile",
     following: "Log in to see videos of those you follow",

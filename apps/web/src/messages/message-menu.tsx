@@ -1,6 +1,5 @@
 import { useState } from "react";
-import { take } from "../api/client.ts";
-import { useServices, useUser } from "../api/services.tsx";
+import { useUser } from "../api/services.tsx";
 import type { Message } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { ReportDialog } from "../moderation/report-dialog.tsx";
@@ -37,7 +36,6 @@ interface Props {
 export function MessageMenu({ conversationId, message, own, acts, onReply, onReactions, onClose }: Props) {
   const { t } = useI18n();
   const me = useUser();
-  const { api } = useServices();
   const [isForwarding, setForwarding] = useState(false);
   const [isReporting, setReporting] = useState(false);
   const toast = useToast();
@@ -55,16 +53,8 @@ export function MessageMenu({ conversationId, message, own, acts, onReply, onRea
   if (isReporting)
     return (
       <ReportDialog
-        title={t.reportMessageTitle}
+        subject={{ kind: "message", id: message.id, conversationId }}
         body={t.reportMessageBody}
-        send={(body) =>
-          take(
-            api.POST("/api/v1/conversations/{userId}/messages/{messageId}/report", {
-              params: { path: { userId: conversationId, messageId: message.id } },
-              body,
-            }),
-          )
-        }
         onClose={onClose}
       />
     );

@@ -1,38 +1,40 @@
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
+import { take } from "../api/client.ts";
+import { useServices } from "../api/services.tsx";
+import type { ModerationReason, SubjectKind } from "../api/types.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Dialog, DialogActions } from "../ui/dialog.tsx";
 import { Segmented } from "../ui/segmented.tsx";
 import { TextArea } from "../ui/text-area.tsx";
 import { useToast } from "../ui/toast.tsx";
-
-type Reason = "spam" | "abuse" | "other";
+import { reasonsOf } from "./reasons-of.ts";
 
 const MAX_CHARACTERS = 200;
 
 interface Props {
-  title: string;
+  subject: { kind: SubjectKind; id: string; conversationId?: string };
   body?: string;
-  send: (report: { reason: Reason; text: string }) => Promise<unknown>;
   onClose: () => void;
 }
 
 /** Asks what is wrong with something, for the moderators. */
-export function ReportDialog({ title, body, send, onClose }: Props) {
+export function ReportDialog({ subject, body, onClose }: Props) {
   const { t } = useI18n();
+  const { api } = useServices();
   const toast = useToast();
-  const [reason, setReason] = useState<Reason>("spam");
+  const [reason, setReason] = useState<ModerationReason>("spam");
   const [text, setText] = useState("");
   const report = useMutation({
-    mutationFn: () => send({ reason, text }),
+    mutationFn: () => take(api.POST("/api/v1/reports", { body: { subject, reason, text } })),
     onSuccess: () => {
       onClose();
       toast(t.reportSent);
     },
   });
   return (
-    <Dialog title={title} onClose={onClose}>
+    <Dialog title={t.reportTitles[subject.kind]} onClose={onClose}>
       <form
         className="dialog-form"
         onSubmit={(event) => {
@@ -41,16 +43,7 @@ export function ReportDialog({ title, body, send, onClose }: Props) {
         }}
       >
         {body && <p className="dialog-text">{body}</p>}
-        <Segmented
-          label={t.reportWhy}
-          value={reason}
-          options={[
-            ["spam", t.reportReasons.spam],
-            ["abuse", t.reportReasons.abuse],
-            ["other", t.reportReasons.other],
-          ]}
-          onChange={setReason}
-        />
+        <Segmented label={t.reportWhy} value={reason} options={reasonsOf(t)} onChange={setReason} />
         <TextArea
           label={t.reportText}
           rows={2}

@@ -3,10 +3,12 @@ import { useUser } from "../api/services.tsx";
 import type { User } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { SendToFriends } from "../messages/send-to-friends.tsx";
+import { ModerateButton } from "../moderation/moderate-button.tsx";
+import { ReportDialog } from "../moderation/report-dialog.tsx";
 import { useAsMember } from "../social/as-member.tsx";
 import { useBlock } from "../social/use-block.ts";
 import { ConfirmDialog, Dialog } from "../ui/dialog.tsx";
-import { BlockIcon } from "../ui/icons.tsx";
+import { AlertIcon, BlockIcon } from "../ui/icons.tsx";
 import { ShareLink } from "../video/share-link.tsx";
 import "../ui/menu.css";
 
@@ -16,8 +18,9 @@ export function PersonMenu({ user, onClose }: { user: User; onClose: () => void 
   const me = useUser();
   const asMember = useAsMember();
   const block = useBlock(user);
-  const [asking, setAsking] = useState(false);
-  if (asking) {
+  const [asking, setAsking] = useState<"block" | "report" | null>(null);
+  if (asking === "report") return <ReportDialog subject={{ kind: "user", id: user.id }} onClose={onClose} />;
+  if (asking === "block") {
     return (
       <ConfirmDialog
         title={t.blockTitle(user.name)}
@@ -34,6 +37,11 @@ export function PersonMenu({ user, onClose }: { user: User; onClose: () => void 
       {me && me.id !== user.id && <SendToFriends me={me} what={{ profileId: user.id }} />}
       <div className="menu">
         <ShareLink path={`/user/${user.id}`} title={user.name} text={t.shareProfile} onClose={onClose} />
+        <ModerateButton subject={{ kind: "user", id: user.id }} />
+        <button type="button" onClick={() => asMember("report", () => setAsking("report"))}>
+          <AlertIcon />
+          {t.report}
+        </button>
         {user.blocked ? (
           <button
             type="button"
@@ -47,7 +55,7 @@ export function PersonMenu({ user, onClose }: { user: User; onClose: () => void 
           <button
             type="button"
             className="menu-danger"
-            onClick={() => asMember("block", () => setAsking(true))}
+            onClick={() => asMember("block", () => setAsking("block"))}
           >
             <BlockIcon />
             {t.block}

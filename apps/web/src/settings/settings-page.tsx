@@ -81,6 +81,9 @@ export default function SettingsPage() {
               {t.moderation}
             </Link>
           )}
+          <Link href="/moderation/mine" className="button button-quiet">
+            {t.decisions}
+          </Link>
           <NotificationSettings />
           <ShowPresence />
           <PasswordForm username={user.username} />

@@ -9,6 +9,7 @@ import { Layout } from "./layout.tsx";
 import { Member } from "./member.tsx";
 import { Missing } from "./missing.tsx";
 import {
+  DecisionsPage,
   FiguresPage,
   HistoryPage,
   HotPage,
@@ -102,6 +103,11 @@ export function App() {
             <Route path="/login" component={LoginPage} />
             <Route path="/register" component={RegisterPage} />
             <Route path="/settings" component={SettingsPage} />
+            <Route path="/moderation/mine">
+              <Member>
+                <DecisionsPage />
+              </Member>
+            </Route>
             <Route path="/moderation">
               <Member>
                 <ModerationPage />

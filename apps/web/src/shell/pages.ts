@@ -28,6 +28,7 @@ export const MessagesPage = page(() => import("../messages/messages-page.tsx"));
 export const JoinPage = page(() => import("../groups/join-page.tsx"));
 export const NotificationsPage = page(() => import("../notifications/notifications-page.tsx"));
 export const ModerationPage = page(() => import("../moderation/moderation-page.tsx"));
+export const DecisionsPage = page(() => import("../moderation/decisions-page.tsx"));
 export const SharedPage = page(() => import("../video/shared-page.tsx"));
 export const SettingsPage = page(() => import("../settings/settings-page.tsx"));
 

@@ -3,16 +3,20 @@ import { Link } from "wouter";
 import { useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { ModerateButton } from "../moderation/moderate-button.tsx";
 import { ReasonDialog } from "../moderation/reason-dialog.tsx";
+import { ReportDialog } from "../moderation/report-dialog.tsx";
 import { type ChangeStep, ChangeVideo } from "../profile/change-video.tsx";
 import { DeleteVideo } from "../profile/delete-video.tsx";
 import { EditVideo } from "../profile/edit-video.tsx";
+import { useAsMember } from "../social/as-member.tsx";
 import { useHold } from "../social/use-hold.ts";
 import { useMark } from "../social/use-mark.ts";
 import { useNotForMe } from "../social/use-not-for-me.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import {
+  AlertIcon,
   BookmarkIcon,
   ChartIcon,
   DownloadIcon,
@@ -35,8 +39,10 @@ export default function VideoMenu({ video, picture, onClose }: Props & { picture
   const { t } = useI18n();
   const me = useUser();
   const hold = useHold(video.id);
-  const [step, setStep] = useState<ChangeStep | PlaybackStep | "hold" | null>(null);
+  const asMember = useAsMember();
+  const [step, setStep] = useState<ChangeStep | PlaybackStep | "hold" | "report" | null>(null);
   const own = me?.id === video.author.id;
+  if (step === "report") return <ReportDialog subject={{ kind: "video", id: video.id }} onClose={onClose} />;
   if (step === "edit") return <EditVideo video={video} onClose={onClose} />;
   if (step === "delete") return <DeleteVideo video={video} onClose={onClose} onDeleted={onClose} />;
   if (step === "quality" || step === "speed")
@@ -74,6 +80,13 @@ export default function VideoMenu({ video, picture, onClose }: Props & { picture
           >
             <LockIcon />
             {video.held ? t.release : t.hold}
+          </button>
+        )}
+        {!own && <ModerateButton subject={{ kind: "video", id: video.id }} />}
+        {!own && (
+          <button type="button" onClick={() => asMember("report", () => setStep("report"))}>
+            <AlertIcon />
+            {t.report}
           </button>
         )}
         <Link href={own ? "/me" : `/user/${video.author.id}`} onClick={onClose}>

@@ -1,0 +1,55 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { take } from "../api/client.ts";
+import { useServices } from "../api/services.tsx";
+import { againOf } from "../api/use-again.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { Failure } from "../ui/failure.tsx";
+import { Field } from "../ui/field.tsx";
+import { Notice, Spinner } from "../ui/notice.tsx";
+import { useNearEnd } from "../ui/use-near-end.ts";
+import { DoneList } from "./done-list.tsx";
+
+const PAGE = 50;
+
+/** All that moderators have done. */
+export function ActLog() {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const [words, setWords] = useState("");
+  const list = useInfiniteQuery({
+    queryKey: ["moderation", "acts", words],
+    queryFn: ({ pageParam, signal }) =>
+      take(
+        api.GET("/api/v1/moderation/acts", {
+          params: {
+            query: { limit: PAGE, ...(words && { q: words }), ...(pageParam && { cursor: pageParam }) },
+          },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    staleTime: 0,
+  });
+  const { data, error, hasNextPage, isFetching, fetchNextPage } = list;
+  const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
+  const done = data?.pages.flatMap((page) => page.items) ?? [];
+  return (
+    <>
+      <Field
+        label={t.searchLog}
+        type="search"
+        maxLength={100}
+        value={words}
+        onChange={(event) => setWords(event.target.value)}
+      />
+      <DoneList done={done} label={t.actLog} />
+      <div className="moderation-end" ref={end}>
+        {isFetching && <Spinner label={t.loading} />}
+        {error && <Failure error={error} onRetry={againOf(list)} />}
+      </div>
+      {data && !isFetching && done.length === 0 && <Notice title={t.logEmpty} />}
+    </>
+  );
+}
