@@ -3,7 +3,7 @@ import * as events from "#contracts/events.ts";
 import { queryOnce } from "#platform/testing/query-once.ts";
 import { cutOffClip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
-import { body, type Schemas } from "./harness/http-client.ts";
+import { body, type Page, type Schemas } from "./harness/http-client.ts";
 import { moderatorAt } from "./harness/moderator.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
@@ -153,7 +153,18 @@ describe.each(shapes)("traces, %s", (shape) => {
     { by: () => ada, method: "delete" },
     events.commentsClosed,
   );
-  step("a hold", ofVideo("/hold"), { by: () => mo }, events.videoHeldChanged);
+  step("a hold", ofVideo("/hold"), { by: () => mo }, events.moderationActed, events.videoHeldChanged);
+  steps.push([
+    "a comment taken down",
+    async () => {
+      const { items } = body(await bob.get<Page<{ id: string }>>(`/videos/${video.id}/comments`));
+      const trace = newTrace();
+      const json = { act: "take-down", subject: { kind: "comment", id: items[0]!.id } };
+      body(await mo.post("/moderation/acts", { json, headers: inTrace(trace) }));
+      const names = [events.moderationActed.name, events.commentModerated.name];
+      expect((await eventsOf(trace)).sort()).toEqual(names.sort());
+    },
+  ]);
   step(
     "a session's end",
     () => "/sessions/current",

@@ -26,7 +26,7 @@ export const moderationModule = defineModule<object, Tables>()({
   service: ModerationService,
   calls: owners,
   migrations,
-  async start({ db, clients, ids, events, log }) {
+  async start({ db, clients, ids, events, security, log }) {
     const acts = perCall(db, (until) => actStore(until, events, ids));
     const reports = perCall(db, reportStore);
     const statuses = perCall(db, statusStore);
@@ -48,7 +48,7 @@ export const moderationModule = defineModule<object, Tables>()({
       handlers: {
         report: report(clients, reports, ids),
         ...queueHandlers(reports, acts),
-        act: act(clients, acts, statuses, enforceLate),
+        act: act(clients, acts, statuses, enforceLate, security),
         ...actHandlers(acts, reports, ids),
       },
       async stop() {

@@ -22,6 +22,7 @@ type SecurityKind =
   | "video-released"
   | "comment-deleted"
   | "reports-dismissed"
+  | "moderated"
   | "figures-seen";
 
 interface SecurityEntry {

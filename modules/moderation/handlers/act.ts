@@ -4,6 +4,7 @@ import type { PerCall } from "#platform/db/database.ts";
 import { isAwayOrBusy } from "#platform/errors/domain-error.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { ActStore } from "../act-store.ts";
 import { toDone } from "../present.ts";
 import { checkAct, checkWords } from "../rules.ts";
@@ -22,6 +23,7 @@ export function act(
   acts: PerCall<ActStore>,
   statuses: PerCall<StatusStore>,
   enforceLate: (subjectIds: readonly string[], call: Call) => Promise<void>,
+  security: SecurityLog,
 ): Handlers<typeof ModerationService>["act"] {
   return async (request, call) => {
     const actorId = requireModerator(call);
@@ -49,6 +51,11 @@ export function act(
       ...made,
       ...(request.batchId && { batchId: request.batchId }),
     });
+    await Promise.all(
+      done.map(({ kind, subject_id: id }) =>
+        security.write({ kind: "moderated", actorId, subject: `${request.act} ${kind} ${id}`, reason: note }),
+      ),
+    );
     const enforced = await enforceLate(
       named.map(({ id }) => id),
       call,
