@@ -320,6 +320,14 @@ describe("backups of a PostgreSQL of one's own", () => {
     });
     await queryOnce(postgres.url, "alter role keeper replication");
     expect((await douya(["backup", `--to=${to}`, "--verify"], there)).said).toContain("is proven.");
+    // The doctor looks after them where the settings say that they are.
+    const settings = { ...there, DOUYA_BACKUP_TO: to };
+    expect((await douya(["doctor"], settings)).said).toMatch(
+      /^ok {4}backups {3}the last one is of 2.*proven 2/m,
+    );
+    expect((await douya(["doctor"], { ...settings, DOUYA_BACKUP_TO: root })).said).toMatch(
+      /^MEND {2}backups {3}there is none/m,
+    );
     const { code, said } = await douya(["restore", `--from=${to}`, `--data=${back}`], {});
     expect([code, said]).toEqual([0, expect.stringContaining("It is restored.")]);
     const { said: verified } = await douya(["blobs", "verify"], { DOUYA_DATA: back });
