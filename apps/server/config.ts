@@ -353,6 +353,12 @@ const keys = {
     strongSecret,
     true,
   ),
+  backupTo: key(
+    "DOUYA_BACKUP_TO",
+    "",
+    "Where backups are, a folder or s3://bucket/prefix, when a command does not say it; douya doctor looks after them there.",
+    text,
+  ),
   backupKey: key(
     "DOUYA_BACKUP_KEY",
     "",

@@ -34,7 +34,11 @@ export function copyOut(session: pg.Client | pg.PoolClient, text: string) {
       // The driver writes the next messages into the same memory.
       if (!messages.push(Buffer.from(chunk))) connection.stream.pause();
     },
-    handleReadyForQuery: () => void messages.push(null),
+    handleReadyForQuery() {
+      // Nothing more is read from here, and the next command wants its answer.
+      connection.stream.resume();
+      messages.push(null);
+    },
     handleError: (error: Error) => void messages.destroy(error),
     callback: () => {},
   };

@@ -7,8 +7,9 @@ import { s3Client } from "#platform/s3/s3-client.ts";
 import type { Config } from "../config.ts";
 import { s3Options } from "../open-blobs.ts";
 
-/** `DIR` or `s3://bucket/prefix`, in the S3 of the settings. Errors: ARGUMENT_INVALID, STORE_SETTINGS_MISSING. */
-export function openTarget(config: Config, where: unknown, option: string): BackupTarget {
+/** `DIR` or `s3://bucket/prefix`, in the S3 of the settings; else where these say. Errors: ARGUMENT_INVALID, STORE_SETTINGS_MISSING. */
+export function openTarget(config: Config, given: unknown, option: string): BackupTarget {
+  const where = given ?? config.backupTo;
   if (typeof where !== "string" || where === "")
     throw refusal("ARGUMENT_INVALID", `Say where: ${option}=DIR or ${option}=s3://bucket/prefix.`);
   if (!where.startsWith("s3:")) return folderTarget(resolve(where));

@@ -7,6 +7,7 @@ import { readCertificates } from "#platform/tls/certificates.ts";
 import type { Config } from "../config.ts";
 import { checkDisks, s3Options } from "../open-blobs.ts";
 import { engineTls, tlsFiles } from "../open-transport.ts";
+import { checkBackups } from "./check-backups.ts";
 import { checkMediaUrl } from "./check-media-url.ts";
 
 /** What `douya doctor` says of an engine. */
@@ -54,6 +55,11 @@ export const engineChecks: readonly EngineCheck[] = [
     name: "disks",
     isUsed: ({ blobDirs }) => blobDirs.length > 0,
     look: checkDisks,
+  },
+  {
+    name: "backups",
+    isUsed: ({ backupTo }) => backupTo !== "",
+    look: checkBackups,
   },
   {
     name: "TLS",
