@@ -8,6 +8,7 @@ import { eventsCommand } from "./events.ts";
 import { migrateCommand } from "./migrate.ts";
 import { moduleCommands } from "./module-commands.ts";
 import { openapiCommand } from "./openapi.ts";
+import { profileCommand } from "./profile.ts";
 import { rebuildCommand } from "./rebuild.ts";
 import { securityLogCommand } from "./security-log.ts";
 import { seedCommand } from "./seed.ts";
@@ -25,6 +26,7 @@ export const commands: Record<string, Command> = {
   blobs: blobsCommand,
   events: eventsCommand,
   rebuild: rebuildCommand,
+  profile: profileCommand,
   "security-log": securityLogCommand,
   ...moduleCommands(),
   config: configCommand,
