@@ -446,6 +446,11 @@ export const reasons = {
     says: "The secret in {path} has fewer than 32 bytes. Put the one of a backup there; or remove the file: then a new one is made, and nobody is logged out.",
     tells: "operators",
   },
+  PROFILE_REFUSED: {
+    kind: "unavailable",
+    says: "{origin} gives no profile: {what}",
+    tells: "operators",
+  },
   CLUSTER_LACKS_PROGRAMS: {
     kind: "unavailable",
     says: "A cluster needs {missing}, which this machine does not have. Debian and Ubuntu: sudo apt-get install {debian}. Fedora: sudo dnf install {fedora}. macOS: brew install {brew}. Without them, npm start runs all of Douya in one process.",

@@ -27,7 +27,7 @@ describe("moderation in a browser", () => {
 
     const phone = await sit(bob, "phone");
     await phone.page.goto(`/video/${id}`);
-    await phone.page.getByRole("button", { name: zh.more }).first().tap();
+    await phone.page.getByRole("button", { name: zh.moreActions }).first().tap();
     await phone.page.getByRole("button", { name: zh.report }).tap();
     const dialog = phone.page.getByRole("dialog", { name: zh.reportTitles.video });
     await dialog.getByRole("radio", { name: zh.reportReasons.violence }).check({ force: true });
@@ -61,7 +61,7 @@ describe("moderation in a browser", () => {
 
     const theirs = await sit(ada, "phone");
     await theirs.page.goto("/notifications");
-    await theirs.page.getByText(zh.notifications.moderation).click();
+    await theirs.page.getByText(zh.notified.moderation).click();
     await theirs.page.getByText("No blood here.").waitFor();
     await looksRight(theirs);
     await theirs.page.getByRole("button", { name: zh.appeal }).tap();

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
+import { addProfileRoute } from "#platform/http/profile-route.ts";
 import { startWorkers } from "#platform/jobs/workers.ts";
 import { watchParts } from "#platform/observe/degraded.ts";
 import { watchDisk } from "#platform/observe/disk-watch.ts";
@@ -46,11 +47,12 @@ export async function serveMedia(
     const transport = await openTransport(config, { metrics, log });
     undo.push(async () => transport.stop());
     stopping.throwIfAborted();
+    const tokens = createServiceTokens(secret);
     const link = grpcLink({
       from: name,
       to: "video",
       endpoints: registry.endpoints("video"),
-      tokens: createServiceTokens(secret),
+      tokens,
       credentials: transport.credentials,
       meter: metrics.rpc,
       log,
@@ -70,7 +72,12 @@ export async function serveMedia(
     const degraded = watchParts({ ...parts, ...registry.parts }, { metrics, log });
     const readiness = async () => ({ [name]: link.outage()?.message });
     const app = createHttpServer({ ...config, log, metrics, readiness, degraded: degraded.problems });
-    undo.push(async () => app.close());
+    const ending = new AbortController();
+    addProfileRoute(app, { tokens, stopping: ending.signal, log });
+    undo.push(async () => {
+      ending.abort();
+      await app.close();
+    });
     const address = await app.listen({ host: config.host, port: config.port }).catch((error) => {
       throw listenError(error, config);
     });

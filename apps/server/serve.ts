@@ -7,6 +7,7 @@ import { dropLeftOffsets } from "#platform/db/move/move-schema.ts";
 import { installationOf } from "#platform/db/placement.ts";
 import { exportLag } from "#platform/events/admin/lag-metrics.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
+import { addProfileRoute } from "#platform/http/profile-route.ts";
 import { leaseIds } from "#platform/ids/node-lease.ts";
 import { exportDeadJobs } from "#platform/jobs/dead-jobs.ts";
 import { exportWaitingJobs } from "#platform/jobs/waiting-jobs.ts";
@@ -266,6 +267,8 @@ export async function serve(
     const rpcPort = await offerModules();
     let draining = false;
     const app = createHttpServer({ ...config, log, metrics, readiness, degraded: degraded.problems });
+    const ending = new AbortController();
+    addProfileRoute(app, { tokens, stopping: ending.signal, log });
     for (const [name, module] of running) {
       const { routes } = module;
       if (routes) await app.register(routes);
@@ -273,6 +276,7 @@ export async function serve(
     }
     undo.push(async () => {
       draining = true;
+      ending.abort();
       const timer = setTimeout(() => app.server.closeAllConnections(), drainMs);
       await app.close();
       clearTimeout(timer);

@@ -324,6 +324,16 @@ export const platformReasons = {
     tells: "operators",
   },
   TIME_SLICE_OVER: { kind: "unavailable", says: "There is more to do.", tells: "operators" },
+  PROFILE_RUNNING: {
+    kind: "conflict",
+    says: "This process is being profiled already. Wait until that has ended.",
+    tells: "operators",
+  },
+  PROFILE_TOO_LARGE: {
+    kind: "exhausted",
+    says: "The profile is larger than 64 MB. Ask for fewer seconds.",
+    tells: "operators",
+  },
   JOB_TOO_SLOW: {
     kind: "deadline",
     says: "The job did not end within {timeoutMs} ms.",

@@ -9,6 +9,7 @@ import { eventsCommand } from "./events.ts";
 import { migrateCommand } from "./migrate.ts";
 import { moduleCommands } from "./module-commands.ts";
 import { openapiCommand } from "./openapi.ts";
+import { profileCommand } from "./profile.ts";
 import { rebuildCommand } from "./rebuild.ts";
 import { restoreCommand } from "./restore.ts";
 import { securityLogCommand } from "./security-log.ts";
@@ -29,6 +30,7 @@ export const commands: Record<string, Command> = {
   restore: restoreCommand,
   events: eventsCommand,
   rebuild: rebuildCommand,
+  profile: profileCommand,
   "security-log": securityLogCommand,
   ...moduleCommands(),
   config: configCommand,
