@@ -93,7 +93,6 @@ const rows = [
     routes: [
       "DELETE /api/v1/videos/:id",
       "DELETE /api/v1/videos/:id/comments/:commentId",
-      "DELETE /api/v1/videos/:id/comments/:commentId/reports",
       "PUT /api/v1/videos/:id/hold",
       "DELETE /api/v1/videos/:id/hold",
     ],

@@ -75,6 +75,7 @@ const pages = [
   "/register",
   "/settings",
   "/moderation",
+  "/moderation/mine",
   "/upload",
   "/me",
 ];
