@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
@@ -256,6 +257,25 @@ describe.each(shapes)("moderation, %s", (shape) => {
       return (await of(subject(other)))?.reports[0]?.count === 1;
     });
     await acted("dismiss", subject(other));
+  });
+
+  test("what waited in the queues of an earlier release waits in this one", async () => {
+    const comment = await say(ben, videos[0]!, "said before");
+    const [id, reported] = [comment.id, "interaction.reported (video_id, comment_id, position)"];
+    const database = server.deployment.databaseUrlOf("interaction");
+    await queryOnce(database, `insert into ${reported} values ($1, $2, $3)`, [videos[0]!, id, id]);
+    await queryOnce(
+      database,
+      "insert into interaction.report (video_id, comment_id, reporter_id, id, reason, text) values ($1, $2, $3, $2, 2, 'rude')",
+      [videos[0]!, id, eve.id],
+    );
+    const program = server.deployment.programOf("moderation");
+    await program.stop();
+    await server.deployment.restart("moderation");
+    const subject = { kind: "comment", id };
+    await until("it waits", async () => (await of(subject)) !== undefined);
+    expect(await of(subject)).toMatchObject({ texts: ["rude"], reports: [{ reason: "abuse", count: 1 }] });
+    await acted("dismiss", subject);
   });
 
   test("impossible reports and acts are refused by name and change nothing", async () => {

@@ -26,6 +26,7 @@ export interface ReportedRow extends CommentRow {
   other: string;
   /** The newest of the kept texts, newest first. */
   texts: string[];
+  reports: { id: string; reporter_id: string; reason: 1 | 2 | 3; text: string }[];
 }
 
 /** A moderator sees this many of the texts that people wrote. */
@@ -112,7 +113,9 @@ export function reportStore(db: Kysely<Tables>) {
         cross join lateral (
           select count(*) filter (where reason = 1) as spam, count(*) filter (where reason = 2) as abuse,
             count(*) filter (where reason = 3) as other,
-            coalesce((array_agg(r.text order by r.id desc) filter (where r.text <> ''))[:${sql.lit(maxTexts)}], '{}') as texts
+            coalesce((array_agg(r.text order by r.id desc) filter (where r.text <> ''))[:${sql.lit(maxTexts)}], '{}') as texts,
+            coalesce(jsonb_agg(jsonb_build_object('id', r.id::text, 'reporter_id', r.reporter_id::text,
+              'reason', r.reason, 'text', r.text)), '[]') as reports
           from interaction.report r where r.video_id = q.video_id and r.comment_id = q.comment_id
         ) r
         order by q.position`.execute(db);

@@ -6,6 +6,7 @@ import type { Call } from "#platform/rpc/call.ts";
 import { callController } from "#platform/rpc/call.ts";
 import { actStore } from "./act-store.ts";
 import { consumeActs, consumeGone } from "./consumers.ts";
+import { takeEarlierReports } from "./earlier-reports.ts";
 import { enforce } from "./enforce.ts";
 import { act } from "./handlers/act.ts";
 import { actHandlers } from "./handlers/acts.ts";
@@ -19,6 +20,9 @@ import type { Tables } from "./tables.ts";
 
 /** What has an end in time lasts so much longer at most. */
 const expireEveryMs = 5_000;
+
+/** Processes of an earlier release may run beside this one. */
+const takeEarlierEveryMs = 600_000;
 
 /** Reports of everything that people show, what moderators do about it, and how each thing stands with them. */
 export const moderationModule = defineModule<object, Tables>()({
@@ -44,6 +48,11 @@ export const moderationModule = defineModule<object, Tables>()({
       (stopping) => acts.lasting.expire(Date.now(), stopping),
       (error) => log.warn({ err: error }, "could not end what moderators had set a time for"),
     );
+    const stopTaking = repeatEvery(
+      takeEarlierEveryMs,
+      (stopping) => takeEarlierReports(clients, reports.lasting.add, stopping),
+      (error) => log.debug({ err: error }, "could not take over reports of an earlier release"),
+    );
     return {
       handlers: {
         report: report(clients, reports, ids),
@@ -53,6 +62,7 @@ export const moderationModule = defineModule<object, Tables>()({
       },
       async stop() {
         await stopExpiry();
+        await stopTaking();
         await enforcing.stop();
         await gone.stop();
       },

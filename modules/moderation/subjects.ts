@@ -15,10 +15,13 @@ import type { Found } from "./status-rows.ts";
 export const owners = {
   user: only(UserService, "getUsers", "moderatePeople"),
   video: only(VideoService, "getVideos", "moderateVideos"),
-  interaction: only(InteractionService, "findComments", "moderateComments", "moderateVideoComments"),
+  interaction: only(
+    InteractionService,
+    ...(["findComments", "moderateComments", "moderateVideoComments", "listReportedComments"] as const),
+  ),
   message: only(
     MessageService,
-    ...(["reportMessage", "judgeMessageReport", "getGroupsForModerators"] as const),
+    ...(["reportMessage", "judgeMessageReport", "listReportedMessages", "getGroupsForModerators"] as const),
     ...(["moderateMessages", "moderateGroups"] as const),
   ),
 };

@@ -43,6 +43,7 @@ export function reportHandlers(
           abuse: Number(row.abuse),
           other: Number(row.other),
           texts: row.texts,
+          reports: row.reports.map(({ reporter_id: reporterId, ...report }) => ({ reporterId, ...report })),
         })),
         next: after?.position ?? "",
       };

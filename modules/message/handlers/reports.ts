@@ -72,6 +72,7 @@ export function reportHandlers(
 function toReport({ id, reporter_id, in_group, reason, text, lines }: ReportRow) {
   return {
     ...{ id, reporterId: reporter_id, inGroup: in_group, reason, text, reportedAtMs: timeOfId(id) },
+    messageId: lines.find((line) => line.reported)?.message_id ?? "",
     lines: lines.map((line) => ({
       ...{ senderId: line.sender_id, content: line.content, picture: line.picture },
       ...(line.shown && { shown: toPicture(line.shown) }),
