@@ -27,6 +27,7 @@ import { interestStore } from "./interest-store.ts";
 import { leftovers } from "./leftovers.ts";
 import { bookmarks, markStore, reposts } from "./mark-store.ts";
 import { migrations } from "./migrations.ts";
+import { ownData } from "./own-data-store.ts";
 import { createPublishedVideos, type PublishedVideo } from "./published-videos.ts";
 import { rankingStore } from "./ranking-store.ts";
 import { reactionStore } from "./reaction-store.ts";
@@ -58,6 +59,7 @@ export const interactionModule = defineModule<object, Tables>()({
   },
   migrations,
   recount: counts,
+  ownData,
   readModels: { rankings: { group: "interaction.rankings" } },
   async start({ db, clients, ids, events, jobs, caches, security, log }) {
     const reactions = perCall(db, (until) => reactionStore(until, events));

@@ -35,6 +35,7 @@ import { startLateTeller } from "./late-teller.ts";
 import { migrations } from "./migrations.ts";
 import type { PushConfig } from "./notifications/push.ts";
 import { startNotifications } from "./notifications/start.ts";
+import { ownData } from "./own-data-store.ts";
 import {
   countPicture,
   endHold,
@@ -88,6 +89,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
   // It waits for a picture.
   bulkheads: { sendPicture: null },
   recount: counts,
+  ownData,
   readModels: { timelines: { group: "message.accounts" } },
   async start({ config, db, clients, ids, events, signals, jobs, blobs, media, security, log }) {
     const reached = (heads: TimelineHead[]) => {

@@ -23,6 +23,7 @@ import { historyStore, keepHistory } from "./history-store.ts";
 import { startLaneReader } from "./lane-reader.ts";
 import { laneWriter } from "./lane-writer.ts";
 import { migrations } from "./migrations.ts";
+import { ownData } from "./own-data-store.ts";
 import { createPartitions } from "./partitions.ts";
 import { playTokens } from "./play-tokens.ts";
 import { describeProof, playsCommand } from "./plays-command.ts";
@@ -63,6 +64,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
   checks: { Plays: describeProof },
   commands: { plays: playsCommand },
   recount: [...counts, ...rankingCounts()],
+  ownData,
   readModels: { views: { group: "playback.figures" }, "watched-rankings": { group: "playback.rankings" } },
   async start(context) {
     const { config, db, clients, ids, events, jobs, blobs, caches, protect, metrics, security, log } =

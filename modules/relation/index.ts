@@ -16,6 +16,7 @@ import { getRelations, getStandings, listBy } from "./handlers/read.ts";
 import { expireRegularly } from "./hot-expiry.ts";
 import { hotStore } from "./hot-store.ts";
 import { migrations } from "./migrations.ts";
+import { ownData } from "./own-data-store.ts";
 import { counts } from "./recount.ts";
 import { relationshipStore } from "./relationship-store.ts";
 import { seedFollows } from "./seed.ts";
@@ -30,6 +31,7 @@ export const relationModule = defineModule<object, Tables>()({
   recount: counts,
   readModels: { "hot-users": { group: "relation.hot" } },
   seed: seedFollows,
+  ownData,
   async start({ db, clients, ids, jobs, events, log }) {
     const follows = perCall(db, (until) => followStore(until, events));
     const relationships = perCall(db, relationshipStore);

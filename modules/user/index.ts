@@ -18,6 +18,7 @@ import { keyStore } from "./key-store.ts";
 import { keysCommand } from "./keys-command.ts";
 import { migrations } from "./migrations.ts";
 import { moderatorCommand } from "./moderator-command.ts";
+import { ownData } from "./own-data-store.ts";
 import { createPasswords } from "./passwords.ts";
 import { pictureUses, removePicture, removePictureKind } from "./picture-store.ts";
 import { tooManyGuesses } from "./rules.ts";
@@ -47,6 +48,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
   bulkheads: { register: null, logIn: null, changePassword: null, closeAccount: null, setPicture: null },
   commands: { moderator: moderatorCommand, keys: keysCommand },
   seed: seedUsers,
+  ownData,
   async start({ config, db, ids, jobs, events, blobs, media, protect, security, issuerKeys, log }) {
     // First of all, since only this asks the database, and a start that fails is tried again.
     const tokens = await createTokens(keyStore(db, sealedBy(config.secret, "signing keys")), {

@@ -41,6 +41,7 @@ import { makingKinds } from "./making.ts";
 import { findMentions } from "./mentions.ts";
 import { migrations } from "./migrations.ts";
 import { createOrders } from "./orders.ts";
+import { ownData } from "./own-data-store.ts";
 import { processPictures } from "./picture-pipeline.ts";
 import { picturePostStore } from "./picture-post-store.ts";
 import { releaseReplaced, releaseUnshown, removeBlob } from "./pipeline.ts";
@@ -110,6 +111,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   commands: { media: mediaCommand },
   blobUses,
   recount: counts,
+  ownData,
   seed: seedVideos,
   async start({ config, db, clients, ids, jobs, events, blobs, media, protect, security, log }) {
     const uploads = perCall(db, uploadStore);

@@ -5,6 +5,7 @@ import { configCommand } from "./config.ts";
 import { databaseCommand } from "./database.ts";
 import { doctorCommand } from "./doctor.ts";
 import { eventsCommand } from "./events.ts";
+import { exportCommand } from "./export.ts";
 import { migrateCommand } from "./migrate.ts";
 import { moduleCommands } from "./module-commands.ts";
 import { openapiCommand } from "./openapi.ts";
@@ -24,6 +25,7 @@ export const commands: Record<string, Command> = {
   doctor: doctorCommand,
   blobs: blobsCommand,
   events: eventsCommand,
+  export: exportCommand,
   rebuild: rebuildCommand,
   "security-log": securityLogCommand,
   ...moduleCommands(),
