@@ -9,13 +9,14 @@ import { freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { befriend } from "./harness/friends.ts";
 import { holdLocks } from "./harness/hold-locks.ts";
-import { body, type Schemas } from "./harness/http-client.ts";
+import { body, expectProblem, type Schemas } from "./harness/http-client.ts";
 import { listFiles } from "./harness/list-files.ts";
 import { png } from "./harness/pictures.ts";
 import { startProgram } from "./harness/program.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { watchEnough } from "./harness/watch.ts";
 import { until } from "./harness/within.ts";
+import { zipEntries } from "./harness/zip-entries.ts";
 
 type Rows = Record<string, unknown>[];
 
@@ -154,6 +155,54 @@ describe.each(shapes)("one's own data, %s", (shape) => {
       // That Eve has blocked her is not told: she is only in the group and a sender of notices there.
       if (!/messages/.test(file)) expect(text, file).not.toContain(eve.id);
     }
+  });
+
+  test("people make it themselves, once a day, and nobody else loads it", async () => {
+    interface Made {
+      state: string;
+      progress: number;
+      url: string | null;
+    }
+    const made = async (person: Person) => body(await person.get<Made>("/me/export"));
+    expect(await made(ada)).toMatchObject({ state: "none", url: null });
+    expect(body(await ada.post<Made>("/me/export"), 202)).toMatchObject({ state: "waiting", url: null });
+    const { url } = await until("the file", async () => {
+      const now = await made(ada);
+      expect(now.state).not.toBe("failed");
+      return now.state === "ready" && now;
+    });
+    expectProblem(await ada.post("/me/export"), 429, "EXPORT_TOO_SOON");
+    const whole = await fetch(url!);
+    expect([whole.status, whole.headers.get("content-type")]).toEqual([200, "application/zip"]);
+    const zip = Buffer.from(await whole.arrayBuffer());
+    const part = await fetch(url!, { headers: { range: "bytes=4-9" } });
+    expect([part.status, Buffer.from(await part.arrayBuffer())]).toEqual([206, zip.subarray(4, 10)]);
+    const entries = zipEntries(zip);
+    const read = (path: string) => JSON.parse(entries.get(path)!.toString("utf8"));
+    const manifest = read("manifest.json");
+    expect(manifest).toMatchObject({ missing: 0, person: { username: ada.username } });
+    const { files: others } = await exported(join(folder, "beside"));
+    for (const { path, name, records } of manifest.files) {
+      const rows: Rows = read(path);
+      expect(rows).toHaveLength(records);
+      if (name !== "sessions") expect(rows, name).toEqual(others[name]);
+    }
+    expect([...entries.keys()].filter((path) => path.startsWith("media/"))).toHaveLength(
+      manifest.media.files,
+    );
+    // The address is signed, for her, and what somebody else signs for themselves leads to nothing.
+    expect((await fetch(url!.split("?")[0]!)).status).toBe(404);
+    expect((await fetch(url!.replace(`viewer=${ada.id}`, `viewer=${ben.id}`))).status).toBe(404);
+    expect(await made(ben)).toMatchObject({ state: "none", url: null });
+    // After a week it is gone.
+    await queryOnce(
+      server.deployment.databaseUrl,
+      `update "user".export set ready_at = ready_at - interval '8 days', asked_at = asked_at - interval '8 days' where user_id = ${ada.id}`,
+    );
+    expect((await fetch(url!)).status).toBe(404);
+    expect(await made(ada)).toMatchObject({ state: "none", url: null });
+    expect(body(await ada.post<Made>("/me/export"), 202).state).toBe("waiting");
+    await until("another one", async () => (await made(ada)).state === "ready");
   });
 
   test("one that is killed leaves nothing that looks whole, and the next goes on", async () => {

@@ -2,6 +2,7 @@ import { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
+import { readOwnData } from "#platform/export/read-own-data.ts";
 import { rebuildJob, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
@@ -107,6 +108,10 @@ export const interactionModule = defineModule<object, Tables>()({
     );
     return {
       handlers: {
+        readOwnData: readOwnData(
+          ownData,
+          perCall(db, (until) => until),
+        ),
         ...reactHandlers(reactions, videos, blocks, ids),
         ...markHandlers(marks, videos, blocks, ids),
         ...shareHandlers(daily.shares, codes, videos),

@@ -4,6 +4,7 @@ import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { type TimelineHead, timelineSignal, writeHeads } from "#contracts/timelines.ts";
 import { perCall, withSignal } from "#platform/db/database.ts";
+import { readOwnData } from "#platform/export/read-own-data.ts";
 import { rebuildJob, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
@@ -138,6 +139,10 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
     );
     return {
       handlers: {
+        readOwnData: readOwnData(
+          ownData,
+          perCall(db, (until) => until),
+        ),
         ...sendHandlers(
           {
             send: perCall(db, (until) => sendStore(until, ids, events, reached)),

@@ -1,6 +1,7 @@
 import { PlaybackService } from "#contracts/gen/playback_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
+import { readOwnData } from "#platform/export/read-own-data.ts";
 import { rebuildJobs, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
@@ -122,6 +123,10 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     });
     return {
       handlers: {
+        readOwnData: readOwnData(
+          ownData,
+          perCall(db, (until) => until),
+        ),
         beginSessions: beginSessions({
           ...{ tokens, watchable, watcherOf },
           tooMany: () => refused("TOO_MANY_REQUESTS"),

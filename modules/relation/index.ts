@@ -1,6 +1,7 @@
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { perCall } from "#platform/db/database.ts";
+import { readOwnData } from "#platform/export/read-own-data.ts";
 import { rebuildJob, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
@@ -51,6 +52,10 @@ export const relationModule = defineModule<object, Tables>()({
     const stopExpiry = expireRegularly(hot, log);
     return {
       handlers: {
+        readOwnData: readOwnData(
+          ownData,
+          perCall(db, (until) => until),
+        ),
         ...followHandlers(follows, clients.user, ids),
         ...blockHandlers(
           perCall(db, (until) => blockStore(until, events)),

@@ -1,5 +1,6 @@
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { perCall } from "#platform/db/database.ts";
+import { readOwnData } from "#platform/export/read-own-data.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
 import { sealedBy } from "#platform/seal/key-seal.ts";
@@ -7,8 +8,10 @@ import { accountStore } from "./account-store.ts";
 import { commonPasswords } from "./common-passwords.ts";
 import { consumeDeletionOutcomes } from "./consumers.ts";
 import { deletionRequestStore } from "./deletion-request-store.ts";
+import { exportStore } from "./export-store.ts";
 import { changePassword } from "./handlers/change-password.ts";
 import { closeAccount } from "./handlers/close-account.ts";
+import { exportHandlers } from "./handlers/exports.ts";
 import { logIn } from "./handlers/log-in.ts";
 import { findUsers, getUsers, setPicture, updateProfile } from "./handlers/profile.ts";
 import { refresh } from "./handlers/refresh.ts";
@@ -44,8 +47,15 @@ export const userModule = defineModule<UserConfig, Tables>()({
   migrations,
   blobUses: pictureUses,
   usesMedia: true,
-  // They wait for a password or a picture.
-  bulkheads: { register: null, logIn: null, changePassword: null, closeAccount: null, setPicture: null },
+  // They wait for a password, a picture or a large file.
+  bulkheads: {
+    register: null,
+    logIn: null,
+    changePassword: null,
+    closeAccount: null,
+    setPicture: null,
+    finishExport: null,
+  },
   commands: { moderator: moderatorCommand, keys: keysCommand },
   seed: seedUsers,
   ownData,
@@ -64,6 +74,12 @@ export const userModule = defineModule<UserConfig, Tables>()({
     const stopExpiry = repeatEvery(expireEveryMs, sessions.lasting.removeExpired, (error) =>
       log.warn({ err: error }, "could not remove expired sessions"),
     );
+    const exports = perCall(db, exportStore);
+    const stopExports = repeatEvery(
+      3_600_000,
+      () => exports.lasting.expire(jobs),
+      (error) => log.warn({ err: error }, "could not remove old exports"),
+    );
     const passwords = createPasswords(protect);
     const common = commonPasswords();
     // Separate from those of logins: else a stranger's guesses would lock the owner out of what only they can do.
@@ -76,6 +92,10 @@ export const userModule = defineModule<UserConfig, Tables>()({
     const attempts = { byAddress: logins, guesses };
     return {
       handlers: {
+        readOwnData: readOwnData(
+          ownData,
+          perCall(db, (until) => until),
+        ),
         register: register(accounts, passwords, tokens, ids, registrations, common, security),
         logIn: logIn(accounts, sessions, passwords, tokens, ids, security, attempts),
         refresh: refresh(accounts, sessions, tokens, looks, security),
@@ -89,10 +109,12 @@ export const userModule = defineModule<UserConfig, Tables>()({
         findUsers: findUsers(accounts.reading),
         updateProfile: updateProfile(accounts),
         setPicture: setPicture(accounts, blobs, media, jobs, protect),
+        ...exportHandlers(exports, blobs, jobs),
       },
       async stop() {
         tokens.stop();
         await stopExpiry();
+        await stopExports();
         await outcomes.stop();
         await workers.stop();
         await passwords.stop();

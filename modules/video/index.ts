@@ -3,6 +3,7 @@ import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
 import { perCall } from "#platform/db/database.ts";
+import { readOwnData } from "#platform/export/read-own-data.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -183,6 +184,10 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const sweeper = setInterval(beginSweep, sweepEveryMs);
     return {
       handlers: {
+        readOwnData: readOwnData(
+          ownData,
+          perCall(db, (until) => until),
+        ),
         addUpload: addUpload(uploadParts, ids),
         ...resumableUploads(resumables, uploadParts, ids, stopping.signal),
         beginDirectUpload: direct.beginDirectUpload,

@@ -1,114 +1,28 @@
-import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { BlobStore } from "../blob/blob-store.ts";
 import { refusal } from "../errors/reasons.ts";
 import { exportMedia } from "./export-media.ts";
-import { inBoth, link, pageEnd, pageStart, recordPart } from "./export-page.ts";
-import { gather, type PersonData } from "./gathered.ts";
-
-const format = "douya-export";
-const version = 1;
-
-export interface Manifest {
-  format: typeof format;
-  version: typeof version;
-  madeAt: string;
-  person: PersonData["person"];
-  files: { name: string; path: string; records: number; bytes: number; sha256: string }[];
-  media: { files: number; bytes: number };
-  /** Videos and pictures that records name and that could not be read. */
-  missing: number;
-}
-
-interface Exporting {
-  /** It must not exist. */
-  to: string;
-  data: PersonData;
-  blobs: BlobStore;
-  onFile?: (done: number, of: number) => void;
-}
+import type { PersonData } from "./gathered.ts";
+import { type Manifest, type OnFile, writeExport } from "./write-export.ts";
 
 /**
- * Writes everything of a person into a folder. It is made beside it and gets its name when it is whole; what was copied
- * before an interruption is taken over by the next try. Error: EXPORT_FOLDER_EXISTS.
+ * Writes everything of a person into a folder that does not exist. It is made beside it and gets its name when it is
+ * whole; what was copied before an interruption is taken over by the next try. Error: EXPORT_FOLDER_EXISTS.
  */
-export async function exportFolder({ to, data, blobs, onFile }: Exporting): Promise<Manifest> {
+export async function exportFolder(
+  to: string,
+  data: PersonData,
+  blobs: BlobStore,
+  onFile: OnFile,
+): Promise<Manifest> {
   const target = resolve(to);
   if (await stat(target).catch(() => undefined)) throw refusal("EXPORT_FOLDER_EXISTS", { folder: target });
   // Of one person only: nothing of another's is ever taken over.
   const dir = `${target}.${data.person.id}.partial`;
-  for (const part of ["data", "pages"]) {
+  for (const part of ["data", "pages", "manifest.json"])
     await rm(join(dir, part), { recursive: true, force: true });
-    await mkdir(join(dir, part), { recursive: true, mode: 0o700 });
-  }
-  const media = exportMedia(dir, blobs);
-  const files: Manifest["files"] = [];
-  let missing = 0;
-  for (const file of data.files) {
-    onFile?.(files.length, data.files.length);
-    const json = await openText(dir, `data/${file.name}.json`);
-    const page = await openText(dir, `pages/${file.name}.html`);
-    let records = 0;
-    try {
-      await json.write("[");
-      await page.write(`${pageStart(inBoth(file.about))}<p>${link("../index.html", "↩")}</p>\n`);
-      for await (const gathered of gather(data, file)) {
-        const whole: Record<string, unknown>[] = [];
-        for (const { record, media: wanted } of gathered) {
-          const shown: { what: string; file: string | null; alt?: string }[] = [];
-          for (const { keys, ...named } of wanted) shown.push({ ...named, file: await media.best(keys) });
-          missing += shown.filter((one) => one.file === null).length;
-          whole.push(shown.length > 0 ? { ...record, media: shown } : record);
-        }
-        await json.write(
-          whole.map((record, i) => `${records + i > 0 ? "," : ""}\n${JSON.stringify(record)}`).join(""),
-        );
-        await page.write(whole.map((record) => recordPart(record, "../")).join(""));
-        records += whole.length;
-      }
-      await json.write("\n]\n");
-      await page.write(pageEnd);
-    } finally {
-      await page.close();
-      await json.close();
-    }
-    files.push({ name: file.name, path: json.path, records, ...json.measured() });
-  }
-  const manifest: Manifest = {
-    ...{ format, version, madeAt: new Date().toISOString(), person: data.person, files },
-    media: await media.settle(),
-    missing,
-  };
-  await writeFile(join(dir, "index.html"), indexPage(data, manifest));
-  await writeFile(join(dir, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+  const manifest = await writeExport(dir, data, exportMedia(dir, blobs), onFile);
   await rename(dir, target);
-  onFile?.(files.length, files.length);
   return manifest;
-}
-
-function indexPage(data: PersonData, { person, madeAt, files }: Manifest): string {
-  const lines = data.files.map(({ name, about }) => {
-    const { records, path } = files.find((file) => file.name === name)!;
-    return `<li>${link(`pages/${name}.html`, inBoth(about))}: ${records} (${link(path, "JSON")})</li>`;
-  });
-  return `${pageStart(`豆芽 Douya: @${person.username}`)}<p>${madeAt}</p>\n<ul>\n${lines.join("\n")}\n</ul>\n${pageEnd}`;
-}
-
-/** A text that is written piece by piece, and measured. */
-async function openText(dir: string, path: string) {
-  const handle: FileHandle = await open(join(dir, path), "w", 0o600);
-  const hash = createHash("sha256");
-  let bytes = 0;
-  return {
-    path,
-    async write(text: string) {
-      const written = Buffer.from(text);
-      hash.update(written);
-      bytes += written.length;
-      await handle.appendFile(written);
-    },
-    close: () => handle.close(),
-    measured: () => ({ bytes, sha256: hash.digest("hex") }),
-  };
 }

@@ -4,14 +4,15 @@ import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type BlobStore, isBlobKey } from "../blob/blob-store.ts";
+import type { ExportedMedia } from "./write-export.ts";
 
-const mediaDir = "media";
+export const mediaDir = "media";
 
 /**
  * Copies blobs into the folder of an export, each once. A file that has its name is whole: what an earlier try has copied
  * stays.
  */
-export function exportMedia(dir: string, blobs: BlobStore) {
+export function exportMedia(dir: string, blobs: BlobStore): ExportedMedia {
   const taken = new Map<string, Promise<number | undefined>>();
 
   /** Its size; undefined: there is no such blob, or it is not what its name says. */
@@ -51,12 +52,11 @@ export function exportMedia(dir: string, blobs: BlobStore) {
   }
 
   return {
-    /** Where the first of these that there is now is, from the folder on; null: there is none. */
     async best(keys: readonly string[]): Promise<string | null> {
       for (const key of keys) if ((await take(key)) !== undefined) return `${mediaDir}/${key}`;
       return null;
     },
-    /** Removes what is of an earlier try and of no use now. Returns what there is. */
+    /** Removes what is of an earlier try and of no use now. */
     async settle(): Promise<{ files: number; bytes: number }> {
       const sizes = await Promise.all([...taken].map(async ([key, size]) => [key, await size] as const));
       const kept = new Map(sizes.flatMap(([key, size]) => (size === undefined ? [] : [[key, size]])));

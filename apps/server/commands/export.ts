@@ -24,10 +24,9 @@ export const exportCommand: Command = {
     await withDatabases(async (databases) => {
       const data = await dataOf(databases, name);
       const progress = progressBar();
-      const { files, media, missing } = await exportFolder({
-        ...{ to, data, blobs },
-        onFile: (done, total) => progress("files", done, total),
-      });
+      const { files, media, missing } = await exportFolder(to, data, blobs, (done, total) =>
+        progress("files", done, total),
+      );
       const records = files.reduce((sum, file) => sum + file.records, 0);
       console.log(
         `${data.person.username}: ${records} records, ${media.files} videos and pictures (${Math.ceil(media.bytes / 1e6)} MB) in ${to}`,
