@@ -430,6 +430,9 @@ export const reasons = {
     says: "This is no subscription that messages can be pushed to: it has an https address on the Internet, and two keys.",
   },
 
+  // One's own data.
+  EXPORT_TOO_SOON: { kind: "exhausted", says: "Your data can be put together once a day." },
+
   // Commands and settings.
   ARGUMENT_INVALID: {
     kind: "invalid",

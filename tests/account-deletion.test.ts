@@ -102,6 +102,7 @@ async function entangled(server: Scenario) {
   }
   await eve.put(`/videos/${bens!.id}/dislike`);
   await eve.upload(freshClip());
+  body(await eve.post("/me/export"), 202);
   // A thread of hers with a reply of Ben's; one of Ben's in which she replies and is answered.
   const hers = await say(eve, bens!.id, "mine");
   await say(ben, bens!.id, "in hers", hers.id);

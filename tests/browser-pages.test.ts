@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { browsing, loggedIn } from "./harness/browser.ts";
@@ -6,6 +7,7 @@ import { body } from "./harness/http-client.ts";
 import { nameControls, overflowPx, paleTexts, showsFocus } from "./harness/page-checks.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
+import { zipEntries } from "./harness/zip-entries.ts";
 
 describe("the pages of the web client", () => {
   const server = scenario("all");
@@ -73,6 +75,24 @@ describe("the pages of the web client", () => {
     expect(await page.title()).toBe("Settings · Douya");
     await page.getByRole("radio", { name: "中文" }).check();
     await page.getByRole("heading", { name: "设置" }).waitFor();
+  });
+
+  test.each([
+    ["phone", "打包我的数据", /^下载（/],
+    ["desk", "Put my data together", /^Download \(/],
+  ] as const)("one's own data is put together and loaded, on a %s", async (device, ask, load) => {
+    const { session } = await server.register();
+    const { page } = await browser.visit(server.origin, device, loggedIn(server.origin, session));
+    await page.goto("/settings");
+    await page.getByRole("button", { name: ask }).click();
+    const link = page.getByRole("link", { name: load });
+    await link.waitFor();
+    const loading = page.waitForEvent("download");
+    await link.click();
+    const file = await loading;
+    expect(file.suggestedFilename()).toBe("douya-export.zip");
+    expect([...zipEntries(await readFile(await file.path())).keys()]).toContain("data/profile.json");
+    await page.getByRole("button", { name: ask }).waitFor({ state: "detached" });
   });
 
   test("the theme is the system's, until another one is chosen", async () => {

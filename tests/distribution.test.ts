@@ -82,6 +82,7 @@ const distributedBy: Record<string, string> = {
   "relation.stats": "user_id",
   "security.entry": "id",
   "user.account": "id",
+  "user.export": "user_id",
   "user.guesses": "user_id",
   "user.known_device": "user_id",
   "user.session": "user_id",

@@ -6,13 +6,15 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { ReadOwnDataRequestSchema, ReadOwnDataResponseSchema } from "./own_data_pb.ts";
+import { file_own_data } from "./own_data_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file user.proto.
  */
 export const file_user: GenFile = /*@__PURE__*/
-  fileDesc("Cgp1c2VyLnByb3RvEg1kb3V5YS51c2VyLnYxIswBCgRVc2VyEgoKAmlkGAEgASgJEhAKCHVzZXJuYW1lGAIgASgJEgwKBG5hbWUYAyABKAkSEQoJc2lnbmF0dXJlGAQgASgJEhIKCmF2YXRhcl9rZXkYBSABKAkSFgoOYmFja2dyb3VuZF9rZXkYBiABKAkSFQoNY3JlYXRlZF9hdF9tcxgHIAEoARIRCgltb2RlcmF0b3IYCCABKAgSFwoPY2xvc2luZ19yZWZ1c2VkGAkgASgJEhYKDm11dGVkX3VudGlsX21zGAogASgBIrABCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSIQoEdXNlchgCIAEoCzITLmRvdXlhLnVzZXIudjEuVXNlchIUCgxhY2Nlc3NfdG9rZW4YAyABKAkSIgoaYWNjZXNzX3Rva2VuX2V4cGlyZXNfYXRfbXMYBCABKAESFQoNcmVmcmVzaF90b2tlbhgFIAEoCRIdChVzZXNzaW9uX2V4cGlyZXNfYXRfbXMYBiABKAEiewoPUmVnaXN0ZXJSZXF1ZXN0EhAKCHVzZXJuYW1lGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhIKCnVzZXJfYWdlbnQYAyABKAkSDwoHYWRkcmVzcxgEIAEoCRIPCgdjbGFzc2ljGAUgASgIEg4KBmRldmljZRgGIAEoCSJ4CgxMb2dJblJlcXVlc3QSEAoIdXNlcm5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkSEgoKdXNlcl9hZ2VudBgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEg8KB2NsYXNzaWMYBSABKAgSDgoGZGV2aWNlGAYgASgJIicKDlJlZnJlc2hSZXF1ZXN0EhUKDXJlZnJlc2hfdG9rZW4YASABKAkiUwoUQ2hlY2tTZXNzaW9uc1JlcXVlc3QSKwoIc2Vzc2lvbnMYASADKAsyGS5kb3V5YS51c2VyLnYxLlNlc3Npb25SZWYSDgoGdW51c2VkGAIgASgIIjEKClNlc3Npb25SZWYSDwoHdXNlcl9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgJIoYBChVDaGVja1Nlc3Npb25zUmVzcG9uc2USGQoRYWxpdmVfc2Vzc2lvbl9pZHMYASADKAkSHQoVbW9kZXJhdG9yX3Nlc3Npb25faWRzGAIgAygJEjMKDm11dGVkX3Nlc3Npb25zGAMgAygLMhsuZG91eWEudXNlci52MS5NdXRlZFNlc3Npb24iNAoMTXV0ZWRTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSEAoIdW50aWxfbXMYAiABKAEiSQoVTW9kZXJhdGVQZW9wbGVSZXF1ZXN0EjAKCXN0YW5kaW5ncxgBIAMoCzIdLmRvdXlhLnVzZXIudjEuUGVyc29uU3RhbmRpbmcihQEKDlBlcnNvblN0YW5kaW5nEg8KB3VzZXJfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIWCg5tdXRlZF91bnRpbF9tcxgDIAEoARIaChJzdXNwZW5kZWRfdW50aWxfbXMYBCABKAESHQoVcHJvZmlsZV9yZXNldF92ZXJzaW9uGAUgASgJIhgKFk1vZGVyYXRlUGVvcGxlUmVzcG9uc2UiFQoTTGlzdFNlc3Npb25zUmVxdWVzdCI+ChRMaXN0U2Vzc2lvbnNSZXNwb25zZRImCgdkZXZpY2VzGAEgAygLMhUuZG91eWEudXNlci52MS5EZXZpY2UiYAoGRGV2aWNlEhIKCnNlc3Npb25faWQYASABKAkSEgoKdXNlcl9hZ2VudBgCIAEoCRIVCg1jcmVhdGVkX2F0X21zGAMgASgBEhcKD2xhc3RfdXNlZF9hdF9tcxgEIAEoASIoChJFbmRTZXNzaW9uc1JlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSIVChNFbmRTZXNzaW9uc1Jlc3BvbnNlIlsKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIYChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJEhQKDG5ld19wYXNzd29yZBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiJwoTQ2xvc2VBY2NvdW50UmVxdWVzdBIQCghwYXNzd29yZBgBIAEoCSIWChRDbG9zZUFjY291bnRSZXNwb25zZSIXChVMaXN0UHVibGljS2V5c1JlcXVlc3QiJgoWTGlzdFB1YmxpY0tleXNSZXNwb25zZRIMCgRqd2tzGAEgAygJIh4KD0dldFVzZXJzUmVxdWVzdBILCgNpZHMYASADKAkiNgoQR2V0VXNlcnNSZXNwb25zZRIiCgV1c2VycxgBIAMoCzITLmRvdXlhLnVzZXIudjEuVXNlciJYChRVcGRhdGVQcm9maWxlUmVxdWVzdBIRCgRuYW1lGAEgASgJSACIAQESFgoJc2lnbmF0dXJlGAIgASgJSAGIAQFCBwoFX25hbWVCDAoKX3NpZ25hdHVyZSJMChFTZXRQaWN0dXJlUmVxdWVzdBInCgdwaWN0dXJlGAEgASgOMhYuZG91eWEudXNlci52MS5QaWN0dXJlEg4KBnN0YWdlZBgCIAEoCSIlChBGaW5kVXNlcnNSZXF1ZXN0EhEKCW5hbWVfa2V5cxgBIAMoCSI8ChFGaW5kVXNlcnNSZXNwb25zZRInCgV1c2VycxgBIAMoCzIYLmRvdXlhLnVzZXIudjEuRm91bmRVc2VyIi4KCUZvdW5kVXNlchIQCghuYW1lX2tleRgBIAEoCRIPCgd1c2VyX2lkGAIgASgJKk4KB1BpY3R1cmUSFwoTUElDVFVSRV9VTlNQRUNJRklFRBAAEhIKDlBJQ1RVUkVfQVZBVEFSEAESFgoSUElDVFVSRV9CQUNLR1JPVU5EEAIyogkKC1VzZXJTZXJ2aWNlEkIKCFJlZ2lzdGVyEh4uZG91eWEudXNlci52MS5SZWdpc3RlclJlcXVlc3QaFi5kb3V5YS51c2VyLnYxLlNlc3Npb24SPAoFTG9nSW4SGy5kb3V5YS51c2VyLnYxLkxvZ0luUmVxdWVzdBoWLmRvdXlhLnVzZXIudjEuU2Vzc2lvbhJACgdSZWZyZXNoEh0uZG91eWEudXNlci52MS5SZWZyZXNoUmVxdWVzdBoWLmRvdXlhLnVzZXIudjEuU2Vzc2lvbhJfCg1DaGVja1Nlc3Npb25zEiMuZG91eWEudXNlci52MS5DaGVja1Nlc3Npb25zUmVxdWVzdBokLmRvdXlhLnVzZXIudjEuQ2hlY2tTZXNzaW9uc1Jlc3BvbnNlIgOQAgISXAoMTGlzdFNlc3Npb25zEiIuZG91eWEudXNlci52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiMuZG91eWEudXNlci52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIDkAIBElkKC0VuZFNlc3Npb25zEiEuZG91eWEudXNlci52MS5FbmRTZXNzaW9uc1JlcXVlc3QaIi5kb3V5YS51c2VyLnYxLkVuZFNlc3Npb25zUmVzcG9uc2UiA5ACAhJdCg5DaGFuZ2VQYXNzd29yZBIkLmRvdXlhLnVzZXIudjEuQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0GiUuZG91eWEudXNlci52MS5DaGFuZ2VQYXNzd29yZFJlc3BvbnNlElcKDENsb3NlQWNjb3VudBIiLmRvdXlhLnVzZXIudjEuQ2xvc2VBY2NvdW50UmVxdWVzdBojLmRvdXlhLnVzZXIudjEuQ2xvc2VBY2NvdW50UmVzcG9uc2USYgoOTW9kZXJhdGVQZW9wbGUSJC5kb3V5YS51c2VyLnYxLk1vZGVyYXRlUGVvcGxlUmVxdWVzdBolLmRvdXlhLnVzZXIudjEuTW9kZXJhdGVQZW9wbGVSZXNwb25zZSIDkAICEmIKDkxpc3RQdWJsaWNLZXlzEiQuZG91eWEudXNlci52MS5MaXN0UHVibGljS2V5c1JlcXVlc3QaJS5kb3V5YS51c2VyLnYxLkxpc3RQdWJsaWNLZXlzUmVzcG9uc2UiA5ACARJQCghHZXRVc2VycxIeLmRvdXlhLnVzZXIudjEuR2V0VXNlcnNSZXF1ZXN0Gh8uZG91eWEudXNlci52MS5HZXRVc2Vyc1Jlc3BvbnNlIgOQAgESUwoJRmluZFVzZXJzEh8uZG91eWEudXNlci52MS5GaW5kVXNlcnNSZXF1ZXN0GiAuZG91eWEudXNlci52MS5GaW5kVXNlcnNSZXNwb25zZSIDkAIBEkkKDVVwZGF0ZVByb2ZpbGUSIy5kb3V5YS51c2VyLnYxLlVwZGF0ZVByb2ZpbGVSZXF1ZXN0GhMuZG91eWEudXNlci52MS5Vc2VyEkMKClNldFBpY3R1cmUSIC5kb3V5YS51c2VyLnYxLlNldFBpY3R1cmVSZXF1ZXN0GhMuZG91eWEudXNlci52MS5Vc2VyYgZwcm90bzM");
+  fileDesc("Cgp1c2VyLnByb3RvEg1kb3V5YS51c2VyLnYxIswBCgRVc2VyEgoKAmlkGAEgASgJEhAKCHVzZXJuYW1lGAIgASgJEgwKBG5hbWUYAyABKAkSEQoJc2lnbmF0dXJlGAQgASgJEhIKCmF2YXRhcl9rZXkYBSABKAkSFgoOYmFja2dyb3VuZF9rZXkYBiABKAkSFQoNY3JlYXRlZF9hdF9tcxgHIAEoARIRCgltb2RlcmF0b3IYCCABKAgSFwoPY2xvc2luZ19yZWZ1c2VkGAkgASgJEhYKDm11dGVkX3VudGlsX21zGAogASgBIrABCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSIQoEdXNlchgCIAEoCzITLmRvdXlhLnVzZXIudjEuVXNlchIUCgxhY2Nlc3NfdG9rZW4YAyABKAkSIgoaYWNjZXNzX3Rva2VuX2V4cGlyZXNfYXRfbXMYBCABKAESFQoNcmVmcmVzaF90b2tlbhgFIAEoCRIdChVzZXNzaW9uX2V4cGlyZXNfYXRfbXMYBiABKAEiewoPUmVnaXN0ZXJSZXF1ZXN0EhAKCHVzZXJuYW1lGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhIKCnVzZXJfYWdlbnQYAyABKAkSDwoHYWRkcmVzcxgEIAEoCRIPCgdjbGFzc2ljGAUgASgIEg4KBmRldmljZRgGIAEoCSJ4CgxMb2dJblJlcXVlc3QSEAoIdXNlcm5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkSEgoKdXNlcl9hZ2VudBgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEg8KB2NsYXNzaWMYBSABKAgSDgoGZGV2aWNlGAYgASgJIicKDlJlZnJlc2hSZXF1ZXN0EhUKDXJlZnJlc2hfdG9rZW4YASABKAkiUwoUQ2hlY2tTZXNzaW9uc1JlcXVlc3QSKwoIc2Vzc2lvbnMYASADKAsyGS5kb3V5YS51c2VyLnYxLlNlc3Npb25SZWYSDgoGdW51c2VkGAIgASgIIjEKClNlc3Npb25SZWYSDwoHdXNlcl9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgJIoYBChVDaGVja1Nlc3Npb25zUmVzcG9uc2USGQoRYWxpdmVfc2Vzc2lvbl9pZHMYASADKAkSHQoVbW9kZXJhdG9yX3Nlc3Npb25faWRzGAIgAygJEjMKDm11dGVkX3Nlc3Npb25zGAMgAygLMhsuZG91eWEudXNlci52MS5NdXRlZFNlc3Npb24iNAoMTXV0ZWRTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSEAoIdW50aWxfbXMYAiABKAEiSQoVTW9kZXJhdGVQZW9wbGVSZXF1ZXN0EjAKCXN0YW5kaW5ncxgBIAMoCzIdLmRvdXlhLnVzZXIudjEuUGVyc29uU3RhbmRpbmcihQEKDlBlcnNvblN0YW5kaW5nEg8KB3VzZXJfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIWCg5tdXRlZF91bnRpbF9tcxgDIAEoARIaChJzdXNwZW5kZWRfdW50aWxfbXMYBCABKAESHQoVcHJvZmlsZV9yZXNldF92ZXJzaW9uGAUgASgJIhgKFk1vZGVyYXRlUGVvcGxlUmVzcG9uc2UiFQoTTGlzdFNlc3Npb25zUmVxdWVzdCI+ChRMaXN0U2Vzc2lvbnNSZXNwb25zZRImCgdkZXZpY2VzGAEgAygLMhUuZG91eWEudXNlci52MS5EZXZpY2UiYAoGRGV2aWNlEhIKCnNlc3Npb25faWQYASABKAkSEgoKdXNlcl9hZ2VudBgCIAEoCRIVCg1jcmVhdGVkX2F0X21zGAMgASgBEhcKD2xhc3RfdXNlZF9hdF9tcxgEIAEoASIoChJFbmRTZXNzaW9uc1JlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSIVChNFbmRTZXNzaW9uc1Jlc3BvbnNlIlsKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIYChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJEhQKDG5ld19wYXNzd29yZBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiJwoTQ2xvc2VBY2NvdW50UmVxdWVzdBIQCghwYXNzd29yZBgBIAEoCSIWChRDbG9zZUFjY291bnRSZXNwb25zZSIXChVMaXN0UHVibGljS2V5c1JlcXVlc3QiJgoWTGlzdFB1YmxpY0tleXNSZXNwb25zZRIMCgRqd2tzGAEgAygJIh4KD0dldFVzZXJzUmVxdWVzdBILCgNpZHMYASADKAkiNgoQR2V0VXNlcnNSZXNwb25zZRIiCgV1c2VycxgBIAMoCzITLmRvdXlhLnVzZXIudjEuVXNlciJYChRVcGRhdGVQcm9maWxlUmVxdWVzdBIRCgRuYW1lGAEgASgJSACIAQESFgoJc2lnbmF0dXJlGAIgASgJSAGIAQFCBwoFX25hbWVCDAoKX3NpZ25hdHVyZSJMChFTZXRQaWN0dXJlUmVxdWVzdBInCgdwaWN0dXJlGAEgASgOMhYuZG91eWEudXNlci52MS5QaWN0dXJlEg4KBnN0YWdlZBgCIAEoCSIlChBGaW5kVXNlcnNSZXF1ZXN0EhEKCW5hbWVfa2V5cxgBIAMoCSI8ChFGaW5kVXNlcnNSZXNwb25zZRInCgV1c2VycxgBIAMoCzIYLmRvdXlhLnVzZXIudjEuRm91bmRVc2VyIi4KCUZvdW5kVXNlchIQCghuYW1lX2tleRgBIAEoCRIPCgd1c2VyX2lkGAIgASgJIhUKE0Fza0ZvckV4cG9ydFJlcXVlc3QiEgoQR2V0RXhwb3J0UmVxdWVzdCKYAQoGRXhwb3J0EikKBXN0YXRlGAEgASgOMhouZG91eWEudXNlci52MS5FeHBvcnRTdGF0ZRITCgthc2tlZF9hdF9tcxgCIAEoARIMCgRkb25lGAMgASgFEg0KBXRvdGFsGAQgASgFEgsKA2tleRgFIAEoCRISCgpzaXplX2J5dGVzGAYgASgBEhAKCHVudGlsX21zGAcgASgBIhMKEVRha2VFeHBvcnRSZXF1ZXN0IlUKElRha2VFeHBvcnRSZXNwb25zZRIPCgd1c2VyX2lkGAEgASgJEhAKCHVzZXJuYW1lGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGdGlja2V0GAQgASgJIlEKEUtlZXBFeHBvcnRSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkSDgoGdGlja2V0GAIgASgJEgwKBGRvbmUYAyABKAUSDQoFdG90YWwYBCABKAUiIgoSS2VlcEV4cG9ydFJlc3BvbnNlEgwKBGhlbGQYASABKAgiagoTRmluaXNoRXhwb3J0UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJEg4KBnRpY2tldBgCIAEoCRIOCgZzdGFnZWQYAyABKAkSDgoGc2hhMjU2GAQgASgJEhIKCnNpemVfYnl0ZXMYBSABKAEiFgoURmluaXNoRXhwb3J0UmVzcG9uc2UqTgoHUGljdHVyZRIXChNQSUNUVVJFX1VOU1BFQ0lGSUVEEAASEgoOUElDVFVSRV9BVkFUQVIQARIWChJQSUNUVVJFX0JBQ0tHUk9VTkQQAip2CgtFeHBvcnRTdGF0ZRIcChhFWFBPUlRfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRFWFBPUlRfU1RBVEVfV0FJVElORxABEhYKEkVYUE9SVF9TVEFURV9SRUFEWRACEhcKE0VYUE9SVF9TVEFURV9GQUlMRUQQAzKcDQoLVXNlclNlcnZpY2USQgoIUmVnaXN0ZXISHi5kb3V5YS51c2VyLnYxLlJlZ2lzdGVyUmVxdWVzdBoWLmRvdXlhLnVzZXIudjEuU2Vzc2lvbhI8CgVMb2dJbhIbLmRvdXlhLnVzZXIudjEuTG9nSW5SZXF1ZXN0GhYuZG91eWEudXNlci52MS5TZXNzaW9uEkAKB1JlZnJlc2gSHS5kb3V5YS51c2VyLnYxLlJlZnJlc2hSZXF1ZXN0GhYuZG91eWEudXNlci52MS5TZXNzaW9uEl8KDUNoZWNrU2Vzc2lvbnMSIy5kb3V5YS51c2VyLnYxLkNoZWNrU2Vzc2lvbnNSZXF1ZXN0GiQuZG91eWEudXNlci52MS5DaGVja1Nlc3Npb25zUmVzcG9uc2UiA5ACAhJcCgxMaXN0U2Vzc2lvbnMSIi5kb3V5YS51c2VyLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaIy5kb3V5YS51c2VyLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIgOQAgESWQoLRW5kU2Vzc2lvbnMSIS5kb3V5YS51c2VyLnYxLkVuZFNlc3Npb25zUmVxdWVzdBoiLmRvdXlhLnVzZXIudjEuRW5kU2Vzc2lvbnNSZXNwb25zZSIDkAICEl0KDkNoYW5nZVBhc3N3b3JkEiQuZG91eWEudXNlci52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaJS5kb3V5YS51c2VyLnYxLkNoYW5nZVBhc3N3b3JkUmVzcG9uc2USVwoMQ2xvc2VBY2NvdW50EiIuZG91eWEudXNlci52MS5DbG9zZUFjY291bnRSZXF1ZXN0GiMuZG91eWEudXNlci52MS5DbG9zZUFjY291bnRSZXNwb25zZRJiCg5Nb2RlcmF0ZVBlb3BsZRIkLmRvdXlhLnVzZXIudjEuTW9kZXJhdGVQZW9wbGVSZXF1ZXN0GiUuZG91eWEudXNlci52MS5Nb2RlcmF0ZVBlb3BsZVJlc3BvbnNlIgOQAgISYgoOTGlzdFB1YmxpY0tleXMSJC5kb3V5YS51c2VyLnYxLkxpc3RQdWJsaWNLZXlzUmVxdWVzdBolLmRvdXlhLnVzZXIudjEuTGlzdFB1YmxpY0tleXNSZXNwb25zZSIDkAIBElAKCEdldFVzZXJzEh4uZG91eWEudXNlci52MS5HZXRVc2Vyc1JlcXVlc3QaHy5kb3V5YS51c2VyLnYxLkdldFVzZXJzUmVzcG9uc2UiA5ACARJTCglGaW5kVXNlcnMSHy5kb3V5YS51c2VyLnYxLkZpbmRVc2Vyc1JlcXVlc3QaIC5kb3V5YS51c2VyLnYxLkZpbmRVc2Vyc1Jlc3BvbnNlIgOQAgESSQoNVXBkYXRlUHJvZmlsZRIjLmRvdXlhLnVzZXIudjEuVXBkYXRlUHJvZmlsZVJlcXVlc3QaEy5kb3V5YS51c2VyLnYxLlVzZXISQwoKU2V0UGljdHVyZRIgLmRvdXlhLnVzZXIudjEuU2V0UGljdHVyZVJlcXVlc3QaEy5kb3V5YS51c2VyLnYxLlVzZXISXwoLUmVhZE93bkRhdGESJC5kb3V5YS5vd25kYXRhLnYxLlJlYWRPd25EYXRhUmVxdWVzdBolLmRvdXlhLm93bmRhdGEudjEuUmVhZE93bkRhdGFSZXNwb25zZSIDkAIBEkkKDEFza0ZvckV4cG9ydBIiLmRvdXlhLnVzZXIudjEuQXNrRm9yRXhwb3J0UmVxdWVzdBoVLmRvdXlhLnVzZXIudjEuRXhwb3J0EkgKCUdldEV4cG9ydBIfLmRvdXlhLnVzZXIudjEuR2V0RXhwb3J0UmVxdWVzdBoVLmRvdXlhLnVzZXIudjEuRXhwb3J0IgOQAgESUQoKVGFrZUV4cG9ydBIgLmRvdXlhLnVzZXIudjEuVGFrZUV4cG9ydFJlcXVlc3QaIS5kb3V5YS51c2VyLnYxLlRha2VFeHBvcnRSZXNwb25zZRJWCgpLZWVwRXhwb3J0EiAuZG91eWEudXNlci52MS5LZWVwRXhwb3J0UmVxdWVzdBohLmRvdXlhLnVzZXIudjEuS2VlcEV4cG9ydFJlc3BvbnNlIgOQAgISVwoMRmluaXNoRXhwb3J0EiIuZG91eWEudXNlci52MS5GaW5pc2hFeHBvcnRSZXF1ZXN0GiMuZG91eWEudXNlci52MS5GaW5pc2hFeHBvcnRSZXNwb25zZWIGcHJvdG8z", [file_own_data]);
 
 /**
  * @generated from message douya.user.v1.User
@@ -745,6 +747,231 @@ export const FoundUserSchema: GenMessage<FoundUser> = /*@__PURE__*/
   messageDesc(file_user, 29);
 
 /**
+ * @generated from message douya.user.v1.AskForExportRequest
+ */
+export type AskForExportRequest = Message<"douya.user.v1.AskForExportRequest"> & {
+};
+
+/**
+ * Describes the message douya.user.v1.AskForExportRequest.
+ * Use `create(AskForExportRequestSchema)` to create a new message.
+ */
+export const AskForExportRequestSchema: GenMessage<AskForExportRequest> = /*@__PURE__*/
+  messageDesc(file_user, 30);
+
+/**
+ * @generated from message douya.user.v1.GetExportRequest
+ */
+export type GetExportRequest = Message<"douya.user.v1.GetExportRequest"> & {
+};
+
+/**
+ * Describes the message douya.user.v1.GetExportRequest.
+ * Use `create(GetExportRequestSchema)` to create a new message.
+ */
+export const GetExportRequestSchema: GenMessage<GetExportRequest> = /*@__PURE__*/
+  messageDesc(file_user, 31);
+
+/**
+ * @generated from message douya.user.v1.Export
+ */
+export type Export = Message<"douya.user.v1.Export"> & {
+  /**
+   * @generated from field: douya.user.v1.ExportState state = 1;
+   */
+  state: ExportState;
+
+  /**
+   * @generated from field: double asked_at_ms = 2;
+   */
+  askedAtMs: number;
+
+  /**
+   * Files written, of how many; 0 of 0 until somebody makes it.
+   *
+   * @generated from field: int32 done = 3;
+   */
+  done: number;
+
+  /**
+   * @generated from field: int32 total = 4;
+   */
+  total: number;
+
+  /**
+   * When it is ready: its blob, its size, and until when it is kept.
+   *
+   * @generated from field: string key = 5;
+   */
+  key: string;
+
+  /**
+   * @generated from field: double size_bytes = 6;
+   */
+  sizeBytes: number;
+
+  /**
+   * @generated from field: double until_ms = 7;
+   */
+  untilMs: number;
+};
+
+/**
+ * Describes the message douya.user.v1.Export.
+ * Use `create(ExportSchema)` to create a new message.
+ */
+export const ExportSchema: GenMessage<Export> = /*@__PURE__*/
+  messageDesc(file_user, 32);
+
+/**
+ * @generated from message douya.user.v1.TakeExportRequest
+ */
+export type TakeExportRequest = Message<"douya.user.v1.TakeExportRequest"> & {
+};
+
+/**
+ * Describes the message douya.user.v1.TakeExportRequest.
+ * Use `create(TakeExportRequestSchema)` to create a new message.
+ */
+export const TakeExportRequestSchema: GenMessage<TakeExportRequest> = /*@__PURE__*/
+  messageDesc(file_user, 33);
+
+/**
+ * @generated from message douya.user.v1.TakeExportResponse
+ */
+export type TakeExportResponse = Message<"douya.user.v1.TakeExportResponse"> & {
+  /**
+   * Empty: there is none.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: string username = 2;
+   */
+  username: string;
+
+  /**
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * Says who makes it.
+   *
+   * @generated from field: string ticket = 4;
+   */
+  ticket: string;
+};
+
+/**
+ * Describes the message douya.user.v1.TakeExportResponse.
+ * Use `create(TakeExportResponseSchema)` to create a new message.
+ */
+export const TakeExportResponseSchema: GenMessage<TakeExportResponse> = /*@__PURE__*/
+  messageDesc(file_user, 34);
+
+/**
+ * @generated from message douya.user.v1.KeepExportRequest
+ */
+export type KeepExportRequest = Message<"douya.user.v1.KeepExportRequest"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: string ticket = 2;
+   */
+  ticket: string;
+
+  /**
+   * @generated from field: int32 done = 3;
+   */
+  done: number;
+
+  /**
+   * @generated from field: int32 total = 4;
+   */
+  total: number;
+};
+
+/**
+ * Describes the message douya.user.v1.KeepExportRequest.
+ * Use `create(KeepExportRequestSchema)` to create a new message.
+ */
+export const KeepExportRequestSchema: GenMessage<KeepExportRequest> = /*@__PURE__*/
+  messageDesc(file_user, 35);
+
+/**
+ * @generated from message douya.user.v1.KeepExportResponse
+ */
+export type KeepExportResponse = Message<"douya.user.v1.KeepExportResponse"> & {
+  /**
+   * @generated from field: bool held = 1;
+   */
+  held: boolean;
+};
+
+/**
+ * Describes the message douya.user.v1.KeepExportResponse.
+ * Use `create(KeepExportResponseSchema)` to create a new message.
+ */
+export const KeepExportResponseSchema: GenMessage<KeepExportResponse> = /*@__PURE__*/
+  messageDesc(file_user, 36);
+
+/**
+ * @generated from message douya.user.v1.FinishExportRequest
+ */
+export type FinishExportRequest = Message<"douya.user.v1.FinishExportRequest"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: string ticket = 2;
+   */
+  ticket: string;
+
+  /**
+   * @generated from field: string staged = 3;
+   */
+  staged: string;
+
+  /**
+   * @generated from field: string sha256 = 4;
+   */
+  sha256: string;
+
+  /**
+   * @generated from field: double size_bytes = 5;
+   */
+  sizeBytes: number;
+};
+
+/**
+ * Describes the message douya.user.v1.FinishExportRequest.
+ * Use `create(FinishExportRequestSchema)` to create a new message.
+ */
+export const FinishExportRequestSchema: GenMessage<FinishExportRequest> = /*@__PURE__*/
+  messageDesc(file_user, 37);
+
+/**
+ * @generated from message douya.user.v1.FinishExportResponse
+ */
+export type FinishExportResponse = Message<"douya.user.v1.FinishExportResponse"> & {
+};
+
+/**
+ * Describes the message douya.user.v1.FinishExportResponse.
+ * Use `create(FinishExportResponseSchema)` to create a new message.
+ */
+export const FinishExportResponseSchema: GenMessage<FinishExportResponse> = /*@__PURE__*/
+  messageDesc(file_user, 38);
+
+/**
  * @generated from enum douya.user.v1.Picture
  */
 export enum Picture {
@@ -769,6 +996,37 @@ export enum Picture {
  */
 export const PictureSchema: GenEnum<Picture> = /*@__PURE__*/
   enumDesc(file_user, 0);
+
+/**
+ * @generated from enum douya.user.v1.ExportState
+ */
+export enum ExportState {
+  /**
+   * @generated from enum value: EXPORT_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: EXPORT_STATE_WAITING = 1;
+   */
+  WAITING = 1,
+
+  /**
+   * @generated from enum value: EXPORT_STATE_READY = 2;
+   */
+  READY = 2,
+
+  /**
+   * @generated from enum value: EXPORT_STATE_FAILED = 3;
+   */
+  FAILED = 3,
+}
+
+/**
+ * Describes the enum douya.user.v1.ExportState.
+ */
+export const ExportStateSchema: GenEnum<ExportState> = /*@__PURE__*/
+  enumDesc(file_user, 1);
 
 /**
  * @generated from service douya.user.v1.UserService
@@ -916,6 +1174,66 @@ export const UserService: GenService<{
     methodKind: "unary";
     input: typeof SetPictureRequestSchema;
     output: typeof UserSchema;
+  },
+  /**
+   * What there is of the caller, in pages, for themselves.
+   *
+   * @generated from rpc douya.user.v1.UserService.ReadOwnData
+   */
+  readOwnData: {
+    methodKind: "unary";
+    input: typeof ReadOwnDataRequestSchema;
+    output: typeof ReadOwnDataResponseSchema;
+  },
+  /**
+   * The export of all of the caller's data. One is made at a time, and one a day. Errors: EXPORT_TOO_SOON.
+   *
+   * @generated from rpc douya.user.v1.UserService.AskForExport
+   */
+  askForExport: {
+    methodKind: "unary";
+    input: typeof AskForExportRequestSchema;
+    output: typeof ExportSchema;
+  },
+  /**
+   * Unspecified: there is none, or not any more.
+   *
+   * @generated from rpc douya.user.v1.UserService.GetExport
+   */
+  getExport: {
+    methodKind: "unary";
+    input: typeof GetExportRequestSchema;
+    output: typeof ExportSchema;
+  },
+  /**
+   * For who makes exports. The one that has waited longest, held for a minute; nobody: none waits.
+   *
+   * @generated from rpc douya.user.v1.UserService.TakeExport
+   */
+  takeExport: {
+    methodKind: "unary";
+    input: typeof TakeExportRequestSchema;
+    output: typeof TakeExportResponseSchema;
+  },
+  /**
+   * Holds it for another minute, unless somebody else has it.
+   *
+   * @generated from rpc douya.user.v1.UserService.KeepExport
+   */
+  keepExport: {
+    methodKind: "unary";
+    input: typeof KeepExportRequestSchema;
+    output: typeof KeepExportResponseSchema;
+  },
+  /**
+   * Takes the staged file; without one the export is made again later, or has failed.
+   *
+   * @generated from rpc douya.user.v1.UserService.FinishExport
+   */
+  finishExport: {
+    methodKind: "unary";
+    input: typeof FinishExportRequestSchema;
+    output: typeof FinishExportResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_user, 0);

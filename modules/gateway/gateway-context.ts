@@ -10,6 +10,7 @@ import type { Admit } from "./edge/admit.ts";
 import type { Auth } from "./edge/auth.ts";
 import type { Limits } from "./edge/limits.ts";
 import type { SessionCookie } from "./edge/session-cookie.ts";
+import type { ExportMaker } from "./exports/make-exports.ts";
 import type { GatewayClients } from "./gateway-calls.ts";
 import { type MediaUrls, mediaUrls, originOf, wantsPaths } from "./media/media-urls.ts";
 import type { ResumableIntake } from "./media/resumable-intake.ts";
@@ -47,6 +48,7 @@ export interface GatewayContext {
   realtimeUrls: RealtimeUrl[];
   signed: SignedMedia;
   films: SentFilms;
+  exports: Pick<ExportMaker, "wake">;
   protect: Pick<Protection, "boundedQueue">;
   hub: TimelineHub;
   hubs: Hubs;

@@ -18,6 +18,7 @@ import { applyRouteTable } from "./edge/route-table.ts";
 import { sessionCookie } from "./edge/session-cookie.ts";
 import { refuseSwitchedOff } from "./edge/switched-off.ts";
 import { readColours } from "./edge/traffic-colour.ts";
+import { makeExports } from "./exports/make-exports.ts";
 import { gatewayCalls } from "./gateway-calls.ts";
 import { type GatewayContext, urlsOf } from "./gateway-context.ts";
 import { hlsRoutes } from "./media/hls-routes.ts";
@@ -110,6 +111,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       typing: createTypingHub(clients.message, signals),
       live: createLiveHub(clients, parts, composer, validity, switchedOff, log),
     };
+    const exports = makeExports(clients, blobs, log);
     const context: GatewayContext = {
       ...clients,
       auth,
@@ -124,6 +126,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       blobs,
       signed,
       films,
+      exports,
       ...urlsOf(config.publicUrl, config.mediaUrl, signed, films),
       cookie: sessionCookie(config.publicUrl),
       publicUrl: config.publicUrl,
@@ -140,11 +143,14 @@ export const gatewayModule = defineModule<GatewayConfig>()({
         hub.stop();
         hubs.presence.stop();
         hubs.live.stop();
+        await exports.stop();
         await context.resumable.stop();
         await auth.stop();
       },
       async routes(app) {
         applyRouteTable(app);
+        // Also where only the routes are wanted, and nobody stops the module.
+        app.addHook("onClose", () => exports.stop());
         context.admit.guard(app);
         refuseSwitchedOff(app, switchedOff);
         app.decorate("outage", outage);

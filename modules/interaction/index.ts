@@ -2,6 +2,7 @@ import { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
+import { readOwnData } from "#platform/export/read-own-data.ts";
 import { rebuildJob, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
@@ -29,6 +30,7 @@ import { leftovers } from "./leftovers.ts";
 import { bookmarks, markStore, reposts } from "./mark-store.ts";
 import { migrations } from "./migrations.ts";
 import { moderationStore } from "./moderation-store.ts";
+import { ownData } from "./own-data-store.ts";
 import { createPublishedVideos, type PublishedVideo } from "./published-videos.ts";
 import { rankingStore } from "./ranking-store.ts";
 import { reactionStore } from "./reaction-store.ts";
@@ -60,6 +62,7 @@ export const interactionModule = defineModule<object, Tables>()({
   },
   migrations,
   recount: counts,
+  ownData,
   readModels: { rankings: { group: "interaction.rankings" } },
   async start({ db, clients, ids, events, jobs, caches, security, log }) {
     const reactions = perCall(db, (until) => reactionStore(until, events));
@@ -107,6 +110,10 @@ export const interactionModule = defineModule<object, Tables>()({
     );
     return {
       handlers: {
+        readOwnData: readOwnData(
+          ownData,
+          perCall(db, (until) => until),
+        ),
         ...reactHandlers(reactions, videos, blocks, ids),
         ...markHandlers(marks, videos, blocks, ids),
         ...shareHandlers(daily.shares, codes, videos),

@@ -4,6 +4,7 @@ import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { type TimelineHead, timelineSignal, writeHeads } from "#contracts/timelines.ts";
 import { perCall, withSignal } from "#platform/db/database.ts";
+import { readOwnData } from "#platform/export/read-own-data.ts";
 import { rebuildJob, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
@@ -37,6 +38,7 @@ import { startLateTeller } from "./late-teller.ts";
 import { migrations } from "./migrations.ts";
 import type { PushConfig } from "./notifications/push.ts";
 import { startNotifications } from "./notifications/start.ts";
+import { ownData } from "./own-data-store.ts";
 import {
   countPicture,
   endHold,
@@ -91,6 +93,7 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
   // It waits for a picture.
   bulkheads: { sendPicture: null },
   recount: counts,
+  ownData,
   readModels: { timelines: { group: "message.accounts" } },
   async start({ config, db, clients, ids, events, signals, jobs, blobs, media, security, log }) {
     const reached = (heads: TimelineHead[]) => {
@@ -140,6 +143,10 @@ export const messageModule = defineModule<MessageConfig, Tables>()({
     );
     return {
       handlers: {
+        readOwnData: readOwnData(
+          ownData,
+          perCall(db, (until) => until),
+        ),
         ...sendHandlers(
           {
             send: perCall(db, (until) => sendStore(until, ids, events, reached)),

@@ -1,5 +1,6 @@
 import { ModerationService } from "#contracts/gen/moderation_pb.ts";
 import { perCall } from "#platform/db/database.ts";
+import { readOwnData } from "#platform/export/read-own-data.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
 import type { Call } from "#platform/rpc/call.ts";
@@ -13,6 +14,7 @@ import { actHandlers } from "./handlers/acts.ts";
 import { queueHandlers } from "./handlers/queue.ts";
 import { report } from "./handlers/report.ts";
 import { migrations } from "./migrations.ts";
+import { ownData } from "./own-data-store.ts";
 import { reportStore } from "./report-store.ts";
 import { statusStore } from "./status-store.ts";
 import { owners } from "./subjects.ts";
@@ -30,6 +32,7 @@ export const moderationModule = defineModule<object, Tables>()({
   service: ModerationService,
   calls: owners,
   migrations,
+  ownData,
   async start({ db, clients, ids, events, security, log }) {
     const acts = perCall(db, (until) => actStore(until, events, ids));
     const reports = perCall(db, reportStore);
@@ -55,6 +58,10 @@ export const moderationModule = defineModule<object, Tables>()({
     );
     return {
       handlers: {
+        readOwnData: readOwnData(
+          ownData,
+          perCall(db, (until) => until),
+        ),
         report: report(clients, reports, ids),
         ...queueHandlers(reports, acts),
         act: act(clients, acts, statuses, enforceLate, security),

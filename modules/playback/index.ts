@@ -1,6 +1,7 @@
 import { PlaybackService } from "#contracts/gen/playback_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
+import { readOwnData } from "#platform/export/read-own-data.ts";
 import { rebuildJobs, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
@@ -23,6 +24,7 @@ import { historyStore, keepHistory } from "./history-store.ts";
 import { startLaneReader } from "./lane-reader.ts";
 import { laneWriter } from "./lane-writer.ts";
 import { migrations } from "./migrations.ts";
+import { ownData } from "./own-data-store.ts";
 import { createPartitions } from "./partitions.ts";
 import { playTokens } from "./play-tokens.ts";
 import { describeProof, playsCommand } from "./plays-command.ts";
@@ -63,6 +65,7 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
   checks: { Plays: describeProof },
   commands: { plays: playsCommand },
   recount: [...counts, ...rankingCounts()],
+  ownData,
   readModels: { views: { group: "playback.figures" }, "watched-rankings": { group: "playback.rankings" } },
   async start(context) {
     const { config, db, clients, ids, events, jobs, blobs, caches, protect, metrics, security, log } =
@@ -121,6 +124,10 @@ export const playbackModule = defineModule<PlaybackConfig, Tables>()({
     });
     return {
       handlers: {
+        readOwnData: readOwnData(
+          ownData,
+          perCall(db, (until) => until),
+        ),
         beginSessions: beginSessions({
           ...{ tokens, watchable, watcherOf },
           tooMany: () => refused("TOO_MANY_REQUESTS"),

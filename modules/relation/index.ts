@@ -1,6 +1,7 @@
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { perCall } from "#platform/db/database.ts";
+import { readOwnData } from "#platform/export/read-own-data.ts";
 import { rebuildJob, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
@@ -16,6 +17,7 @@ import { getRelations, getStandings, listBy } from "./handlers/read.ts";
 import { expireRegularly } from "./hot-expiry.ts";
 import { hotStore } from "./hot-store.ts";
 import { migrations } from "./migrations.ts";
+import { ownData } from "./own-data-store.ts";
 import { counts } from "./recount.ts";
 import { relationshipStore } from "./relationship-store.ts";
 import { seedFollows } from "./seed.ts";
@@ -30,6 +32,7 @@ export const relationModule = defineModule<object, Tables>()({
   recount: counts,
   readModels: { "hot-users": { group: "relation.hot" } },
   seed: seedFollows,
+  ownData,
   async start({ db, clients, ids, jobs, events, log }) {
     const follows = perCall(db, (until) => followStore(until, events));
     const relationships = perCall(db, relationshipStore);
@@ -49,6 +52,10 @@ export const relationModule = defineModule<object, Tables>()({
     const stopExpiry = expireRegularly(hot, log);
     return {
       handlers: {
+        readOwnData: readOwnData(
+          ownData,
+          perCall(db, (until) => until),
+        ),
         ...followHandlers(follows, clients.user, ids),
         ...blockHandlers(
           perCall(db, (until) => blockStore(until, events)),

@@ -3,6 +3,7 @@ import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { Emit } from "#platform/events/event-type.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
+import { dropExport } from "./export-store.ts";
 import { dropPicture, lockPicture } from "./picture-store.ts";
 import { type Proven, stillProven, whyUnproven } from "./proven.ts";
 import type { Tables } from "./tables.ts";
@@ -78,6 +79,7 @@ export function deletionRequestStore(db: Kysely<Tables>, events: EventWriter<Tab
       await on.deleteFrom("guesses").where("user_id", "=", userId).execute();
       await on.deleteFrom("known_device").where("user_id", "=", userId).execute();
       for (const key of pictures) await dropPicture(on, jobs, key);
+      await dropExport(on, userId, jobs);
       emit(accountErased, { userId, closingId, atMs: Date.now() });
     },
   };

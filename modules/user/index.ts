@@ -1,5 +1,6 @@
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { perCall } from "#platform/db/database.ts";
+import { readOwnData } from "#platform/export/read-own-data.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { repeatEvery } from "#platform/module/repeat.ts";
 import { sealedBy } from "#platform/seal/key-seal.ts";
@@ -7,8 +8,10 @@ import { accountStore } from "./account-store.ts";
 import { commonPasswords } from "./common-passwords.ts";
 import { consumeDeletionOutcomes } from "./consumers.ts";
 import { deletionRequestStore } from "./deletion-request-store.ts";
+import { exportStore } from "./export-store.ts";
 import { changePassword } from "./handlers/change-password.ts";
 import { closeAccount } from "./handlers/close-account.ts";
+import { exportHandlers } from "./handlers/exports.ts";
 import { logIn } from "./handlers/log-in.ts";
 import { moderatePeople } from "./handlers/moderate-people.ts";
 import { findUsers, getUsers, setPicture, updateProfile } from "./handlers/profile.ts";
@@ -19,6 +22,7 @@ import { keyStore } from "./key-store.ts";
 import { keysCommand } from "./keys-command.ts";
 import { migrations } from "./migrations.ts";
 import { moderatorCommand } from "./moderator-command.ts";
+import { ownData } from "./own-data-store.ts";
 import { createPasswords } from "./passwords.ts";
 import { pictureUses, removePicture, removePictureKind } from "./picture-store.ts";
 import { tooManyGuesses } from "./rules.ts";
@@ -48,10 +52,18 @@ export const userModule = defineModule<UserConfig, Tables>()({
     if (endSessions) await endAllSessions(db);
   },
   usesMedia: true,
-  // They wait for a password or a picture.
-  bulkheads: { register: null, logIn: null, changePassword: null, closeAccount: null, setPicture: null },
+  // They wait for a password, a picture or a large file.
+  bulkheads: {
+    register: null,
+    logIn: null,
+    changePassword: null,
+    closeAccount: null,
+    setPicture: null,
+    finishExport: null,
+  },
   commands: { moderator: moderatorCommand, keys: keysCommand },
   seed: seedUsers,
+  ownData,
   async start({ config, db, ids, jobs, events, blobs, media, protect, security, issuerKeys, log }) {
     // First of all, since only this asks the database, and a start that fails is tried again.
     const tokens = await createTokens(keyStore(db, sealedBy(config.secret, "signing keys")), {
@@ -67,6 +79,12 @@ export const userModule = defineModule<UserConfig, Tables>()({
     const stopExpiry = repeatEvery(expireEveryMs, sessions.lasting.removeExpired, (error) =>
       log.warn({ err: error }, "could not remove expired sessions"),
     );
+    const exports = perCall(db, exportStore);
+    const stopExports = repeatEvery(
+      3_600_000,
+      () => exports.lasting.expire(jobs),
+      (error) => log.warn({ err: error }, "could not remove old exports"),
+    );
     const passwords = createPasswords(protect);
     const common = commonPasswords();
     // Separate from those of logins: else a stranger's guesses would lock the owner out of what only they can do.
@@ -79,6 +97,10 @@ export const userModule = defineModule<UserConfig, Tables>()({
     const attempts = { byAddress: logins, guesses };
     return {
       handlers: {
+        readOwnData: readOwnData(
+          ownData,
+          perCall(db, (until) => until),
+        ),
         register: register(accounts, passwords, tokens, ids, registrations, common, security),
         logIn: logIn(accounts, sessions, passwords, tokens, ids, security, attempts),
         refresh: refresh(accounts, sessions, tokens, looks, security),
@@ -93,10 +115,12 @@ export const userModule = defineModule<UserConfig, Tables>()({
         findUsers: findUsers(accounts.reading),
         updateProfile: updateProfile(accounts),
         setPicture: setPicture(accounts, blobs, media, jobs, protect),
+        ...exportHandlers(exports, blobs, jobs),
       },
       async stop() {
         tokens.stop();
         await stopExpiry();
+        await stopExports();
         await outcomes.stop();
         await workers.stop();
         await passwords.stop();

@@ -101,4 +101,25 @@ export const migrations: Migrations = {
     alter table "user".account add column suspended_until_ms int8 not null default 0;
     alter table "user".account add column profile_reset int8 not null default 0;
   `,
+  "0011-exports+": `
+    -- All of a person's data as one file, made when they ask for it.
+    create table "user".export (
+      user_id int8 primary key,
+      asked_at timestamptz not null default now(),
+      state text not null default 'waiting' check (state in ('waiting', 'ready', 'failed')),
+      -- Who makes it has this, and keeps it until then.
+      ticket uuid,
+      held_until timestamptz not null default '-infinity',
+      attempts int2 not null default 0,
+      -- Files written, of how many.
+      done int4 not null default 0,
+      total int4 not null default 0,
+      blob_key text not null default '',
+      size_bytes int8 not null default 0,
+      ready_at timestamptz
+    );
+    create index export_waiting on "user".export (asked_at) where state = 'waiting';
+    create index export_ready on "user".export (ready_at) where ready_at is not null;
+    create index export_blob on "user".export (blob_key) where blob_key <> '';
+  `,
 };

@@ -64,10 +64,17 @@ async function isUsed(on: Queryable<Tables>, key: string): Promise<boolean> {
     .where((is) => is.or([is("avatar_key", "=", key), is("background_key", "=", key)]))
     .limit(1)
     .executeTakeFirst();
-  return user !== undefined;
+  if (user) return true;
+  const file = await on
+    .selectFrom("export")
+    .select("user_id")
+    .where("blob_key", "=", key)
+    .limit(1)
+    .executeTakeFirst();
+  return file !== undefined;
 }
 
-/** The pictures of people. */
+/** The pictures of people, and the files with their data. */
 export const pictureUses: BlobUses<Tables> = {
   async list(db, after, limit) {
     const { rows } = await sql<UsedBlob>`
@@ -78,6 +85,9 @@ export const pictureUses: BlobUses<Tables> = {
         union all
         (select background_key, min(id) from "user".account
           where background_key <> '' and background_key > ${after} group by 1 order by 1 limit ${limit})
+        union all
+        (select blob_key, user_id from "user".export
+          where blob_key <> '' and blob_key > ${after} order by 1 limit ${limit})
       ) as picture
       group by 1 order by 1 limit ${limit}`.execute(db);
     return rows;

@@ -36,6 +36,19 @@ export interface Tables extends JobTables {
     expires_at: Date;
     password_at: Generated<Date>;
   };
+  export: {
+    user_id: string;
+    asked_at: Generated<Date>;
+    state: Generated<"waiting" | "ready" | "failed">;
+    ticket: string | null;
+    held_until: Generated<Date>;
+    attempts: Generated<number>;
+    done: Generated<number>;
+    total: Generated<number>;
+    blob_key: Generated<string>;
+    size_bytes: Generated<string>;
+    ready_at: Date | null;
+  };
   guesses: {
     user_id: string;
     level: number;

@@ -3,6 +3,7 @@ import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
 import { perCall } from "#platform/db/database.ts";
+import { readOwnData } from "#platform/export/read-own-data.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -42,6 +43,7 @@ import { makingKinds } from "./making.ts";
 import { findMentions } from "./mentions.ts";
 import { migrations } from "./migrations.ts";
 import { createOrders } from "./orders.ts";
+import { ownData } from "./own-data-store.ts";
 import { processPictures } from "./picture-pipeline.ts";
 import { picturePostStore } from "./picture-post-store.ts";
 import { releaseReplaced, releaseUnshown, removeBlob } from "./pipeline.ts";
@@ -112,6 +114,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   commands: { media: mediaCommand },
   blobUses,
   recount: counts,
+  ownData,
   seed: seedVideos,
   async start({ config, db, clients, ids, jobs, events, blobs, media, protect, security, log }) {
     const uploads = perCall(db, uploadStore);
@@ -183,6 +186,10 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const sweeper = setInterval(beginSweep, sweepEveryMs);
     return {
       handlers: {
+        readOwnData: readOwnData(
+          ownData,
+          perCall(db, (until) => until),
+        ),
         addUpload: addUpload(uploadParts, ids),
         ...resumableUploads(resumables, uploadParts, ids, stopping.signal),
         beginDirectUpload: direct.beginDirectUpload,

@@ -549,6 +549,11 @@ export const platformReasons = {
     says: 'PostgreSQL does not run as root, and user {uid} cannot enter {closed}. Start as an ordinary user, open that folder with "chmod o+x", or {otherwise}.',
     tells: "operators",
   },
+  EXPORT_FOLDER_EXISTS: {
+    kind: "invalid",
+    says: "{folder} is there already. Name a folder that does not exist: an export is never mixed with other files.",
+    tells: "operators",
+  },
   DATA_FOLDER_TAKEN: {
     kind: "unavailable",
     says: "{dir} holds something that is not a PostgreSQL data folder. Move it away or choose another data folder.",

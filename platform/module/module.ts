@@ -7,6 +7,7 @@ import type { Migrations } from "../db/migrate.ts";
 import type { KeptCount } from "../db/recount.ts";
 import type { DomainError } from "../errors/domain-error.ts";
 import type { Events } from "../events/events.ts";
+import type { OwnData } from "../export/own-data.ts";
 import type { Ids } from "../ids/snowflake.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { IssuerKeys } from "../keys/issuer-keys.ts";
@@ -139,6 +140,8 @@ export interface Module<S extends DescService, Calls extends Record<string, Depe
   checks?: Record<string, (db: Kysely<Tables>) => Promise<string>>;
   /** The counts it keeps, for `douya doctor --recount`. */
   recount?: readonly KeptCount[];
+  /** What it keeps of a person, for `douya export`. */
+  ownData?: OwnData<Tables>;
   /**
    * Fills the module's tables with its share of a synthetic dataset, for demonstrations and benchmarks. The shape of
    * the dataset is in contracts/synthetic-graph.ts.

@@ -6,6 +6,7 @@ import { configCommand } from "./config.ts";
 import { databaseCommand } from "./database.ts";
 import { doctorCommand } from "./doctor.ts";
 import { eventsCommand } from "./events.ts";
+import { exportCommand } from "./export.ts";
 import { migrateCommand } from "./migrate.ts";
 import { moduleCommands } from "./module-commands.ts";
 import { openapiCommand } from "./openapi.ts";
@@ -29,6 +30,7 @@ export const commands: Record<string, Command> = {
   backup: backupCommand,
   restore: restoreCommand,
   events: eventsCommand,
+  export: exportCommand,
   rebuild: rebuildCommand,
   profile: profileCommand,
   "security-log": securityLogCommand,

@@ -2196,6 +2196,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far that is, and where the file is
+         * @description `docs/adr/0058-ones-own-data.md` describes what is in it. It is kept for seven days, and goes with the account.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            /** Format: date-time */
+                            askedAt: string | null;
+                            progress: number;
+                            sizeBytes: number | null;
+                            /** @enum {unknown} */
+                            state: "none" | "waiting" | "ready" | "failed";
+                            /** Format: date-time */
+                            until: string | null;
+                            /** @description Of the ZIP, for an hour or so: ask again for another one. */
+                            url: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Begins to put all of one's own data together
+         * @description `docs/adr/0058-ones-own-data.md` describes what is in it. It is kept for seven days, and goes with the account. One is made at a time, and one a day.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            /** Format: date-time */
+                            askedAt: string | null;
+                            progress: number;
+                            sizeBytes: number | null;
+                            /** @enum {unknown} */
+                            state: "none" | "waiting" | "ready" | "failed";
+                            /** Format: date-time */
+                            until: string | null;
+                            /** @description Of the ZIP, for an hour or so: ask again for another one. */
+                            url: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/figures": {
         parameters: {
             query?: never;

@@ -16,6 +16,7 @@ import { blockRoutes } from "./blocks.ts";
 import { requireTypes } from "./body-types.ts";
 import { commentRoutes } from "./comments.ts";
 import { directUploadRoutes } from "./direct-uploads.ts";
+import { exportRoutes } from "./exports.ts";
 import { figureRoutes } from "./figures.ts";
 import { acceptFiles } from "./file-body.ts";
 import { followRoutes } from "./follows.ts";
@@ -125,6 +126,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(hotUserRoutes(context));
     await routes.register(rankingRoutes(context));
     await routes.register(playbackRoutes(context));
+    await routes.register(exportRoutes(context));
     await routes.register(historyRoutes(context));
     await routes.register(figureRoutes(context));
   });

@@ -238,6 +238,8 @@ const routeTable: Record<string, RoutePolicy> = {
   "DELETE /api/v1/history": row(person, "playback"),
   "DELETE /api/v1/history/:id": row(person, "playback"),
   "PUT /api/v1/history/recording": row(person, "playback"),
+  "POST /api/v1/me/export": row(person, "user"),
+  "GET /api/v1/me/export": row(person, "user"),
   "GET /api/v1/me/figures": row(person, "playback video user", {
     switch: "figures",
     ...sheddable,
@@ -357,6 +359,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "GET /media/film/:mark/:namespace/:file": row(anybody, "", essential),
   "OPTIONS /media/:namespace/:file": row(anybody, "", essential),
   "GET /media/download/:videoId": row(anybody, "video", { ...essential, without: ["downloads"] }),
+  "GET /media/export/:file": row(anybody, "user"),
   "GET /media/default/:kind/:file": row(anybody, "", essential),
   "GET /media/hls/:videoId/:playlist": row(anybody, "video", essential),
   "GET /": row(anybody, "", aPage),

@@ -41,13 +41,17 @@ export async function mediaRoutes(
   app: FastifyInstance,
   {
     blobs,
+    user,
     video,
     interaction,
     message,
     signed,
     films,
     limits,
-  }: Pick<GatewayContext, "blobs" | "video" | "interaction" | "message" | "signed" | "films" | "limits">,
+  }: Pick<
+    GatewayContext,
+    "blobs" | "user" | "video" | "interaction" | "message" | "signed" | "films" | "limits"
+  >,
   {
     parts,
     validity,
@@ -104,6 +108,25 @@ export async function mediaRoutes(
       return reply.header("cache-control", forEver).type("image/png").send(draw(id));
     },
   );
+  // The file with somebody's data, for them alone, as long as it is kept.
+  app.route<{ Params: { file: string } }>({
+    method: ["GET", "HEAD"],
+    url: "/media/export/:file",
+    handler: async (request, reply) => {
+      const key = `export/${request.params.file}`;
+      const pass = signed.passIn(key, request.query);
+      if (!pass?.viewerId || pass.videoId !== pass.viewerId || pass.expired)
+        throw refusal(pass?.expired ? "MEDIA_URL_EXPIRED" : "NOT_FOUND");
+      const made = await user.getExport({}, { ...callOf(request), callerId: pass.viewerId });
+      if (made.key !== key) throw refusal("NOT_FOUND");
+      const disposition = 'attachment; filename="douya-export.zip"';
+      return serve(
+        { key, type: "application/zip", caching: "private, no-store", open: false, disposition },
+        request,
+        reply,
+      );
+    },
+  });
   // HEAD is handled here too: the framework's own handler would read the file and throw it away.
   for (const url of ["/media/:namespace/:file", "/media/film/:mark/:namespace/:file"])
     app.route<{ Params: { namespace: string; file: string; mark?: string } }>({

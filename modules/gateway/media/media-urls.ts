@@ -20,6 +20,8 @@ export interface MediaUrls {
   storyboard(video: Pick<Video, "id" | "visibility" | "state" | "hasStoryboard">): string | null;
   /** The picture of a message, or of one that was reported (then the id of the report), signed for the viewer. */
   ofMessage(messageId: string, key: BlobKey): string;
+  /** The file with all of somebody's data, signed for them. */
+  ofExport(userId: string, key: BlobKey): string;
   avatar(user: { id: string; avatarKey: string }): string;
   background(user: { id: string; backgroundKey: string }): string;
 }
@@ -62,6 +64,8 @@ export function mediaUrls(
     storyboard: (video) => (video.hasStoryboard ? playlist(video, "storyboard.vtt") : null),
     ofMessage: (messageId, key) =>
       `${origin}/media/${key}${signed.queryFor(key, { videoId: messageId, viewerId })}`,
+    ofExport: (userId, key) =>
+      `${origin}/media/${key}${signed.queryFor(key, { videoId: userId, viewerId: userId })}`,
     avatar: (user) =>
       user.avatarKey ? blob(user.avatarKey) : `${openOrigin}/media/default/avatar/${user.id}.png`,
     background: (user) =>

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { reportHandlers } from "./reports.ts";
 
 test("moderators page what is reported also once ids have 19 digits", async () => {
-  const all = ["1000000000000000000", "1000000000000000001"].map((id) => ({ id, position: id }));
+  const all = ["1000000000000000000", "1000000000000000001"].map((id) => ({ id, position: id, reports: [] }));
   const store = {
     queue: async (after: string, limit: number) =>
       all.filter(({ position }) => BigInt(position) > BigInt(after)).slice(0, limit),

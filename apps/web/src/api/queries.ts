@@ -138,6 +138,14 @@ export const myVideosQuery = (api: Api) =>
 export const meQuery = (api: Api) =>
   queryOptions({ queryKey: ["me"], queryFn: ({ signal }) => take(api.GET("/api/v1/me", { signal })) });
 
+/** Asked again while it is being made; a link to the file lasts an hour. */
+export const exportQuery = (api: Api) =>
+  queryOptions({
+    queryKey: ["export"],
+    queryFn: ({ signal }) => take(api.GET("/api/v1/me/export", { signal })),
+    refetchInterval: ({ state }) => (state.data?.state === "waiting" ? 2_000 : 1_800_000),
+  });
+
 export const devicesQuery = (api: Api) =>
   queryOptions({
     queryKey: ["devices"],

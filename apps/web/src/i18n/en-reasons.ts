@@ -13,6 +13,7 @@ export const reasons = {
   BUSY: "The server is busy. {again}",
   SWITCHED_OFF: "This is switched off for a while. {again}",
   OVERLOADED: "Too much is going on right now. {again}",
+  EXPORT_TOO_SOON: "Your data can be put together once a day.",
   LOGIN_REQUIRED: "Log in first.",
   SESSION_ENDED: "You have been logged out. Please log in again.",
   SESSION_NOT_FOUND: "This device is already logged out.",

@@ -11,6 +11,7 @@ export const reasons: Record<keyof typeof english, string> = {
   BUSY: "服务器正忙。{again}",
   SWITCHED_OFF: "该功能暂时关闭。{again}",
   OVERLOADED: "服务器当前负载过高。{again}",
+  EXPORT_TOO_SOON: "每天只能打包一次自己的数据。",
   LOGIN_REQUIRED: "请先登录。",
   SESSION_ENDED: "登录已失效，请重新登录。",
   SESSION_NOT_FOUND: "该设备已退出登录。",

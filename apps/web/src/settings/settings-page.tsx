@@ -10,6 +10,7 @@ import { DeleteAccount } from "./delete-account.tsx";
 import { Devices } from "./devices.tsx";
 import { LogOut } from "./log-out.tsx";
 import { NotificationSettings } from "./notification-settings.tsx";
+import { OwnData } from "./own-data.tsx";
 import { PasswordForm } from "./password-form.tsx";
 import { ShowPresence } from "./show-presence.tsx";
 import { usePreferences } from "./use-preferences.ts";
@@ -89,6 +90,7 @@ export default function SettingsPage() {
           <PasswordForm username={user.username} />
           <Devices />
           <BlockedPeople />
+          <OwnData />
           <LogOut />
           <DeleteAccount />
         </>
