@@ -6,9 +6,7 @@ import type { GatewayClients } from "../gateway-calls.ts";
 /** At most so many at once: people of a page, and their posts. */
 const askedAtOnce = 100;
 
-const modules = [
-  ...(["user", "relation", "video", "interaction", "message", "playback", "moderation"] as const),
-] as const;
+const modules = ["user", "relation", "video", "interaction", "message", "playback", "moderation"] as const;
 
 /** What the modules keep of a person, asked of each in the person's name. */
 export async function dataOfPerson(

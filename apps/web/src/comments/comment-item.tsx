@@ -5,6 +5,7 @@ import { useServices, useUser } from "../api/services.tsx";
 import type { Comment, Video } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { LinkedText } from "../links/linked-text.tsx";
+import { ModerateButton } from "../moderation/moderate-button.tsx";
 import { ReasonDialog } from "../moderation/reason-dialog.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { ConfirmDialog } from "../ui/dialog.tsx";
@@ -72,6 +73,7 @@ export function CommentItem({ comment, video, pinned = false, named = false, onR
           )}
           {ownsVideo && !isReply && <PinButton comment={comment} pinned={pinned} />}
           {mayDelete && <DeleteButton comment={comment} asModerator={!ownsVideo && me?.id !== author.id} />}
+          {me?.id !== author.id && <ModerateButton subject={{ kind: "comment", id: comment.id }} plain />}
           {me?.id !== author.id && <ReportButton comment={comment} />}
         </div>
         {children}

@@ -8,10 +8,12 @@ import { againOf } from "../api/use-again.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { createMessageCache } from "../messages/message-cache.ts";
 import { useMuteConversation } from "../messages/use-mute-conversation.ts";
+import { ReportDialog } from "../moderation/report-dialog.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { ConfirmDialog, Dialog } from "../ui/dialog.tsx";
 import { Failure } from "../ui/failure.tsx";
 import {
+  AlertIcon,
   EditIcon,
   ExitIcon,
   MoreIcon,
@@ -32,7 +34,7 @@ import { MemberMenu } from "./member-menu.tsx";
 import "../ui/menu.css";
 import "./groups.css";
 
-type Step = "add" | "link" | "edit" | "leave";
+type Step = "add" | "link" | "edit" | "leave" | "report";
 
 /** A group's people and settings. */
 export function GroupSheet({ group, onClose }: { group: Group; onClose: () => void }) {
@@ -47,6 +49,7 @@ export function GroupSheet({ group, onClose }: { group: Group; onClose: () => vo
   if (step === "add") return <AddMembers group={group} onClose={back} />;
   if (step === "link") return <LinkDialog group={group} onClose={back} />;
   if (step === "edit") return <EditGroup group={group} onClose={back} />;
+  if (step === "report") return <ReportDialog subject={{ kind: "group", id: group.id }} onClose={back} />;
   if (step === "leave") return <Leave group={group} onClose={back} onLeft={onClose} />;
   if (member) return <MemberMenu group={group} member={member} onClose={() => setMember(undefined)} />;
   const entry = (icon: ReactNode, text: string, onClick: () => void, danger = false) => (
@@ -67,6 +70,7 @@ export function GroupSheet({ group, onClose }: { group: Group; onClose: () => vo
           group.muted ? t.groups.unmute : t.groups.mute,
           () => mute.mutate(!group.muted),
         )}
+        {group.role !== "owner" && entry(<AlertIcon />, t.report, () => setStep("report"))}
         {entry(<ExitIcon />, t.groups.leave, () => setStep("leave"), true)}
       </div>
       <h3 className="members-head">

@@ -99,6 +99,8 @@ export const moderation = {
   youAsked: "You asked for another look:",
   videoTakenDown: "The moderation team has taken this down: nobody but you sees it.",
   videoRestricted: "The moderation team shows this in no feeds, rankings or lists.",
+  takenDownMark: "Taken down",
+  restrictedMark: "Restricted",
   whyDecided: "See why",
   mutedUntil: (time: string) => `The moderation team has muted you until ${time}.`,
   moderationReason: "Why? (for the operator's log)",

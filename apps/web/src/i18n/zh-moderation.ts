@@ -97,6 +97,8 @@ export const moderation = {
   youAsked: "你的申诉：",
   videoTakenDown: "管理团队已将其下架，仅你自己可见。",
   videoRestricted: "管理团队限制了它的传播：不出现在推荐、榜单和列表中。",
+  takenDownMark: "已下架",
+  restrictedMark: "限制传播",
   whyDecided: "查看原因",
   mutedUntil: (time: string) => `你被管理团队禁言至 ${time}。`,
   moderationReason: "理由（记入运营者的日志）",

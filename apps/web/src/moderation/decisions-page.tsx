@@ -1,7 +1,8 @@
-import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "wouter";
 import { take } from "../api/client.ts";
+import { meQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { OwnAct } from "../api/types.ts";
 import { againOf, useAgain } from "../api/use-again.ts";
@@ -24,7 +25,7 @@ const MAX_CHARACTERS = 1_000;
 
 /** What the moderation team has decided about the viewer and what is theirs. */
 export default function DecisionsPage() {
-  const { t } = useI18n();
+  const { t, format } = useI18n();
   const { api } = useServices();
   const list = useInfiniteQuery({
     queryKey: ["me", "moderation"],
@@ -42,6 +43,7 @@ export default function DecisionsPage() {
   const { data, error, hasNextPage, isFetching, fetchNextPage } = list;
   const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
   useAgain(list);
+  const { data: me } = useQuery(meQuery(api));
   usePageTitle(t.decisions);
   const items = data?.pages.flatMap((page) => page.items) ?? [];
   return (
@@ -50,6 +52,7 @@ export default function DecisionsPage() {
         <BackButton otherwise="/settings" />
         <h1>{t.decisions}</h1>
       </header>
+      {me?.mutedUntil && <p className="reported-appeal">{t.mutedUntil(format.dateTime(me.mutedUntil))}</p>}
       {items.length > 0 && <p className="moderation-note">{t.decisionsBody}</p>}
       <ol className="reported-list" aria-label={t.decisions}>
         {items.map((one) => (

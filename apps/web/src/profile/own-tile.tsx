@@ -56,6 +56,12 @@ export function OwnTile({ video: listed }: { video: Video }) {
           <span>{video.title || t.untitled}</span>
         </button>
       )}
+      {video.moderation && (
+        <span className="own-stands">
+          <AlertIcon size={14} />
+          {video.moderation === "taken-down" ? t.takenDownMark : t.restrictedMark}
+        </span>
+      )}
       <button
         type="button"
         className="icon-button own-more"

@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import type { Video } from "../api/types.ts";
 import { explainReason } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { StandsSo } from "../moderation/stands-so.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { ChartIcon, PlayIcon } from "../ui/icons.tsx";
 import { Notices } from "../video/notices.tsx";
@@ -36,6 +37,7 @@ export function OwnVideoDialog({ video, onClose }: { video: Video; onClose: () =
       {failure && video.steps.length === 0 && (
         <p className="own-failure">{explainReason(t, failure.reason, failure.message)}</p>
       )}
+      <StandsSo video={video} />
       <WorkSteps video={video} />
       <Notices video={video} />
       <div className="menu">
