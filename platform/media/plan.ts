@@ -205,7 +205,10 @@ function assumedMatrix(info: MediaInfo): string[] {
 function toBt709({ widePrimaries }: MediaInfo, width: number, height: number): string[] {
   const told = `setparams=range=tv:colorspace=bt709:color_primaries=${widePrimaries ?? "bt709"}:color_trc=bt709`;
   const scale = `scale=${width}:${height}:out_range=tv:out_color_matrix=bt709`;
-  return [scale, told, ...(widePrimaries ? ["zscale=primaries=bt709"] : [])];
+  // What lies outside of BT.709 is below zero, where the curve is steep: clipped in RGB, or it would darken all of it. Not
+  // every processor's code for the curve does that by itself.
+  const narrow = "zscale=primaries=bt709:matrix=gbr:range=pc,format=gbrp,zscale=matrix=bt709:range=tv";
+  return [scale, told, ...(widePrimaries ? [narrow] : [])];
 }
 
 /**
