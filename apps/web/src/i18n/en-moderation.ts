@@ -32,6 +32,7 @@ export const moderation = {
   moderationTeam: "The moderation team",
   queue: "Waiting",
   actLog: "Log",
+  kindOf: "What",
   everyKind: "All",
   subjectKinds: { video: "Video", comment: "Comment", user: "Person", message: "Message", group: "Group" },
   sortQueue: "Order",

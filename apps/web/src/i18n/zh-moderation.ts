@@ -31,6 +31,7 @@ export const moderation = {
   moderationTeam: "管理团队",
   queue: "待处理",
   actLog: "记录",
+  kindOf: "类型",
   everyKind: "全部",
   subjectKinds: { video: "作品", comment: "评论", user: "用户", message: "消息", group: "群" },
   sortQueue: "排序",

@@ -54,7 +54,7 @@ export function Queue() {
     <>
       <div className="queue-filters">
         <Segmented
-          label={t.moderation}
+          label={t.kindOf}
           value={kind}
           options={[["all", t.everyKind], ...(Object.entries(t.subjectKinds) as [Kind, string][])]}
           onChange={setKind}
