@@ -18,6 +18,7 @@ const tombstones = [
   "feed.reader.user_id",
   "interaction.person.user_id",
   "message.person.user_id",
+  "moderation.reporter.user_id",
   "playback.person.user_id",
   "relation.stats.user_id",
   "user.account.id",
@@ -38,7 +39,7 @@ function databaseOf(server: Scenario) {
   return {
     query,
     /**
-     * Every id column of every module that contains an id; the two logs forget by age, and so does what players told, where
+     * Every id column of every module that contains an id; what moderators did stays, the two logs forget by age, and so does what players told, where
      * there is no name but that of the author of what was watched.
      */
     async placesOf(id: string): Promise<string[]> {
@@ -47,6 +48,7 @@ function databaseOf(server: Scenario) {
          from information_schema.columns join information_schema.tables using (table_schema, table_name)
          where data_type = 'bigint' and table_type = 'BASE TABLE'
            and table_schema not in ('events', 'security', 'pg_catalog', 'information_schema')
+           and not (table_schema = 'moderation' and table_name = 'act')
            and not (table_schema = 'playback' and table_name ~ '^raw(_|$)' and column_name = 'author_id')`,
       );
       const looks = columns.map(

@@ -28,6 +28,7 @@ describe.each(shapes)("accounts, %s", (shape) => {
     expect(body(await server.api<User>("GET", "/me", { token: session.accessToken }))).toEqual({
       ...session.user,
       closingRefused: null,
+      mutedUntil: null,
     });
     expect(body(await server.api<User>("GET", `/users/${session.user.id}`))).toEqual(session.user);
   });

@@ -200,6 +200,15 @@ describe.each(shapes)("moderation, %s", (shape) => {
       401,
       "SESSION_ENDED",
     );
+    const appeal = (json: object) =>
+      server.api("POST", "/appeals", { json: { text: "It was not me.", ...json } });
+    expectProblem(await appeal({}), 422, "INVALID_ARGUMENT");
+    expectProblem(await appeal({ ...credentials, password: "not theirs" }), 401, "BAD_CREDENTIALS");
+    const { username, password } = eve;
+    expectProblem(await appeal({ username, password }), 404, "NOT_FOUND");
+    body(await appeal(credentials), 204);
+    expectProblem(await appeal(credentials), 409, "APPEALED_ALREADY");
+    expect(await of(person)).toMatchObject({ appeal: { text: "It was not me." } });
     await acted("restore", person);
     const back = await server.logIn(zoe.username, zoe.password);
     body(await back.post(`/videos/${videos[1]}/comments`, { json: { text: "hello" } }), 201);

@@ -735,7 +735,7 @@ export const ModerationService: GenService<{
     output: typeof ListActsResponseSchema;
   },
   /**
-   * The caller asks for another look at an act that concerns them, once. Errors: NOT_FOUND, APPEALED_ALREADY.
+   * The caller asks for another look at an act that concerns them, once; without an id, at the last that suspended them. Errors: NOT_FOUND, APPEALED_ALREADY.
    *
    * @generated from rpc douya.moderation.v1.ModerationService.Appeal
    */

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file user.proto.
  */
 export const file_user: GenFile = /*@__PURE__*/
-  fileDesc("Cgp1c2VyLnByb3RvEg1kb3V5YS51c2VyLnYxIswBCgRVc2VyEgoKAmlkGAEgASgJEhAKCHVzZXJuYW1lGAIgASgJEgwKBG5hbWUYAyABKAkSEQoJc2lnbmF0dXJlGAQgASgJEhIKCmF2YXRhcl9rZXkYBSABKAkSFgoOYmFja2dyb3VuZF9rZXkYBiABKAkSFQoNY3JlYXRlZF9hdF9tcxgHIAEoARIRCgltb2RlcmF0b3IYCCABKAgSFwoPY2xvc2luZ19yZWZ1c2VkGAkgASgJEhYKDm11dGVkX3VudGlsX21zGAogASgBIrABCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSIQoEdXNlchgCIAEoCzITLmRvdXlhLnVzZXIudjEuVXNlchIUCgxhY2Nlc3NfdG9rZW4YAyABKAkSIgoaYWNjZXNzX3Rva2VuX2V4cGlyZXNfYXRfbXMYBCABKAESFQoNcmVmcmVzaF90b2tlbhgFIAEoCRIdChVzZXNzaW9uX2V4cGlyZXNfYXRfbXMYBiABKAEiewoPUmVnaXN0ZXJSZXF1ZXN0EhAKCHVzZXJuYW1lGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhIKCnVzZXJfYWdlbnQYAyABKAkSDwoHYWRkcmVzcxgEIAEoCRIPCgdjbGFzc2ljGAUgASgIEg4KBmRldmljZRgGIAEoCSJ4CgxMb2dJblJlcXVlc3QSEAoIdXNlcm5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkSEgoKdXNlcl9hZ2VudBgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEg8KB2NsYXNzaWMYBSABKAgSDgoGZGV2aWNlGAYgASgJIicKDlJlZnJlc2hSZXF1ZXN0EhUKDXJlZnJlc2hfdG9rZW4YASABKAkiUwoUQ2hlY2tTZXNzaW9uc1JlcXVlc3QSKwoIc2Vzc2lvbnMYASADKAsyGS5kb3V5YS51c2VyLnYxLlNlc3Npb25SZWYSDgoGdW51c2VkGAIgASgIIjEKClNlc3Npb25SZWYSDwoHdXNlcl9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgJIoYBChVDaGVja1Nlc3Npb25zUmVzcG9uc2USGQoRYWxpdmVfc2Vzc2lvbl9pZHMYASADKAkSHQoVbW9kZXJhdG9yX3Nlc3Npb25faWRzGAIgAygJEjMKDm11dGVkX3Nlc3Npb25zGAMgAygLMhsuZG91eWEudXNlci52MS5NdXRlZFNlc3Npb24iNAoMTXV0ZWRTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSEAoIdW50aWxfbXMYAiABKAEiSQoVTW9kZXJhdGVQZW9wbGVSZXF1ZXN0EjAKCXN0YW5kaW5ncxgBIAMoCzIdLmRvdXlhLnVzZXIudjEuUGVyc29uU3RhbmRpbmcihQEKDlBlcnNvblN0YW5kaW5nEg8KB3VzZXJfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIWCg5tdXRlZF91bnRpbF9tcxgDIAEoARIaChJzdXNwZW5kZWRfdW50aWxfbXMYBCABKAESHQoVcHJvZmlsZV9yZXNldF92ZXJzaW9uGAUgASgJIhgKFk1vZGVyYXRlUGVvcGxlUmVzcG9uc2UiFQoTTGlzdFNlc3Npb25zUmVxdWVzdCI+ChRMaXN0U2Vzc2lvbnNSZXNwb25zZRImCgdkZXZpY2VzGAEgAygLMhUuZG91eWEudXNlci52MS5EZXZpY2UiYAoGRGV2aWNlEhIKCnNlc3Npb25faWQYASABKAkSEgoKdXNlcl9hZ2VudBgCIAEoCRIVCg1jcmVhdGVkX2F0X21zGAMgASgBEhcKD2xhc3RfdXNlZF9hdF9tcxgEIAEoASIoChJFbmRTZXNzaW9uc1JlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSIVChNFbmRTZXNzaW9uc1Jlc3BvbnNlIlsKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIYChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJEhQKDG5ld19wYXNzd29yZBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiJwoTQ2xvc2VBY2NvdW50UmVxdWVzdBIQCghwYXNzd29yZBgBIAEoCSIWChRDbG9zZUFjY291bnRSZXNwb25zZSIXChVMaXN0UHVibGljS2V5c1JlcXVlc3QiJgoWTGlzdFB1YmxpY0tleXNSZXNwb25zZRIMCgRqd2tzGAEgAygJIh4KD0dldFVzZXJzUmVxdWVzdBILCgNpZHMYASADKAkiNgoQR2V0VXNlcnNSZXNwb25zZRIiCgV1c2VycxgBIAMoCzITLmRvdXlhLnVzZXIudjEuVXNlciJYChRVcGRhdGVQcm9maWxlUmVxdWVzdBIRCgRuYW1lGAEgASgJSACIAQESFgoJc2lnbmF0dXJlGAIgASgJSAGIAQFCBwoFX25hbWVCDAoKX3NpZ25hdHVyZSJMChFTZXRQaWN0dXJlUmVxdWVzdBInCgdwaWN0dXJlGAEgASgOMhYuZG91eWEudXNlci52MS5QaWN0dXJlEg4KBnN0YWdlZBgCIAEoCSIlChBGaW5kVXNlcnNSZXF1ZXN0EhEKCW5hbWVfa2V5cxgBIAMoCSI8ChFGaW5kVXNlcnNSZXNwb25zZRInCgV1c2VycxgBIAMoCzIYLmRvdXlhLnVzZXIudjEuRm91bmRVc2VyIi4KCUZvdW5kVXNlchIQCghuYW1lX2tleRgBIAEoCRIPCgd1c2VyX2lkGAIgASgJIhUKE0Fza0ZvckV4cG9ydFJlcXVlc3QiEgoQR2V0RXhwb3J0UmVxdWVzdCKYAQoGRXhwb3J0EikKBXN0YXRlGAEgASgOMhouZG91eWEudXNlci52MS5FeHBvcnRTdGF0ZRITCgthc2tlZF9hdF9tcxgCIAEoARIMCgRkb25lGAMgASgFEg0KBXRvdGFsGAQgASgFEgsKA2tleRgFIAEoCRISCgpzaXplX2J5dGVzGAYgASgBEhAKCHVudGlsX21zGAcgASgBIhMKEVRha2VFeHBvcnRSZXF1ZXN0IlUKElRha2VFeHBvcnRSZXNwb25zZRIPCgd1c2VyX2lkGAEgASgJEhAKCHVzZXJuYW1lGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGdGlja2V0GAQgASgJIlEKEUtlZXBFeHBvcnRSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkSDgoGdGlja2V0GAIgASgJEgwKBGRvbmUYAyABKAUSDQoFdG90YWwYBCABKAUiIgoSS2VlcEV4cG9ydFJlc3BvbnNlEgwKBGhlbGQYASABKAgiagoTRmluaXNoRXhwb3J0UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJEg4KBnRpY2tldBgCIAEoCRIOCgZzdGFnZWQYAyABKAkSDgoGc2hhMjU2GAQgASgJEhIKCnNpemVfYnl0ZXMYBSABKAEiFgoURmluaXNoRXhwb3J0UmVzcG9uc2UqTgoHUGljdHVyZRIXChNQSUNUVVJFX1VOU1BFQ0lGSUVEEAASEgoOUElDVFVSRV9BVkFUQVIQARIWChJQSUNUVVJFX0JBQ0tHUk9VTkQQAip2CgtFeHBvcnRTdGF0ZRIcChhFWFBPUlRfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRFWFBPUlRfU1RBVEVfV0FJVElORxABEhYKEkVYUE9SVF9TVEFURV9SRUFEWRACEhcKE0VYUE9SVF9TVEFURV9GQUlMRUQQAzKcDQoLVXNlclNlcnZpY2USQgoIUmVnaXN0ZXISHi5kb3V5YS51c2VyLnYxLlJlZ2lzdGVyUmVxdWVzdBoWLmRvdXlhLnVzZXIudjEuU2Vzc2lvbhI8CgVMb2dJbhIbLmRvdXlhLnVzZXIudjEuTG9nSW5SZXF1ZXN0GhYuZG91eWEudXNlci52MS5TZXNzaW9uEkAKB1JlZnJlc2gSHS5kb3V5YS51c2VyLnYxLlJlZnJlc2hSZXF1ZXN0GhYuZG91eWEudXNlci52MS5TZXNzaW9uEl8KDUNoZWNrU2Vzc2lvbnMSIy5kb3V5YS51c2VyLnYxLkNoZWNrU2Vzc2lvbnNSZXF1ZXN0GiQuZG91eWEudXNlci52MS5DaGVja1Nlc3Npb25zUmVzcG9uc2UiA5ACAhJcCgxMaXN0U2Vzc2lvbnMSIi5kb3V5YS51c2VyLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaIy5kb3V5YS51c2VyLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIgOQAgESWQoLRW5kU2Vzc2lvbnMSIS5kb3V5YS51c2VyLnYxLkVuZFNlc3Npb25zUmVxdWVzdBoiLmRvdXlhLnVzZXIudjEuRW5kU2Vzc2lvbnNSZXNwb25zZSIDkAICEl0KDkNoYW5nZVBhc3N3b3JkEiQuZG91eWEudXNlci52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaJS5kb3V5YS51c2VyLnYxLkNoYW5nZVBhc3N3b3JkUmVzcG9uc2USVwoMQ2xvc2VBY2NvdW50EiIuZG91eWEudXNlci52MS5DbG9zZUFjY291bnRSZXF1ZXN0GiMuZG91eWEudXNlci52MS5DbG9zZUFjY291bnRSZXNwb25zZRJiCg5Nb2RlcmF0ZVBlb3BsZRIkLmRvdXlhLnVzZXIudjEuTW9kZXJhdGVQZW9wbGVSZXF1ZXN0GiUuZG91eWEudXNlci52MS5Nb2RlcmF0ZVBlb3BsZVJlc3BvbnNlIgOQAgISYgoOTGlzdFB1YmxpY0tleXMSJC5kb3V5YS51c2VyLnYxLkxpc3RQdWJsaWNLZXlzUmVxdWVzdBolLmRvdXlhLnVzZXIudjEuTGlzdFB1YmxpY0tleXNSZXNwb25zZSIDkAIBElAKCEdldFVzZXJzEh4uZG91eWEudXNlci52MS5HZXRVc2Vyc1JlcXVlc3QaHy5kb3V5YS51c2VyLnYxLkdldFVzZXJzUmVzcG9uc2UiA5ACARJTCglGaW5kVXNlcnMSHy5kb3V5YS51c2VyLnYxLkZpbmRVc2Vyc1JlcXVlc3QaIC5kb3V5YS51c2VyLnYxLkZpbmRVc2Vyc1Jlc3BvbnNlIgOQAgESSQoNVXBkYXRlUHJvZmlsZRIjLmRvdXlhLnVzZXIudjEuVXBkYXRlUHJvZmlsZVJlcXVlc3QaEy5kb3V5YS51c2VyLnYxLlVzZXISQwoKU2V0UGljdHVyZRIgLmRvdXlhLnVzZXIudjEuU2V0UGljdHVyZVJlcXVlc3QaEy5kb3V5YS51c2VyLnYxLlVzZXISXwoLUmVhZE93bkRhdGESJC5kb3V5YS5vd25kYXRhLnYxLlJlYWRPd25EYXRhUmVxdWVzdBolLmRvdXlhLm93bmRhdGEudjEuUmVhZE93bkRhdGFSZXNwb25zZSIDkAIBEkkKDEFza0ZvckV4cG9ydBIiLmRvdXlhLnVzZXIudjEuQXNrRm9yRXhwb3J0UmVxdWVzdBoVLmRvdXlhLnVzZXIudjEuRXhwb3J0EkgKCUdldEV4cG9ydBIfLmRvdXlhLnVzZXIudjEuR2V0RXhwb3J0UmVxdWVzdBoVLmRvdXlhLnVzZXIudjEuRXhwb3J0IgOQAgESUQoKVGFrZUV4cG9ydBIgLmRvdXlhLnVzZXIudjEuVGFrZUV4cG9ydFJlcXVlc3QaIS5kb3V5YS51c2VyLnYxLlRha2VFeHBvcnRSZXNwb25zZRJWCgpLZWVwRXhwb3J0EiAuZG91eWEudXNlci52MS5LZWVwRXhwb3J0UmVxdWVzdBohLmRvdXlhLnVzZXIudjEuS2VlcEV4cG9ydFJlc3BvbnNlIgOQAgISVwoMRmluaXNoRXhwb3J0EiIuZG91eWEudXNlci52MS5GaW5pc2hFeHBvcnRSZXF1ZXN0GiMuZG91eWEudXNlci52MS5GaW5pc2hFeHBvcnRSZXNwb25zZWIGcHJvdG8z", [file_own_data]);
+  fileDesc("Cgp1c2VyLnByb3RvEg1kb3V5YS51c2VyLnYxIswBCgRVc2VyEgoKAmlkGAEgASgJEhAKCHVzZXJuYW1lGAIgASgJEgwKBG5hbWUYAyABKAkSEQoJc2lnbmF0dXJlGAQgASgJEhIKCmF2YXRhcl9rZXkYBSABKAkSFgoOYmFja2dyb3VuZF9rZXkYBiABKAkSFQoNY3JlYXRlZF9hdF9tcxgHIAEoARIRCgltb2RlcmF0b3IYCCABKAgSFwoPY2xvc2luZ19yZWZ1c2VkGAkgASgJEhYKDm11dGVkX3VudGlsX21zGAogASgBIrABCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSIQoEdXNlchgCIAEoCzITLmRvdXlhLnVzZXIudjEuVXNlchIUCgxhY2Nlc3NfdG9rZW4YAyABKAkSIgoaYWNjZXNzX3Rva2VuX2V4cGlyZXNfYXRfbXMYBCABKAESFQoNcmVmcmVzaF90b2tlbhgFIAEoCRIdChVzZXNzaW9uX2V4cGlyZXNfYXRfbXMYBiABKAEiewoPUmVnaXN0ZXJSZXF1ZXN0EhAKCHVzZXJuYW1lGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhIKCnVzZXJfYWdlbnQYAyABKAkSDwoHYWRkcmVzcxgEIAEoCRIPCgdjbGFzc2ljGAUgASgIEg4KBmRldmljZRgGIAEoCSJ4CgxMb2dJblJlcXVlc3QSEAoIdXNlcm5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkSEgoKdXNlcl9hZ2VudBgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEg8KB2NsYXNzaWMYBSABKAgSDgoGZGV2aWNlGAYgASgJImAKFVByb3ZlU3VzcGVuZGVkUmVxdWVzdBIQCgh1c2VybmFtZRgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRISCgp1c2VyX2FnZW50GAMgASgJEg8KB2FkZHJlc3MYBCABKAkiKQoWUHJvdmVTdXNwZW5kZWRSZXNwb25zZRIPCgd1c2VyX2lkGAEgASgJIicKDlJlZnJlc2hSZXF1ZXN0EhUKDXJlZnJlc2hfdG9rZW4YASABKAkiUwoUQ2hlY2tTZXNzaW9uc1JlcXVlc3QSKwoIc2Vzc2lvbnMYASADKAsyGS5kb3V5YS51c2VyLnYxLlNlc3Npb25SZWYSDgoGdW51c2VkGAIgASgIIjEKClNlc3Npb25SZWYSDwoHdXNlcl9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgJIoYBChVDaGVja1Nlc3Npb25zUmVzcG9uc2USGQoRYWxpdmVfc2Vzc2lvbl9pZHMYASADKAkSHQoVbW9kZXJhdG9yX3Nlc3Npb25faWRzGAIgAygJEjMKDm11dGVkX3Nlc3Npb25zGAMgAygLMhsuZG91eWEudXNlci52MS5NdXRlZFNlc3Npb24iNAoMTXV0ZWRTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSEAoIdW50aWxfbXMYAiABKAEiSQoVTW9kZXJhdGVQZW9wbGVSZXF1ZXN0EjAKCXN0YW5kaW5ncxgBIAMoCzIdLmRvdXlhLnVzZXIudjEuUGVyc29uU3RhbmRpbmcihQEKDlBlcnNvblN0YW5kaW5nEg8KB3VzZXJfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIWCg5tdXRlZF91bnRpbF9tcxgDIAEoARIaChJzdXNwZW5kZWRfdW50aWxfbXMYBCABKAESHQoVcHJvZmlsZV9yZXNldF92ZXJzaW9uGAUgASgJIhgKFk1vZGVyYXRlUGVvcGxlUmVzcG9uc2UiFQoTTGlzdFNlc3Npb25zUmVxdWVzdCI+ChRMaXN0U2Vzc2lvbnNSZXNwb25zZRImCgdkZXZpY2VzGAEgAygLMhUuZG91eWEudXNlci52MS5EZXZpY2UiYAoGRGV2aWNlEhIKCnNlc3Npb25faWQYASABKAkSEgoKdXNlcl9hZ2VudBgCIAEoCRIVCg1jcmVhdGVkX2F0X21zGAMgASgBEhcKD2xhc3RfdXNlZF9hdF9tcxgEIAEoASIoChJFbmRTZXNzaW9uc1JlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSIVChNFbmRTZXNzaW9uc1Jlc3BvbnNlIlsKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIYChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJEhQKDG5ld19wYXNzd29yZBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiJwoTQ2xvc2VBY2NvdW50UmVxdWVzdBIQCghwYXNzd29yZBgBIAEoCSIWChRDbG9zZUFjY291bnRSZXNwb25zZSIXChVMaXN0UHVibGljS2V5c1JlcXVlc3QiJgoWTGlzdFB1YmxpY0tleXNSZXNwb25zZRIMCgRqd2tzGAEgAygJIh4KD0dldFVzZXJzUmVxdWVzdBILCgNpZHMYASADKAkiNgoQR2V0VXNlcnNSZXNwb25zZRIiCgV1c2VycxgBIAMoCzITLmRvdXlhLnVzZXIudjEuVXNlciJYChRVcGRhdGVQcm9maWxlUmVxdWVzdBIRCgRuYW1lGAEgASgJSACIAQESFgoJc2lnbmF0dXJlGAIgASgJSAGIAQFCBwoFX25hbWVCDAoKX3NpZ25hdHVyZSJMChFTZXRQaWN0dXJlUmVxdWVzdBInCgdwaWN0dXJlGAEgASgOMhYuZG91eWEudXNlci52MS5QaWN0dXJlEg4KBnN0YWdlZBgCIAEoCSIlChBGaW5kVXNlcnNSZXF1ZXN0EhEKCW5hbWVfa2V5cxgBIAMoCSI8ChFGaW5kVXNlcnNSZXNwb25zZRInCgV1c2VycxgBIAMoCzIYLmRvdXlhLnVzZXIudjEuRm91bmRVc2VyIi4KCUZvdW5kVXNlchIQCghuYW1lX2tleRgBIAEoCRIPCgd1c2VyX2lkGAIgASgJIhUKE0Fza0ZvckV4cG9ydFJlcXVlc3QiEgoQR2V0RXhwb3J0UmVxdWVzdCKYAQoGRXhwb3J0EikKBXN0YXRlGAEgASgOMhouZG91eWEudXNlci52MS5FeHBvcnRTdGF0ZRITCgthc2tlZF9hdF9tcxgCIAEoARIMCgRkb25lGAMgASgFEg0KBXRvdGFsGAQgASgFEgsKA2tleRgFIAEoCRISCgpzaXplX2J5dGVzGAYgASgBEhAKCHVudGlsX21zGAcgASgBIhMKEVRha2VFeHBvcnRSZXF1ZXN0IlUKElRha2VFeHBvcnRSZXNwb25zZRIPCgd1c2VyX2lkGAEgASgJEhAKCHVzZXJuYW1lGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGdGlja2V0GAQgASgJIlEKEUtlZXBFeHBvcnRSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkSDgoGdGlja2V0GAIgASgJEgwKBGRvbmUYAyABKAUSDQoFdG90YWwYBCABKAUiIgoSS2VlcEV4cG9ydFJlc3BvbnNlEgwKBGhlbGQYASABKAgiagoTRmluaXNoRXhwb3J0UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJEg4KBnRpY2tldBgCIAEoCRIOCgZzdGFnZWQYAyABKAkSDgoGc2hhMjU2GAQgASgJEhIKCnNpemVfYnl0ZXMYBSABKAEiFgoURmluaXNoRXhwb3J0UmVzcG9uc2UqTgoHUGljdHVyZRIXChNQSUNUVVJFX1VOU1BFQ0lGSUVEEAASEgoOUElDVFVSRV9BVkFUQVIQARIWChJQSUNUVVJFX0JBQ0tHUk9VTkQQAip2CgtFeHBvcnRTdGF0ZRIcChhFWFBPUlRfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRFWFBPUlRfU1RBVEVfV0FJVElORxABEhYKEkVYUE9SVF9TVEFURV9SRUFEWRACEhcKE0VYUE9SVF9TVEFURV9GQUlMRUQQAzL7DQoLVXNlclNlcnZpY2USQgoIUmVnaXN0ZXISHi5kb3V5YS51c2VyLnYxLlJlZ2lzdGVyUmVxdWVzdBoWLmRvdXlhLnVzZXIudjEuU2Vzc2lvbhI8CgVMb2dJbhIbLmRvdXlhLnVzZXIudjEuTG9nSW5SZXF1ZXN0GhYuZG91eWEudXNlci52MS5TZXNzaW9uEl0KDlByb3ZlU3VzcGVuZGVkEiQuZG91eWEudXNlci52MS5Qcm92ZVN1c3BlbmRlZFJlcXVlc3QaJS5kb3V5YS51c2VyLnYxLlByb3ZlU3VzcGVuZGVkUmVzcG9uc2USQAoHUmVmcmVzaBIdLmRvdXlhLnVzZXIudjEuUmVmcmVzaFJlcXVlc3QaFi5kb3V5YS51c2VyLnYxLlNlc3Npb24SXwoNQ2hlY2tTZXNzaW9ucxIjLmRvdXlhLnVzZXIudjEuQ2hlY2tTZXNzaW9uc1JlcXVlc3QaJC5kb3V5YS51c2VyLnYxLkNoZWNrU2Vzc2lvbnNSZXNwb25zZSIDkAICElwKDExpc3RTZXNzaW9ucxIiLmRvdXlhLnVzZXIudjEuTGlzdFNlc3Npb25zUmVxdWVzdBojLmRvdXlhLnVzZXIudjEuTGlzdFNlc3Npb25zUmVzcG9uc2UiA5ACARJZCgtFbmRTZXNzaW9ucxIhLmRvdXlhLnVzZXIudjEuRW5kU2Vzc2lvbnNSZXF1ZXN0GiIuZG91eWEudXNlci52MS5FbmRTZXNzaW9uc1Jlc3BvbnNlIgOQAgISXQoOQ2hhbmdlUGFzc3dvcmQSJC5kb3V5YS51c2VyLnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBolLmRvdXlhLnVzZXIudjEuQ2hhbmdlUGFzc3dvcmRSZXNwb25zZRJXCgxDbG9zZUFjY291bnQSIi5kb3V5YS51c2VyLnYxLkNsb3NlQWNjb3VudFJlcXVlc3QaIy5kb3V5YS51c2VyLnYxLkNsb3NlQWNjb3VudFJlc3BvbnNlEmIKDk1vZGVyYXRlUGVvcGxlEiQuZG91eWEudXNlci52MS5Nb2RlcmF0ZVBlb3BsZVJlcXVlc3QaJS5kb3V5YS51c2VyLnYxLk1vZGVyYXRlUGVvcGxlUmVzcG9uc2UiA5ACAhJiCg5MaXN0UHVibGljS2V5cxIkLmRvdXlhLnVzZXIudjEuTGlzdFB1YmxpY0tleXNSZXF1ZXN0GiUuZG91eWEudXNlci52MS5MaXN0UHVibGljS2V5c1Jlc3BvbnNlIgOQAgESUAoIR2V0VXNlcnMSHi5kb3V5YS51c2VyLnYxLkdldFVzZXJzUmVxdWVzdBofLmRvdXlhLnVzZXIudjEuR2V0VXNlcnNSZXNwb25zZSIDkAIBElMKCUZpbmRVc2VycxIfLmRvdXlhLnVzZXIudjEuRmluZFVzZXJzUmVxdWVzdBogLmRvdXlhLnVzZXIudjEuRmluZFVzZXJzUmVzcG9uc2UiA5ACARJJCg1VcGRhdGVQcm9maWxlEiMuZG91eWEudXNlci52MS5VcGRhdGVQcm9maWxlUmVxdWVzdBoTLmRvdXlhLnVzZXIudjEuVXNlchJDCgpTZXRQaWN0dXJlEiAuZG91eWEudXNlci52MS5TZXRQaWN0dXJlUmVxdWVzdBoTLmRvdXlhLnVzZXIudjEuVXNlchJfCgtSZWFkT3duRGF0YRIkLmRvdXlhLm93bmRhdGEudjEuUmVhZE93bkRhdGFSZXF1ZXN0GiUuZG91eWEub3duZGF0YS52MS5SZWFkT3duRGF0YVJlc3BvbnNlIgOQAgESSQoMQXNrRm9yRXhwb3J0EiIuZG91eWEudXNlci52MS5Bc2tGb3JFeHBvcnRSZXF1ZXN0GhUuZG91eWEudXNlci52MS5FeHBvcnQSSAoJR2V0RXhwb3J0Eh8uZG91eWEudXNlci52MS5HZXRFeHBvcnRSZXF1ZXN0GhUuZG91eWEudXNlci52MS5FeHBvcnQiA5ACARJRCgpUYWtlRXhwb3J0EiAuZG91eWEudXNlci52MS5UYWtlRXhwb3J0UmVxdWVzdBohLmRvdXlhLnVzZXIudjEuVGFrZUV4cG9ydFJlc3BvbnNlElYKCktlZXBFeHBvcnQSIC5kb3V5YS51c2VyLnYxLktlZXBFeHBvcnRSZXF1ZXN0GiEuZG91eWEudXNlci52MS5LZWVwRXhwb3J0UmVzcG9uc2UiA5ACAhJXCgxGaW5pc2hFeHBvcnQSIi5kb3V5YS51c2VyLnYxLkZpbmlzaEV4cG9ydFJlcXVlc3QaIy5kb3V5YS51c2VyLnYxLkZpbmlzaEV4cG9ydFJlc3BvbnNlYgZwcm90bzM", [file_own_data]);
 
 /**
  * @generated from message douya.user.v1.User
@@ -226,6 +226,57 @@ export const LogInRequestSchema: GenMessage<LogInRequest> = /*@__PURE__*/
   messageDesc(file_user, 3);
 
 /**
+ * @generated from message douya.user.v1.ProveSuspendedRequest
+ */
+export type ProveSuspendedRequest = Message<"douya.user.v1.ProveSuspendedRequest"> & {
+  /**
+   * @generated from field: string username = 1;
+   */
+  username: string;
+
+  /**
+   * @generated from field: string password = 2;
+   */
+  password: string;
+
+  /**
+   * @generated from field: string user_agent = 3;
+   */
+  userAgent: string;
+
+  /**
+   * The address of the request; attempts are limited by it.
+   *
+   * @generated from field: string address = 4;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message douya.user.v1.ProveSuspendedRequest.
+ * Use `create(ProveSuspendedRequestSchema)` to create a new message.
+ */
+export const ProveSuspendedRequestSchema: GenMessage<ProveSuspendedRequest> = /*@__PURE__*/
+  messageDesc(file_user, 4);
+
+/**
+ * @generated from message douya.user.v1.ProveSuspendedResponse
+ */
+export type ProveSuspendedResponse = Message<"douya.user.v1.ProveSuspendedResponse"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message douya.user.v1.ProveSuspendedResponse.
+ * Use `create(ProveSuspendedResponseSchema)` to create a new message.
+ */
+export const ProveSuspendedResponseSchema: GenMessage<ProveSuspendedResponse> = /*@__PURE__*/
+  messageDesc(file_user, 5);
+
+/**
  * @generated from message douya.user.v1.RefreshRequest
  */
 export type RefreshRequest = Message<"douya.user.v1.RefreshRequest"> & {
@@ -240,7 +291,7 @@ export type RefreshRequest = Message<"douya.user.v1.RefreshRequest"> & {
  * Use `create(RefreshRequestSchema)` to create a new message.
  */
 export const RefreshRequestSchema: GenMessage<RefreshRequest> = /*@__PURE__*/
-  messageDesc(file_user, 4);
+  messageDesc(file_user, 6);
 
 /**
  * @generated from message douya.user.v1.CheckSessionsRequest
@@ -264,7 +315,7 @@ export type CheckSessionsRequest = Message<"douya.user.v1.CheckSessionsRequest">
  * Use `create(CheckSessionsRequestSchema)` to create a new message.
  */
 export const CheckSessionsRequestSchema: GenMessage<CheckSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_user, 5);
+  messageDesc(file_user, 7);
 
 /**
  * @generated from message douya.user.v1.SessionRef
@@ -286,7 +337,7 @@ export type SessionRef = Message<"douya.user.v1.SessionRef"> & {
  * Use `create(SessionRefSchema)` to create a new message.
  */
 export const SessionRefSchema: GenMessage<SessionRef> = /*@__PURE__*/
-  messageDesc(file_user, 6);
+  messageDesc(file_user, 8);
 
 /**
  * @generated from message douya.user.v1.CheckSessionsResponse
@@ -313,7 +364,7 @@ export type CheckSessionsResponse = Message<"douya.user.v1.CheckSessionsResponse
  * Use `create(CheckSessionsResponseSchema)` to create a new message.
  */
 export const CheckSessionsResponseSchema: GenMessage<CheckSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_user, 7);
+  messageDesc(file_user, 9);
 
 /**
  * @generated from message douya.user.v1.MutedSession
@@ -335,7 +386,7 @@ export type MutedSession = Message<"douya.user.v1.MutedSession"> & {
  * Use `create(MutedSessionSchema)` to create a new message.
  */
 export const MutedSessionSchema: GenMessage<MutedSession> = /*@__PURE__*/
-  messageDesc(file_user, 8);
+  messageDesc(file_user, 10);
 
 /**
  * @generated from message douya.user.v1.ModeratePeopleRequest
@@ -354,7 +405,7 @@ export type ModeratePeopleRequest = Message<"douya.user.v1.ModeratePeopleRequest
  * Use `create(ModeratePeopleRequestSchema)` to create a new message.
  */
 export const ModeratePeopleRequestSchema: GenMessage<ModeratePeopleRequest> = /*@__PURE__*/
-  messageDesc(file_user, 9);
+  messageDesc(file_user, 11);
 
 /**
  * @generated from message douya.user.v1.PersonStanding
@@ -397,7 +448,7 @@ export type PersonStanding = Message<"douya.user.v1.PersonStanding"> & {
  * Use `create(PersonStandingSchema)` to create a new message.
  */
 export const PersonStandingSchema: GenMessage<PersonStanding> = /*@__PURE__*/
-  messageDesc(file_user, 10);
+  messageDesc(file_user, 12);
 
 /**
  * @generated from message douya.user.v1.ModeratePeopleResponse
@@ -410,7 +461,7 @@ export type ModeratePeopleResponse = Message<"douya.user.v1.ModeratePeopleRespon
  * Use `create(ModeratePeopleResponseSchema)` to create a new message.
  */
 export const ModeratePeopleResponseSchema: GenMessage<ModeratePeopleResponse> = /*@__PURE__*/
-  messageDesc(file_user, 11);
+  messageDesc(file_user, 13);
 
 /**
  * @generated from message douya.user.v1.ListSessionsRequest
@@ -423,7 +474,7 @@ export type ListSessionsRequest = Message<"douya.user.v1.ListSessionsRequest"> &
  * Use `create(ListSessionsRequestSchema)` to create a new message.
  */
 export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_user, 12);
+  messageDesc(file_user, 14);
 
 /**
  * @generated from message douya.user.v1.ListSessionsResponse
@@ -440,7 +491,7 @@ export type ListSessionsResponse = Message<"douya.user.v1.ListSessionsResponse">
  * Use `create(ListSessionsResponseSchema)` to create a new message.
  */
 export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_user, 13);
+  messageDesc(file_user, 15);
 
 /**
  * @generated from message douya.user.v1.Device
@@ -472,7 +523,7 @@ export type Device = Message<"douya.user.v1.Device"> & {
  * Use `create(DeviceSchema)` to create a new message.
  */
 export const DeviceSchema: GenMessage<Device> = /*@__PURE__*/
-  messageDesc(file_user, 14);
+  messageDesc(file_user, 16);
 
 /**
  * @generated from message douya.user.v1.EndSessionsRequest
@@ -491,7 +542,7 @@ export type EndSessionsRequest = Message<"douya.user.v1.EndSessionsRequest"> & {
  * Use `create(EndSessionsRequestSchema)` to create a new message.
  */
 export const EndSessionsRequestSchema: GenMessage<EndSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_user, 15);
+  messageDesc(file_user, 17);
 
 /**
  * @generated from message douya.user.v1.EndSessionsResponse
@@ -504,7 +555,7 @@ export type EndSessionsResponse = Message<"douya.user.v1.EndSessionsResponse"> &
  * Use `create(EndSessionsResponseSchema)` to create a new message.
  */
 export const EndSessionsResponseSchema: GenMessage<EndSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_user, 16);
+  messageDesc(file_user, 18);
 
 /**
  * @generated from message douya.user.v1.ChangePasswordRequest
@@ -533,7 +584,7 @@ export type ChangePasswordRequest = Message<"douya.user.v1.ChangePasswordRequest
  * Use `create(ChangePasswordRequestSchema)` to create a new message.
  */
 export const ChangePasswordRequestSchema: GenMessage<ChangePasswordRequest> = /*@__PURE__*/
-  messageDesc(file_user, 17);
+  messageDesc(file_user, 19);
 
 /**
  * @generated from message douya.user.v1.ChangePasswordResponse
@@ -546,7 +597,7 @@ export type ChangePasswordResponse = Message<"douya.user.v1.ChangePasswordRespon
  * Use `create(ChangePasswordResponseSchema)` to create a new message.
  */
 export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = /*@__PURE__*/
-  messageDesc(file_user, 18);
+  messageDesc(file_user, 20);
 
 /**
  * @generated from message douya.user.v1.CloseAccountRequest
@@ -563,7 +614,7 @@ export type CloseAccountRequest = Message<"douya.user.v1.CloseAccountRequest"> &
  * Use `create(CloseAccountRequestSchema)` to create a new message.
  */
 export const CloseAccountRequestSchema: GenMessage<CloseAccountRequest> = /*@__PURE__*/
-  messageDesc(file_user, 19);
+  messageDesc(file_user, 21);
 
 /**
  * @generated from message douya.user.v1.CloseAccountResponse
@@ -576,7 +627,7 @@ export type CloseAccountResponse = Message<"douya.user.v1.CloseAccountResponse">
  * Use `create(CloseAccountResponseSchema)` to create a new message.
  */
 export const CloseAccountResponseSchema: GenMessage<CloseAccountResponse> = /*@__PURE__*/
-  messageDesc(file_user, 20);
+  messageDesc(file_user, 22);
 
 /**
  * @generated from message douya.user.v1.ListPublicKeysRequest
@@ -589,7 +640,7 @@ export type ListPublicKeysRequest = Message<"douya.user.v1.ListPublicKeysRequest
  * Use `create(ListPublicKeysRequestSchema)` to create a new message.
  */
 export const ListPublicKeysRequestSchema: GenMessage<ListPublicKeysRequest> = /*@__PURE__*/
-  messageDesc(file_user, 21);
+  messageDesc(file_user, 23);
 
 /**
  * @generated from message douya.user.v1.ListPublicKeysResponse
@@ -608,7 +659,7 @@ export type ListPublicKeysResponse = Message<"douya.user.v1.ListPublicKeysRespon
  * Use `create(ListPublicKeysResponseSchema)` to create a new message.
  */
 export const ListPublicKeysResponseSchema: GenMessage<ListPublicKeysResponse> = /*@__PURE__*/
-  messageDesc(file_user, 22);
+  messageDesc(file_user, 24);
 
 /**
  * @generated from message douya.user.v1.GetUsersRequest
@@ -625,7 +676,7 @@ export type GetUsersRequest = Message<"douya.user.v1.GetUsersRequest"> & {
  * Use `create(GetUsersRequestSchema)` to create a new message.
  */
 export const GetUsersRequestSchema: GenMessage<GetUsersRequest> = /*@__PURE__*/
-  messageDesc(file_user, 23);
+  messageDesc(file_user, 25);
 
 /**
  * @generated from message douya.user.v1.GetUsersResponse
@@ -642,7 +693,7 @@ export type GetUsersResponse = Message<"douya.user.v1.GetUsersResponse"> & {
  * Use `create(GetUsersResponseSchema)` to create a new message.
  */
 export const GetUsersResponseSchema: GenMessage<GetUsersResponse> = /*@__PURE__*/
-  messageDesc(file_user, 24);
+  messageDesc(file_user, 26);
 
 /**
  * @generated from message douya.user.v1.UpdateProfileRequest
@@ -664,7 +715,7 @@ export type UpdateProfileRequest = Message<"douya.user.v1.UpdateProfileRequest">
  * Use `create(UpdateProfileRequestSchema)` to create a new message.
  */
 export const UpdateProfileRequestSchema: GenMessage<UpdateProfileRequest> = /*@__PURE__*/
-  messageDesc(file_user, 25);
+  messageDesc(file_user, 27);
 
 /**
  * @generated from message douya.user.v1.SetPictureRequest
@@ -686,7 +737,7 @@ export type SetPictureRequest = Message<"douya.user.v1.SetPictureRequest"> & {
  * Use `create(SetPictureRequestSchema)` to create a new message.
  */
 export const SetPictureRequestSchema: GenMessage<SetPictureRequest> = /*@__PURE__*/
-  messageDesc(file_user, 26);
+  messageDesc(file_user, 28);
 
 /**
  * @generated from message douya.user.v1.FindUsersRequest
@@ -705,7 +756,7 @@ export type FindUsersRequest = Message<"douya.user.v1.FindUsersRequest"> & {
  * Use `create(FindUsersRequestSchema)` to create a new message.
  */
 export const FindUsersRequestSchema: GenMessage<FindUsersRequest> = /*@__PURE__*/
-  messageDesc(file_user, 27);
+  messageDesc(file_user, 29);
 
 /**
  * @generated from message douya.user.v1.FindUsersResponse
@@ -722,7 +773,7 @@ export type FindUsersResponse = Message<"douya.user.v1.FindUsersResponse"> & {
  * Use `create(FindUsersResponseSchema)` to create a new message.
  */
 export const FindUsersResponseSchema: GenMessage<FindUsersResponse> = /*@__PURE__*/
-  messageDesc(file_user, 28);
+  messageDesc(file_user, 30);
 
 /**
  * @generated from message douya.user.v1.FoundUser
@@ -744,7 +795,7 @@ export type FoundUser = Message<"douya.user.v1.FoundUser"> & {
  * Use `create(FoundUserSchema)` to create a new message.
  */
 export const FoundUserSchema: GenMessage<FoundUser> = /*@__PURE__*/
-  messageDesc(file_user, 29);
+  messageDesc(file_user, 31);
 
 /**
  * @generated from message douya.user.v1.AskForExportRequest
@@ -757,7 +808,7 @@ export type AskForExportRequest = Message<"douya.user.v1.AskForExportRequest"> &
  * Use `create(AskForExportRequestSchema)` to create a new message.
  */
 export const AskForExportRequestSchema: GenMessage<AskForExportRequest> = /*@__PURE__*/
-  messageDesc(file_user, 30);
+  messageDesc(file_user, 32);
 
 /**
  * @generated from message douya.user.v1.GetExportRequest
@@ -770,7 +821,7 @@ export type GetExportRequest = Message<"douya.user.v1.GetExportRequest"> & {
  * Use `create(GetExportRequestSchema)` to create a new message.
  */
 export const GetExportRequestSchema: GenMessage<GetExportRequest> = /*@__PURE__*/
-  messageDesc(file_user, 31);
+  messageDesc(file_user, 33);
 
 /**
  * @generated from message douya.user.v1.Export
@@ -821,7 +872,7 @@ export type Export = Message<"douya.user.v1.Export"> & {
  * Use `create(ExportSchema)` to create a new message.
  */
 export const ExportSchema: GenMessage<Export> = /*@__PURE__*/
-  messageDesc(file_user, 32);
+  messageDesc(file_user, 34);
 
 /**
  * @generated from message douya.user.v1.TakeExportRequest
@@ -834,7 +885,7 @@ export type TakeExportRequest = Message<"douya.user.v1.TakeExportRequest"> & {
  * Use `create(TakeExportRequestSchema)` to create a new message.
  */
 export const TakeExportRequestSchema: GenMessage<TakeExportRequest> = /*@__PURE__*/
-  messageDesc(file_user, 33);
+  messageDesc(file_user, 35);
 
 /**
  * @generated from message douya.user.v1.TakeExportResponse
@@ -870,7 +921,7 @@ export type TakeExportResponse = Message<"douya.user.v1.TakeExportResponse"> & {
  * Use `create(TakeExportResponseSchema)` to create a new message.
  */
 export const TakeExportResponseSchema: GenMessage<TakeExportResponse> = /*@__PURE__*/
-  messageDesc(file_user, 34);
+  messageDesc(file_user, 36);
 
 /**
  * @generated from message douya.user.v1.KeepExportRequest
@@ -902,7 +953,7 @@ export type KeepExportRequest = Message<"douya.user.v1.KeepExportRequest"> & {
  * Use `create(KeepExportRequestSchema)` to create a new message.
  */
 export const KeepExportRequestSchema: GenMessage<KeepExportRequest> = /*@__PURE__*/
-  messageDesc(file_user, 35);
+  messageDesc(file_user, 37);
 
 /**
  * @generated from message douya.user.v1.KeepExportResponse
@@ -919,7 +970,7 @@ export type KeepExportResponse = Message<"douya.user.v1.KeepExportResponse"> & {
  * Use `create(KeepExportResponseSchema)` to create a new message.
  */
 export const KeepExportResponseSchema: GenMessage<KeepExportResponse> = /*@__PURE__*/
-  messageDesc(file_user, 36);
+  messageDesc(file_user, 38);
 
 /**
  * @generated from message douya.user.v1.FinishExportRequest
@@ -956,7 +1007,7 @@ export type FinishExportRequest = Message<"douya.user.v1.FinishExportRequest"> &
  * Use `create(FinishExportRequestSchema)` to create a new message.
  */
 export const FinishExportRequestSchema: GenMessage<FinishExportRequest> = /*@__PURE__*/
-  messageDesc(file_user, 37);
+  messageDesc(file_user, 39);
 
 /**
  * @generated from message douya.user.v1.FinishExportResponse
@@ -969,7 +1020,7 @@ export type FinishExportResponse = Message<"douya.user.v1.FinishExportResponse">
  * Use `create(FinishExportResponseSchema)` to create a new message.
  */
 export const FinishExportResponseSchema: GenMessage<FinishExportResponse> = /*@__PURE__*/
-  messageDesc(file_user, 38);
+  messageDesc(file_user, 40);
 
 /**
  * @generated from enum douya.user.v1.Picture
@@ -1053,6 +1104,16 @@ export const UserService: GenService<{
     methodKind: "unary";
     input: typeof LogInRequestSchema;
     output: typeof SessionSchema;
+  },
+  /**
+   * Whose a suspended account is, for what its owner may still say. Errors: of LogIn, NOT_FOUND (it is not suspended).
+   *
+   * @generated from rpc douya.user.v1.UserService.ProveSuspended
+   */
+  proveSuspended: {
+    methodKind: "unary";
+    input: typeof ProveSuspendedRequestSchema;
+    output: typeof ProveSuspendedResponseSchema;
   },
   /**
    * Exchanges a refresh token for new tokens. Errors: SESSION_ENDED; a token used twice ends its session.

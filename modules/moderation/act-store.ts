@@ -30,6 +30,7 @@ export interface ActsAsked {
   act?: string;
   words?: string;
   but?: readonly KeptAct[];
+  id?: string;
 }
 
 /** Subjects in one transaction of a chore. */
@@ -103,6 +104,7 @@ export function actStore(db: Kysely<Tables>, events: EventWriter<Tables>, ids: I
       let acts = db.selectFrom("act").selectAll();
       if (asked.subjectId) acts = acts.where("subject_id", "=", asked.subjectId);
       if (asked.ownerId) acts = acts.where("owner_id", "=", asked.ownerId);
+      if (asked.id) acts = acts.where("id", "=", asked.id);
       if (asked.actorId) acts = acts.where("actor_id", "=", asked.actorId);
       if (asked.act) acts = acts.where("act", "=", asked.act as KeptAct);
       if (asked.but) acts = acts.where("act", "not in", asked.but);
@@ -113,13 +115,6 @@ export function actStore(db: Kysely<Tables>, events: EventWriter<Tables>, ids: I
       if (beforeId) acts = acts.where("id", "<", beforeId);
       return acts.orderBy("id", "desc").limit(limit).execute();
     },
-    ownAct: (ownerId: string, id: string): Promise<ActRow | undefined> =>
-      db
-        .selectFrom("act")
-        .selectAll()
-        .where("id", "=", id)
-        .where("owner_id", "=", ownerId)
-        .executeTakeFirst(),
     /** The latest acts about each of these people and what is theirs. */
     async latestOf(ownerIds: readonly string[], limit: number): Promise<ActRow[]> {
       const { rows } = await sql<ActRow>`

@@ -168,11 +168,10 @@ export function reportStore(db: Kysely<Tables>) {
           on,
           reports.map((row) => row.subject_id),
         );
-        await on
-          .updateTable("status")
-          .set({ waiting_since: null, weight: 0 })
-          .where("owner_id", "=", userId)
-          .execute();
+        // What was theirs is gone, and so is what was said of it; acts stay.
+        await sql`
+          with gone as (delete from moderation.status where owner_id = ${userId} returning subject_id)
+          delete from moderation.report r using gone where r.subject_id = gone.subject_id`.execute(on);
       }),
   };
 }

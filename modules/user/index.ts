@@ -15,6 +15,8 @@ import { exportHandlers } from "./handlers/exports.ts";
 import { logIn } from "./handlers/log-in.ts";
 import { moderatePeople } from "./handlers/moderate-people.ts";
 import { findUsers, getUsers, setPicture, updateProfile } from "./handlers/profile.ts";
+import { provePassword } from "./handlers/prove-password.ts";
+import { proveSuspended } from "./handlers/prove-suspended.ts";
 import { refresh } from "./handlers/refresh.ts";
 import { register } from "./handlers/register.ts";
 import { checkSessions, endSessions, listSessions } from "./handlers/sessions.ts";
@@ -94,7 +96,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
     const registrations = protect.rateLimit("registrations", { burst: 300, perMinute: 30 });
     const logins = protect.rateLimit("logins", { burst: 300, perMinute: 150 });
     const looks = protect.rateLimit("refresh token looks", { burst: 5, perMinute: 5, always: true });
-    const attempts = { byAddress: logins, guesses };
+    const prove = provePassword(accounts, passwords, security, { byAddress: logins, guesses });
     return {
       handlers: {
         readOwnData: readOwnData(
@@ -102,7 +104,8 @@ export const userModule = defineModule<UserConfig, Tables>()({
           perCall(db, (until) => until),
         ),
         register: register(accounts, passwords, tokens, ids, registrations, common, security),
-        logIn: logIn(accounts, sessions, passwords, tokens, ids, security, attempts),
+        logIn: logIn(prove, accounts, sessions, tokens, ids, security),
+        proveSuspended: proveSuspended(prove),
         refresh: refresh(accounts, sessions, tokens, looks, security),
         checkSessions: checkSessions(sessions),
         moderatePeople: moderatePeople(perCall(db, (until) => standingStore(until, events, jobs))),

@@ -13,7 +13,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ask for another look at what the moderation team has decided, once */
+        /**
+         * Ask for another look at what the moderation team has decided, once
+         * @description Who is suspended cannot log in: they send `username` and `password`, and it is about what suspended them.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -25,8 +28,10 @@ export interface paths {
                 content: {
                     "application/json": {
                         /** @description A 64-bit id as a decimal string. */
-                        actId: string;
+                        actId?: string;
+                        password?: string;
                         text: string;
+                        username?: string;
                     };
                 };
             };

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
 import type { ActRequest, Done, QueueItem } from "#contracts/gen/moderation_pb.ts";
 import { acts, moderationReasons, subjectKinds } from "#contracts/moderation-names.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { callOf, type PublicCall } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { Act, named, OwnAct, QueueEntry, Subject, Until } from "./moderation-schemas.ts";
@@ -283,13 +284,31 @@ export function moderationRoutes(context: GatewayContext): FastifyPluginAsyncTyp
       {
         schema: {
           summary: "Ask for another look at what the moderation team has decided, once",
+          description:
+            "Who is suspended cannot log in: they send `username` and `password`, and it is about what suspended them.",
           tags: ["moderation"],
-          body: Type.Object({ actId: Id, text: Type.String({ minLength: 1, maxLength: 8_000 }) }),
+          body: Type.Object({
+            actId: Type.Optional(Id),
+            text: Type.String({ minLength: 1, maxLength: 8_000 }),
+            username: Type.Optional(Type.String()),
+            password: Type.Optional(Type.String()),
+          }),
           response: answers({ 204: NoContent }),
         },
       },
       async (request, reply) => {
-        await moderation.appeal(request.body, callOf(request));
+        const { actId = "", text, username, password } = request.body;
+        const call = callOf(request);
+        if (username === undefined || password === undefined) {
+          if (actId === "")
+            throw refusal("INVALID_ARGUMENT", "actId: of what the moderation team has decided.");
+          await moderation.appeal({ actId, text }, call);
+        } else {
+          const userAgent = request.headers["user-agent"] ?? "";
+          const who = { username, password, userAgent, address: request.ip };
+          const { userId } = await context.user.proveSuspended(who, call);
+          await moderation.appeal({ text }, { ...call, callerId: userId });
+        }
         return reply.code(204).send(null);
       },
     );

@@ -149,7 +149,7 @@ const routeTable: Record<string, RoutePolicy> = {
 
   // Reports, and what moderators do.
   "POST /api/v1/reports": row(person, "moderation"),
-  "POST /api/v1/appeals": row(person, "moderation"),
+  "POST /api/v1/appeals": row(guest, "moderation user"),
   "GET /api/v1/me/moderation": row(person, "moderation"),
   "GET /api/v1/moderation/queue": row(moderator, "moderation", aVideo),
   "PUT /api/v1/moderation/queue/:kind/:id/claim": row(moderator, "moderation"),

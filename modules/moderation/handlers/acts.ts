@@ -65,10 +65,12 @@ export function actHandlers(
       const ownerId = requireCaller(call);
       const words = checkWords(text);
       if (words === "") throw refusal("REPORT_INVALID", "Say why it should be looked at again.");
-      const row = isId(actId) ? await acts(call).ownAct(ownerId, actId) : undefined;
+      const [row] = isId(actId)
+        ? await acts(call).list({ ownerId, id: actId }, undefined, 1)
+        : await acts(call).list({ ownerId, act: "suspend" }, undefined, 1);
       if (!row || !upholds(row.act)) throw refusal("NOT_FOUND");
       const subject = { kind: row.kind, id: row.subject_id, ownerId, videoId: row.video_id };
-      await reports(call).appeal(subject, { id: ids.next(), actId, words });
+      await reports(call).appeal(subject, { id: ids.next(), actId: row.id, words });
       return {};
     },
   };

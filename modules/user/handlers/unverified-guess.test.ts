@@ -5,7 +5,7 @@ import { noRateLimit } from "#platform/protect/rate-limit.ts";
 import { tooManyGuesses } from "../rules.ts";
 import { changePassword } from "./change-password.ts";
 import { closeAccount } from "./close-account.ts";
-import { logIn } from "./log-in.ts";
+import { provePassword } from "./prove-password.ts";
 
 describe("a password that could not be checked is not counted as wrong", () => {
   const verify = () => Promise.reject(new DomainError("exhausted", "BUSY", "Try again in a moment."));
@@ -20,11 +20,11 @@ describe("a password that could not be checked is not counted as wrong", () => {
   test.each<[string, (request: never, call: never) => Promise<unknown>]>([
     [
       "a login",
-      logIn(
-        ...(given(store, {}, passwords, {}, {}, security, {
+      provePassword(
+        ...(given(store, passwords, security, {
           byAddress: noRateLimit,
           guesses: attempts,
-        }) as unknown as Parameters<typeof logIn>),
+        }) as unknown as Parameters<typeof provePassword>),
       ),
     ],
     [
