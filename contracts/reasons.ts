@@ -343,7 +343,7 @@ export const reasons = {
   REPOSTS_OWN: { kind: "invalid", says: "You cannot repost your own video." },
   REPOSTS_PUBLIC_ONLY: { kind: "conflict", says: "Only a public video can be reposted." },
   REPORT_INVALID: { kind: "invalid", says: "A report is one line of at most 200 characters." },
-  ACT_INVALID: { kind: "invalid", says: "This cannot be done about this." },
+  ACT_INVALID: { kind: "invalid", says: "This cannot be done about this.", tells: "programs" },
   MODERATES_OWN: {
     kind: "forbidden",
     says: "Nobody decides about what is their own. Leave it to a colleague.",

@@ -1,12 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { en } from "#apps/web/src/i18n/en.ts";
-import { zh } from "#apps/web/src/i18n/zh.ts";
+import { en as enCommon } from "#apps/web/src/i18n/en.ts";
+import { zh as zhCommon } from "#apps/web/src/i18n/zh.ts";
+import { enModerating } from "#apps/web/src/moderation/en-moderating.ts";
+import { zhModerating } from "#apps/web/src/moderation/zh-moderating.ts";
 import { browsing, keepToasts, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { body, expectProblem, type Schemas } from "./harness/http-client.ts";
 import { moderatorAt } from "./harness/moderator.ts";
 import { nameControls, overflowPx, paleTexts } from "./harness/page-checks.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+
+const en = { ...enCommon, ...enModerating };
+const zh = { ...zhCommon, ...zhModerating };
 
 describe("moderation in a browser", () => {
   const server = scenario("all");

@@ -2,6 +2,7 @@ import type { Locator, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
+import { enModerating } from "#apps/web/src/moderation/en-moderating.ts";
 import { browsing, holdRequests, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
@@ -384,7 +385,7 @@ describe("people with each other", () => {
     await page.getByText(comment.text, { exact: true }).waitFor();
     await page.getByRole("complementary").getByRole("button", { name: en.deleteAction }).click();
     const because = async (action: string, reason: string) => {
-      await page.getByRole("dialog").getByLabel(en.moderationReason).fill(reason);
+      await page.getByRole("dialog").getByLabel(enModerating.moderationReason).fill(reason);
       await page.getByRole("dialog").getByRole("button", { name: action }).click();
     };
     await because(en.deleteAction, "An insult.");

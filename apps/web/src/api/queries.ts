@@ -120,13 +120,6 @@ export const blocksQuery = (api: Api) =>
     ...paging,
   });
 
-/** The people with the most new followers in the last 24 hours. */
-export const hotUsersQuery = (api: Api, limit: number) =>
-  queryOptions({
-    queryKey: ["hot-users", limit],
-    queryFn: ({ signal }) => take(api.GET("/api/v1/hot-users", { params: { query: { limit } }, signal })),
-  });
-
 export const myVideosQuery = (api: Api) =>
   infiniteQueryOptions({
     queryKey: ["me", "videos"],
@@ -137,17 +130,3 @@ export const myVideosQuery = (api: Api) =>
 
 export const meQuery = (api: Api) =>
   queryOptions({ queryKey: ["me"], queryFn: ({ signal }) => take(api.GET("/api/v1/me", { signal })) });
-
-/** Asked again while it is being made; a link to the file lasts an hour. */
-export const exportQuery = (api: Api) =>
-  queryOptions({
-    queryKey: ["export"],
-    queryFn: ({ signal }) => take(api.GET("/api/v1/me/export", { signal })),
-    refetchInterval: ({ state }) => (state.data?.state === "waiting" ? 2_000 : 1_800_000),
-  });
-
-export const devicesQuery = (api: Api) =>
-  queryOptions({
-    queryKey: ["devices"],
-    queryFn: ({ signal }) => take(api.GET("/api/v1/sessions", { signal })),
-  });

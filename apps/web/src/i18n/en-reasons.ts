@@ -51,7 +51,6 @@ export const reasons = {
   DOWNLOADS_NOT_ALLOWED: "The author does not want this video to be saved.",
   REPOSTS_OWN: "You cannot repost your own video.",
   REPOSTS_PUBLIC_ONLY: "Only a public video can be reposted.",
-  ACT_INVALID: "This cannot be done about this.",
   MODERATES_OWN: "You cannot decide about what is yours. A colleague has to.",
   CLAIMED_BY_ANOTHER: "A colleague is looking at this. Take the next one.",
   APPEALED_ALREADY: "You have already asked for another look. You will be told what comes of it.",

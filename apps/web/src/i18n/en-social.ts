@@ -50,14 +50,6 @@ export const social = {
   shareProfile: "Share the profile",
   deleteAccount: "Delete account",
   deleteAccountTitle: "Delete your account?",
-  ownData: "My data",
-  ownDataBody:
-    "Everything there is of you as one file: profile, videos, comments, messages, history and more. Once a day; it is kept for seven days.",
-  ownDataAsk: "Put my data together",
-  ownDataAgain: "Put it together again",
-  ownDataWaiting: "Your data is being put together. You can leave this page.",
-  ownDataFailed: "That did not work. Try again.",
-  ownDataLoad: (size: string) => `Download (${size})`,
   deleteAccountBody: "Your videos, comments and messages go with it.",
   deleteAccountWarning:
     "Everything you published, said and wrote is removed, on all devices you are logged out. Nobody can bring it back.",

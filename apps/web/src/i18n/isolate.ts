@@ -1,5 +1,3 @@
-import type { Dictionary } from "./dictionary.ts";
-
 /** Right-to-left letters, and characters that change the direction. */
 const TURNS =
   /[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
@@ -14,7 +12,7 @@ export function isolate(text: string): string {
 }
 
 /** The dictionary with its inserted texts isolated. */
-export function isolating(dictionary: Dictionary): Dictionary {
+export function isolating<Texts extends object>(dictionary: Texts): Texts {
   const wrap = (value: unknown): unknown => {
     if (typeof value === "function")
       return (...parts: unknown[]) =>
@@ -22,5 +20,5 @@ export function isolating(dictionary: Dictionary): Dictionary {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, wrap(inner)]));
   };
-  return wrap(dictionary) as Dictionary;
+  return wrap(dictionary) as Texts;
 }

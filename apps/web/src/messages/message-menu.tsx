@@ -51,13 +51,7 @@ export function MessageMenu({ conversationId, message, own, acts, onReply, onRea
       () => toast(t.textNotCopied),
     );
   if (isReporting)
-    return (
-      <ReportDialog
-        subject={{ kind: "message", id: message.id, conversationId }}
-        body={t.reportMessageBody}
-        onClose={onClose}
-      />
-    );
+    return <ReportDialog subject={{ kind: "message", id: message.id, conversationId }} onClose={onClose} />;
   if (isForwarding && me)
     return (
       <Dialog title={t.forward} onClose={onClose}>

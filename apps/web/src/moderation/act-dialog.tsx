@@ -1,12 +1,12 @@
 import { useState } from "react";
 import type { ActName, ModerationReason, Subject } from "../api/types.ts";
-import { useI18n } from "../i18n/i18n.tsx";
 import { Dialog, DialogActions } from "../ui/dialog.tsx";
 import { Segmented } from "../ui/segmented.tsx";
 import { TextArea } from "../ui/text-area.tsx";
 import { timed } from "./acts-of.ts";
 import { reasonsOf } from "./reasons-of.ts";
 import { useAct } from "./use-act.ts";
+import { useModerating } from "./use-moderating.ts";
 
 const HOUR_MS = 3_600_000;
 const TIMES = { hour: HOUR_MS, day: 24 * HOUR_MS, week: 168 * HOUR_MS, month: 720 * HOUR_MS };
@@ -24,7 +24,7 @@ interface Props {
 
 /** Asks a moderator why, for how long, and what is said to whom. */
 export function ActDialog({ act, subjects, reason: guess, onDone, onClose }: Props) {
-  const { t } = useI18n();
+  const { t } = useModerating();
   const [reason, setReason] = useState<ModerationReason>(guess ?? "spam");
   const [text, setText] = useState("");
   const [note, setNote] = useState("");

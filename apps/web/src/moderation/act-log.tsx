@@ -3,18 +3,18 @@ import { useState } from "react";
 import { take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
 import { againOf } from "../api/use-again.ts";
-import { useI18n } from "../i18n/i18n.tsx";
 import { Failure } from "../ui/failure.tsx";
 import { Field } from "../ui/field.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import { DoneList } from "./done-list.tsx";
+import { useModerating } from "./use-moderating.ts";
 
 const PAGE = 50;
 
 /** All that moderators have done. */
 export function ActLog() {
-  const { t } = useI18n();
+  const { t } = useModerating();
   const { api } = useServices();
   const [words, setWords] = useState("");
   const list = useInfiniteQuery({

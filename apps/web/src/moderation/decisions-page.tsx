@@ -6,7 +6,6 @@ import { meQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { OwnAct } from "../api/types.ts";
 import { againOf, useAgain } from "../api/use-again.ts";
-import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Dialog, DialogActions } from "../ui/dialog.tsx";
@@ -17,6 +16,7 @@ import { useToast } from "../ui/toast.tsx";
 import { useAction } from "../ui/use-action.ts";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import { subjectPath } from "./subject-path.ts";
+import { useModerating } from "./use-moderating.ts";
 import "./moderation.css";
 import "../ui/tag.css";
 
@@ -25,7 +25,7 @@ const MAX_CHARACTERS = 1_000;
 
 /** What the moderation team has decided about the viewer and what is theirs. */
 export default function DecisionsPage() {
-  const { t, format } = useI18n();
+  const { t, format } = useModerating();
   const { api } = useServices();
   const list = useInfiniteQuery({
     queryKey: ["me", "moderation"],
@@ -69,7 +69,7 @@ export default function DecisionsPage() {
 }
 
 function Decision({ one }: { one: OwnAct }) {
-  const { t, format } = useI18n();
+  const { t, format } = useModerating();
   const [asking, setAsking] = useState(false);
   const words: string | undefined = t.told[one.act as keyof typeof t.told];
   const path = subjectPath(one.subject, one.videoId);
@@ -115,7 +115,7 @@ function Decision({ one }: { one: OwnAct }) {
 }
 
 function AppealDialog({ actId, onClose }: { actId: string; onClose: () => void }) {
-  const { t } = useI18n();
+  const { t } = useModerating();
   const { api } = useServices();
   const queries = useQueryClient();
   const toast = useToast();

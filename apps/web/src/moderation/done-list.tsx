@@ -1,11 +1,11 @@
 import { Link } from "wouter";
 import type { DoneAct } from "../api/types.ts";
-import { useI18n } from "../i18n/i18n.tsx";
 import { subjectPath } from "./subject-path.ts";
+import { useModerating } from "./use-moderating.ts";
 
 /** What moderators did, for moderators. */
 export function DoneList({ done, label }: { done: readonly DoneAct[]; label: string }) {
-  const { t, format } = useI18n();
+  const { t, format } = useModerating();
   return (
     <ol className="done-list" aria-label={label}>
       {done.map((one) => {

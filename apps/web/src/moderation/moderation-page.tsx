@@ -1,15 +1,15 @@
 import { useState } from "react";
-import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Segmented } from "../ui/segmented.tsx";
 import { ActLog } from "./act-log.tsx";
 import { Queue } from "./queue.tsx";
+import { useModerating } from "./use-moderating.ts";
 import "./moderation.css";
 
 /** What was reported and what was done, for moderators; the server refuses everybody else. */
 export default function ModerationPage() {
-  const { t } = useI18n();
+  const { t } = useModerating();
   const [what, setWhat] = useState<"queue" | "log">("queue");
   usePageTitle(t.moderation);
   return (

@@ -1,12 +1,12 @@
 import { Link } from "wouter";
 import { useUser } from "../api/services.tsx";
 import type { ActName, QueueEntry } from "../api/types.ts";
-import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { actsOf } from "./acts-of.ts";
 import { DoneList } from "./done-list.tsx";
 import { ReportedMessages } from "./reported-messages.tsx";
 import { subjectPath } from "./subject-path.ts";
+import { useModerating } from "./use-moderating.ts";
 import "../ui/tag.css";
 
 const harsh: readonly ActName[] = ["take-down", "suspend"];
@@ -22,7 +22,7 @@ interface Props {
 
 /** Something that waits for a moderator: what it is, who says what of it, and what can be done. */
 export function QueueItem({ entry, open, selected, onOpen, onSelect, onAct }: Props) {
-  const { t, format } = useI18n();
+  const { t, format } = useModerating();
   const me = useUser();
   const { subject, owner, waitingSince, reports, texts, claimedBy, appeal, before, standing } = entry;
   const path = subjectPath(subject, entry.comment?.videoId ?? null);
@@ -105,7 +105,7 @@ export function QueueItem({ entry, open, selected, onOpen, onSelect, onAct }: Pr
 }
 
 function Shown({ entry, open }: { entry: QueueEntry; open: boolean }) {
-  const { t } = useI18n();
+  const { t } = useModerating();
   const { subject, owner, video, comment, group, messages } = entry;
   if (video)
     return (

@@ -4,7 +4,6 @@ import { take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
 import type { ActName, QueueEntry, Subject, SubjectKind } from "../api/types.ts";
 import { againOf, useAgain } from "../api/use-again.ts";
-import { useI18n } from "../i18n/i18n.tsx";
 import { Failure } from "../ui/failure.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { Segmented } from "../ui/segmented.tsx";
@@ -12,6 +11,7 @@ import { useAction } from "../ui/use-action.ts";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import { ActDialog } from "./act-dialog.tsx";
 import { QueueItem } from "./queue-item.tsx";
+import { useModerating } from "./use-moderating.ts";
 import { useQueueKeys } from "./use-queue-keys.ts";
 
 const PAGE = 20;
@@ -20,7 +20,7 @@ type Sort = "age" | "weight";
 
 /** What waits for moderators. What one of them opens is theirs for some minutes. */
 export function Queue() {
-  const { t, format } = useI18n();
+  const { t, format } = useModerating();
   const [kind, setKind] = useState<Kind>("all");
   const [sort, setSort] = useState<Sort>("age");
   const [openId, setOpenId] = useState<string>();

@@ -1,7 +1,7 @@
 import { useState } from "react";
-import { useI18n } from "../i18n/i18n.tsx";
 import { Dialog, DialogActions } from "../ui/dialog.tsx";
 import { TextArea } from "../ui/text-area.tsx";
+import { useModerating } from "./use-moderating.ts";
 
 const MAX_CHARACTERS = 200;
 
@@ -16,7 +16,7 @@ interface Props {
 
 /** Asks a moderator for the reason, which the operator's log keeps with the moderator's name. */
 export function ReasonDialog({ title, body, action, busy, onConfirm, onClose }: Props) {
-  const { t } = useI18n();
+  const { t } = useModerating();
   const [reason, setReason] = useState("");
   return (
     <Dialog title={title} onClose={onClose}>

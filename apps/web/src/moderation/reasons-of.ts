@@ -1,6 +1,6 @@
 import type { ModerationReason } from "../api/types.ts";
-import type { Dictionary } from "../i18n/dictionary.ts";
+import type { enModerating } from "./en-moderating.ts";
 
 /** What can be wrong with something, in words. */
-export const reasonsOf = (t: Pick<Dictionary, "reportReasons">) =>
+export const reasonsOf = (t: Pick<typeof enModerating, "reportReasons">) =>
   Object.entries(t.reportReasons) as [ModerationReason, string][];

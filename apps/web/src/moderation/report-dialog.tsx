@@ -4,24 +4,23 @@ import { take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
 import type { ModerationReason, SubjectKind } from "../api/types.ts";
 import { explain } from "../i18n/explain.ts";
-import { useI18n } from "../i18n/i18n.tsx";
 import { Dialog, DialogActions } from "../ui/dialog.tsx";
 import { Segmented } from "../ui/segmented.tsx";
 import { TextArea } from "../ui/text-area.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { reasonsOf } from "./reasons-of.ts";
+import { useModerating } from "./use-moderating.ts";
 
 const MAX_CHARACTERS = 200;
 
 interface Props {
   subject: { kind: SubjectKind; id: string; conversationId?: string };
-  body?: string;
   onClose: () => void;
 }
 
 /** Asks what is wrong with something, for the moderators. */
-export function ReportDialog({ subject, body, onClose }: Props) {
-  const { t } = useI18n();
+export function ReportDialog({ subject, onClose }: Props) {
+  const { t } = useModerating();
   const { api } = useServices();
   const toast = useToast();
   const [reason, setReason] = useState<ModerationReason>("spam");
@@ -42,7 +41,7 @@ export function ReportDialog({ subject, body, onClose }: Props) {
           report.mutate();
         }}
       >
-        {body && <p className="dialog-text">{body}</p>}
+        {subject.kind === "message" && <p className="dialog-text">{t.reportMessageBody}</p>}
         <Segmented label={t.reportWhy} value={reason} options={reasonsOf(t)} onChange={setReason} />
         <TextArea
           label={t.reportText}

@@ -1,10 +1,10 @@
 import { Link } from "wouter";
 import type { Video } from "../api/types.ts";
-import { useI18n } from "../i18n/i18n.tsx";
+import { useModerating } from "./use-moderating.ts";
 
 /** Tells an author how far moderators let a video reach. */
 export function StandsSo({ video }: { video: Video }) {
-  const { t } = useI18n();
+  const { t } = useModerating();
   if (!video.moderation) return null;
   return (
     <p className="own-failure">

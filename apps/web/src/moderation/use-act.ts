@@ -2,13 +2,13 @@ import { useQueryClient } from "@tanstack/react-query";
 import { take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
 import type { ActBody } from "../api/types.ts";
-import { useI18n } from "../i18n/i18n.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { useAction } from "../ui/use-action.ts";
+import { useModerating } from "./use-moderating.ts";
 
 /** Does something as a moderator; what shows it is asked for again. */
 export function useAct() {
-  const { t } = useI18n();
+  const { t } = useModerating();
   const { api } = useServices();
   const cache = useQueryClient();
   const toast = useToast();

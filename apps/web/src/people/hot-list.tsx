@@ -1,5 +1,6 @@
-import { useQuery } from "@tanstack/react-query";
-import { hotUsersQuery } from "../api/queries.ts";
+import { queryOptions, useQuery } from "@tanstack/react-query";
+import type { Api } from "../api/client.ts";
+import { take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Failure } from "../ui/failure.tsx";
@@ -7,6 +8,13 @@ import { Notice, Spinner } from "../ui/notice.tsx";
 import { PersonRow } from "./person-row.tsx";
 
 const TOP = 3;
+
+/** The people with the most new followers in the last 24 hours. */
+const hotUsersQuery = (api: Api, limit: number) =>
+  queryOptions({
+    queryKey: ["hot-users", limit],
+    queryFn: ({ signal }) => take(api.GET("/api/v1/hot-users", { params: { query: { limit } }, signal })),
+  });
 
 export function HotList({ limit }: { limit: number }) {
   const { t, format } = useI18n();

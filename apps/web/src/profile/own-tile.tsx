@@ -4,6 +4,7 @@ import { videoQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { useModerating } from "../moderation/use-moderating.ts";
 import { useLiveWork } from "../realtime/use-live.ts";
 import { AlertIcon, MoreIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
@@ -17,7 +18,7 @@ const isPending = ({ state }: Video) => state === "uploaded" || state === "proce
 
 /** An own video in any state; of one in progress the steps come by themselves, and are asked for where they cannot. */
 export function OwnTile({ video: listed }: { video: Video }) {
-  const { t } = useI18n();
+  const { t } = useModerating();
   const { api } = useServices();
   const cache = useQueryClient();
   const [open, setOpen] = useState(false);

@@ -1,6 +1,6 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
+import type { Api } from "../api/client.ts";
 import { take } from "../api/client.ts";
-import { devicesQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { Device } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
@@ -9,6 +9,12 @@ import { DeviceIcon, PhoneIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { useAction } from "../ui/use-action.ts";
 import { describeDevice } from "./describe-device.ts";
+
+const devicesQuery = (api: Api) =>
+  queryOptions({
+    queryKey: ["devices"],
+    queryFn: ({ signal }) => take(api.GET("/api/v1/sessions", { signal })),
+  });
 
 /** The sessions of the account. */
 export function Devices() {

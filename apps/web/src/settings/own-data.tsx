@@ -1,17 +1,27 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
+import type { Api } from "../api/client.ts";
 import { take } from "../api/client.ts";
-import { exportQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Failure } from "../ui/failure.tsx";
 import { useAction } from "../ui/use-action.ts";
 import { ProgressBar } from "../upload/progress-bar.tsx";
+import { enOwnData, zhOwnData } from "./own-data-words.ts";
 
 const dayMs = 24 * 3_600_000;
 
+/** Asked again while it is being made; a link to the file lasts an hour. */
+const exportQuery = (api: Api) =>
+  queryOptions({
+    queryKey: ["export"],
+    queryFn: ({ signal }) => take(api.GET("/api/v1/me/export", { signal })),
+    refetchInterval: ({ state }) => (state.data?.state === "waiting" ? 2_000 : 1_800_000),
+  });
+
 /** All of one's own data as a file, which is made when one asks for it. */
 export function OwnData() {
-  const { t, format } = useI18n();
+  const { language, t: common, format } = useI18n();
+  const t = { ...common, ...(language === "zh" ? zhOwnData : enOwnData) };
   const { api } = useServices();
   const cache = useQueryClient();
   const query = exportQuery(api);
