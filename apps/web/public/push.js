@@ -37,7 +37,7 @@ const texts = {
     failedPictures: () => "你的图文处理失败",
     held: () => "你的视频已被管理员暂停展示",
     heldPictures: () => "你的图文已被管理员暂停展示",
-    moderation: () => "管理团队对你或你发布的内容作出了处理",
+    moderation: () => "管理团队作出了与你有关的处理",
     invitation: (who) => `${who} 邀请你加入群聊`,
     message: (count) => `${count} 条新消息`,
     title: "豆芽",
