@@ -13,7 +13,7 @@ import type { Passwords } from "../passwords.ts";
 import { cleanPassword, maxPasswordUnits } from "../rules.ts";
 
 /** Who says to be whom, and from where. */
-export interface Claimed {
+interface Claimed {
   username: string;
   password: string;
   userAgent: string;
@@ -22,7 +22,7 @@ export interface Claimed {
 }
 
 /** Somebody who has proven to be the owner, whatever the state of their account. */
-export interface ProvenOwner {
+interface ProvenOwner {
   account: EnteredAccount;
   marks: Buffer[];
   /** For the security log. */
