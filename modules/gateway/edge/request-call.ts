@@ -69,7 +69,7 @@ export function callOf(request: FastifyRequest): PublicCall {
 }
 
 /** Error: ACCOUNT_MUTED. */
-function requireVoice(identity: Pick<Identity, "mutedUntilMs"> | undefined): void {
+export function requireVoice(identity: Pick<Identity, "mutedUntilMs"> | undefined): void {
   const { mutedUntilMs = 0 } = identity ?? {};
   if (mutedUntilMs > Date.now()) throw refusal("ACCOUNT_MUTED", { until: untilWords(mutedUntilMs) });
 }

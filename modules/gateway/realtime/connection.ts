@@ -5,6 +5,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Auth, Identity } from "../edge/auth.ts";
 import type { Limits } from "../edge/limits.ts";
+import { requireVoice } from "../edge/request-call.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
 import { type ClientFrame, readFrame, toApiEntry, toApiMessage } from "./frames.ts";
@@ -208,13 +209,12 @@ export function serveConnection(
     return given;
   }
 
-  async function send(
-    frame: Extract<ClientFrame, { type: "send" }>,
-    { userId, moderator }: Identity,
-  ): Promise<void> {
+  async function send(frame: Extract<ClientFrame, { type: "send" }>, who: Identity): Promise<void> {
+    const { userId, moderator } = who;
     const { idempotencyKey, conversationId, text, replyTo = "", videoId = "", profileId = "" } = frame;
     try {
       if (realtime.isWritingOff()) throw refusal("SWITCHED_OFF");
+      requireVoice(who);
       await realtime.limits.takeFor("messages", userId);
       const sent = await realtime.message.send(
         { receiverId: conversationId, content: text, idempotencyKey, replyToId: replyTo, videoId, profileId },
@@ -238,8 +238,10 @@ export function serveConnection(
     }
   }
 
-  /** Error: TOO_MANY_REQUESTS. */
-  async function type(conversationId: string, { userId }: Identity): Promise<void> {
+  /** Errors: TOO_MANY_REQUESTS, ACCOUNT_MUTED. */
+  async function type(conversationId: string, who: Identity): Promise<void> {
+    const { userId } = who;
+    requireVoice(who);
     if (realtime.isWritingOff() || !subscriptions?.mayWrite()) return;
     await realtime.limits.takeFor("typing", userId);
     await subscriptions.writes(conversationId, newCall());
@@ -313,6 +315,9 @@ export function serveConnection(
       checking = true;
       realtime.auth
         .identify(token!, newCall())
+        .then((known) => {
+          identity = known;
+        })
         .catch((error) => {
           if (isOver(error)) end(error);
         })
