@@ -91,7 +91,6 @@ export const reasons = {
     code: 10112,
   },
   USER_NOT_FOUND: { kind: "not-found", says: "There is no such person.", code: 10109 },
-  MODERATORS_ONLY: { kind: "forbidden", says: "Only a moderator can do this." },
   CROSS_SITE: { kind: "forbidden", says: "Only the pages of this site may do that.", tells: "programs" },
 
   // Connections.

@@ -6,6 +6,7 @@ import { copyVideo } from "./harness/fill-feed.ts";
 import { friendsAt } from "./harness/friends.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { moderatorAt } from "./harness/moderator.ts";
+import { connectDevice } from "./harness/realtime-device.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -182,6 +183,11 @@ describe.each(shapes)("moderation, %s", (shape) => {
     body(await zoe.put(`/videos/${videos[1]}/like`), 204);
     expect(body(await zoe.get<{ mutedUntil: string }>("/me")).mutedUntil).toBe(mutedUntil);
     const again = await server.logIn(zoe.username, zoe.password);
+    const device = await connectDevice(server.origin, again);
+    device.tell({ type: "send", idempotencyKey: "muted", conversationId: eve.id, text: "hi" });
+    expect(await device.frame("refused")).toMatchObject({ idempotencyKey: "muted", reason: "ACCOUNT_MUTED" });
+    // Before any of it is taken in.
+    expectProblem(await again.upload(freshClip()), 403, "ACCOUNT_MUTED");
     expectProblem(
       await again.post(`/videos/${videos[1]}/comments`, { json: { text: "hi" } }),
       403,

@@ -41,9 +41,11 @@ export function actStore(db: Kysely<Tables>, events: EventWriter<Tables>, ids: I
   const add = (
     subjects: readonly Found[],
     { act, actorId, reason, note, words, untilMs, batchId = randomUUID() }: NewAct,
+    still: (status: StatusRow) => boolean = () => true,
   ): Promise<ActRow[]> =>
     events.transaction(db, async (on, emit) => {
-      const statuses = await lockStatus(on, subjects);
+      const statuses = (await lockStatus(on, subjects)).filter(still);
+      if (statuses.length === 0) return [];
       const rows = statuses.map((status) => ({
         ...{
           subject_id: status.subject_id,
@@ -85,7 +87,7 @@ export function actStore(db: Kysely<Tables>, events: EventWriter<Tables>, ids: I
     });
 
   return {
-    /** Errors: none of its own. */
+    /** Adds an act on each of these, `still`: of those that stand so once nobody else acts on them. */
     add,
     /** Ends what is over, some subjects at a time. */
     async expire(nowMs: number, stopping: AbortSignal): Promise<void> {
@@ -95,7 +97,9 @@ export function actStore(db: Kysely<Tables>, events: EventWriter<Tables>, ids: I
           ...{ kind, id, ownerId, videoId },
         }));
         const none = { reason: "", note: "", words: "", untilMs: null } as const;
-        if (over.length > 0) await add(subjects, { act: "expire", actorId: "0", ...none });
+        // Another process may have ended it meanwhile.
+        const still = ({ ends_ms }: StatusRow) => ends_ms !== null && Number(ends_ms) <= nowMs;
+        if (over.length > 0) await add(subjects, { act: "expire", actorId: "0", ...none }, still);
         found = over.length;
       }
     },

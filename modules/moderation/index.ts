@@ -53,7 +53,7 @@ export const moderationModule = defineModule<object, Tables>()({
     );
     const stopTaking = repeatEvery(
       takeEarlierEveryMs,
-      (stopping) => takeEarlierReports(clients, reports.lasting.add, stopping),
+      (stopping) => takeEarlierReports(clients, reports.lasting, stopping),
       (error) => log.debug({ err: error }, "could not take over reports of an earlier release"),
     );
     return {

@@ -60,6 +60,15 @@ export function reportStore(db: Kysely<Tables>) {
           on conflict do nothing`.execute(on);
         await recountWaiting(on, [subject.id]);
       }),
+    /** Those of these reports that nobody has added. */
+    async unknown(reports: readonly NewReport[]): Promise<NewReport[]> {
+      const { rows } = await sql<{ subject_id: string; reporter_id: string }>`
+        select subject_id, reporter_id from moderation.report
+        join unnest(${reports.map(({ subject }) => subject.id)}::int8[], ${reports.map((one) => one.reporterId)}::int8[])
+          as asked(subject_id, reporter_id) using (subject_id, reporter_id)`.execute(db);
+      const known = new Set(rows.map((row) => `${row.subject_id} ${row.reporter_id}`));
+      return reports.filter(({ subject, reporterId }) => !known.has(`${subject.id} ${reporterId}`));
+    },
     /** Adds the appeal of whom an act concerns; the subject waits again. Error: APPEALED_ALREADY, SESSION_ENDED. */
     appeal: (subject: Found, appeal: { id: string; actId: string; words: string }): Promise<void> =>
       inTransaction(db, async (on) => {

@@ -1,5 +1,5 @@
 import { type Selectable, sql } from "kysely";
-import { profileChanged, sessionsEnded } from "#contracts/events.ts";
+import { profileChanged } from "#contracts/events.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
@@ -16,7 +16,7 @@ import {
   removeUnused,
 } from "./picture-store.ts";
 import { type Proven, stillProven, whyUnproven } from "./proven.ts";
-import { type NewSession, sessionRow } from "./session-store.ts";
+import { endSessionsOf, type NewSession, sessionRow } from "./session-store.ts";
 import type { Tables } from "./tables.ts";
 
 export type Account = Selectable<Tables["account"]>;
@@ -172,10 +172,7 @@ export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .returning("id")
           .executeTakeFirst();
         if (!changed) throw await whyUnproven(transaction, proven);
-        let others = transaction.deleteFrom("session").where("user_id", "=", proven.id);
-        if (keepSession) others = others.where("id", "!=", keepSession);
-        const sessionIds = (await others.returning("id").execute()).map(({ id }) => id);
-        if (sessionIds.length > 0) emit(sessionsEnded, { userId: proven.id, atMs: Date.now(), sessionIds });
+        await endSessionsOf(transaction, emit, proven.id, keepSession);
         await transaction
           .updateTable("session")
           .set({ password_at: sql`now()` })

@@ -29,7 +29,7 @@ import { createPasswords } from "./passwords.ts";
 import { pictureUses, removePicture, removePictureKind } from "./picture-store.ts";
 import { tooManyGuesses } from "./rules.ts";
 import { seedUsers } from "./seed.ts";
-import { endAllSessions, sessionStore } from "./session-store.ts";
+import { endEverySession, sessionStore } from "./session-store.ts";
 import { standingStore } from "./standing-store.ts";
 import type { Tables } from "./tables.ts";
 import { createTokens } from "./tokens.ts";
@@ -51,7 +51,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
   migrations,
   blobUses: pictureUses,
   async wentBack(db, { endSessions }) {
-    if (endSessions) await endAllSessions(db);
+    if (endSessions) await endEverySession(db);
   },
   usesMedia: true,
   // They wait for a password, a picture or a large file.

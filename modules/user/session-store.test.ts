@@ -3,7 +3,7 @@ import type { SessionId, UserId } from "#contracts/ids.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "./migrations.ts";
 import { maxSessionsPerUser } from "./rules.ts";
-import { endAllSessions, type SessionStore, sessionStore } from "./session-store.ts";
+import { endEverySession, type SessionStore, sessionStore } from "./session-store.ts";
 import type { Tables } from "./tables.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
@@ -109,7 +109,7 @@ test("who is signed in stays so where nobody can note that they were here", asyn
 test("when all sessions end, nobody has one, and no login that was under way opens one", async () => {
   await addAccount("77");
   expect(await add("77", 7_700)).toBeTruthy();
-  await endAllSessions(own.db);
+  await endEverySession(own.db);
   const { rows } = await own.database.pool.query('select count(*)::int from "user".session');
   expect(rows).toEqual([{ count: 0 }]);
   expect(await add("77", 7_701)).toBeFalsy();

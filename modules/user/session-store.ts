@@ -1,7 +1,8 @@
 import { type Selectable, sql } from "kysely";
 import { sessionsEnded } from "#contracts/events.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
-import type { Kysely } from "#platform/db/database.ts";
+import type { Kysely, Transaction } from "#platform/db/database.ts";
+import type { Emit } from "#platform/events/event-type.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { maxKnownDevices } from "./known-devices.ts";
@@ -41,8 +42,23 @@ export function sessionRow(session: NewSession) {
   };
 }
 
+/**
+ * Ends the sessions of a person, but for one; those that are about to be opened end by the epoch, which the caller raises.
+ */
+export async function endSessionsOf(
+  on: Transaction<Tables>,
+  emit: Emit,
+  userId: string,
+  keepSession?: SessionId,
+): Promise<void> {
+  let all = on.deleteFrom("session").where("user_id", "=", userId);
+  if (keepSession) all = all.where("id", "!=", keepSession);
+  const sessionIds = (await all.returning("id").execute()).map(({ id }) => id);
+  if (sessionIds.length > 0) emit(sessionsEnded, { userId, atMs: Date.now(), sessionIds });
+}
+
 /** Nobody is logged in any more, nor is a login under way. For when no server runs: nobody is told. */
-export async function endAllSessions(db: Kysely<Tables>): Promise<void> {
+export async function endEverySession(db: Kysely<Tables>): Promise<void> {
   await sql`delete from "user".session`.execute(db);
   await sql`update "user".account set session_epoch = session_epoch + 1`.execute(db);
 }
@@ -200,13 +216,7 @@ export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>, lo
           .set((is) => ({ session_epoch: is("session_epoch", "+", 1) }))
           .where("id", "=", userId)
           .execute();
-        const ended = await transaction
-          .deleteFrom("session")
-          .where("user_id", "=", userId)
-          .returning("id")
-          .execute();
-        const sessionIds = ended.map(({ id }) => id);
-        if (sessionIds.length > 0) emit(sessionsEnded, { userId, atMs: Date.now(), sessionIds });
+        await endSessionsOf(transaction, emit, userId);
       }),
   };
 }

@@ -1,9 +1,10 @@
-import { profileChanged, sessionsEnded } from "#contracts/events.ts";
+import { profileChanged } from "#contracts/events.ts";
 import type { UserId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { dropPicture } from "./picture-store.ts";
+import { endSessionsOf } from "./session-store.ts";
 import type { Tables } from "./tables.ts";
 
 /** How a person stands with the moderators. */
@@ -51,14 +52,7 @@ export function standingStore(db: Kysely<Tables>, events: EventWriter<Tables>, j
             if (key) await dropPicture(transaction, jobs, key);
         // By it gateways look at the person's sessions again, too.
         emit(profileChanged, { userId, atMs: Date.now() });
-        if (!suspends) return;
-        const ended = await transaction
-          .deleteFrom("session")
-          .where("user_id", "=", userId)
-          .returning("id")
-          .execute();
-        const sessionIds = ended.map(({ id }) => id);
-        if (sessionIds.length > 0) emit(sessionsEnded, { userId, atMs: Date.now(), sessionIds });
+        if (suspends) await endSessionsOf(transaction, emit, userId);
       }),
   };
 }

@@ -11,6 +11,7 @@ export const platformReasons = {
   },
   CALLER_GONE: { kind: "deadline", says: "Nobody waits for the answer any more.", tells: "programs" },
   LOGIN_REQUIRED: { kind: "unauthenticated", says: "Log in first.", code: 10105 },
+  MODERATORS_ONLY: { kind: "forbidden", says: "Only a moderator can do this." },
   BUSY: { kind: "exhausted", says: "Too many people at once. Try again in a moment.", retryAfterMs: 1000 },
   OVERLOADED: {
     kind: "exhausted",

@@ -36,6 +36,13 @@ export function requireCaller(call: Call): string {
   throw refusal("LOGIN_REQUIRED");
 }
 
+/** The caller of a call that only moderators may make. Errors: LOGIN_REQUIRED, MODERATORS_ONLY. */
+export function requireModerator(call: Call): string {
+  const callerId = requireCaller(call);
+  if (call.moderator !== true) throw refusal("MODERATORS_ONLY");
+  return callerId;
+}
+
 /** The asker of a request of somebody without a name, which so takes its chance; what is tried again is let in at last. */
 export const chanceAsker = newTraceId;
 

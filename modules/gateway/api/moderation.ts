@@ -1,17 +1,17 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import type { FastifyRequest } from "fastify";
 import Type from "typebox";
-import type { ActRequest, Done, QueueItem } from "#contracts/gen/moderation_pb.ts";
+import type { ActRequest, Done } from "#contracts/gen/moderation_pb.ts";
 import { acts, moderationReasons, subjectKinds } from "#contracts/moderation-names.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { callOf, type PublicCall } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
+import { toAct, toOwn } from "./moderation-acts.ts";
+import { toQueueEntries } from "./moderation-queue.ts";
 import { Act, named, OwnAct, QueueEntry, Subject, Until } from "./moderation-schemas.ts";
 import { peopleById } from "./people-by-id.ts";
-import { type ApiUser, toApiComment, toApiVideo, toTime } from "./present.ts";
-import { toReportedMessages } from "./reported-messages.ts";
 import { answers, Id, NoContent, PageQuery } from "./schemas.ts";
 
-const noTime = (ms: number) => (ms > 0 ? toTime(ms) : null);
 const words = (maxLength: number, description: string) =>
   Type.Optional(Type.String({ maxLength: maxLength * 8, description }));
 const SubjectParams = Type.Object({ kind: named(subjectKinds), id: Id });
@@ -21,75 +21,6 @@ const pageOfThese = (items: ReturnType<typeof Type.Object>) =>
 /** Reports of anything, the moderators' queue, what they do, and what those whom it concerns learn and say. */
 export function moderationRoutes(context: GatewayContext): FastifyPluginAsyncTypebox {
   const { moderation, composer, urlsFor } = context;
-
-  async function toItems(items: QueueItem[], request: Parameters<typeof callOf>[0], call: PublicCall) {
-    const of = (kind: string) => items.flatMap(({ subject }) => (subject?.kind === kind ? subject.id : []));
-    const urls = context.urlsForModerator(request);
-    const ask = <T>(ids: string[], get: (ids: string[]) => Promise<T[]>) =>
-      ids.length > 0 ? get(ids) : Promise.resolve([]);
-    const [videos, comments, groups, reports] = await Promise.all([
-      ask(of("video"), async (ids) =>
-        composer.videoViews((await context.video.getVideos({ ids, forModerators: true }, call)).videos, call),
-      ),
-      ask(
-        of("comment"),
-        async (commentIds) =>
-          (await context.interaction.findComments({ commentIds, forModerators: true }, call)).comments,
-      ),
-      ask(
-        of("group"),
-        async (groupIds) => (await context.message.getGroupsForModerators({ groupIds }, call)).groups,
-      ),
-      ask(
-        items.flatMap(({ evidenceIds }) => evidenceIds),
-        async (reportIds) => (await context.message.getMessageReports({ reportIds }, call)).reports,
-      ),
-    ]);
-    const ids = [
-      ...items.flatMap((item) => [item.ownerId, item.claimedBy, ...item.before.map((one) => one.actorId)]),
-      ...comments.flatMap((one) => [one.authorId, one.replyToUserId]),
-      ...reports.flatMap((one) => [one.reporterId, ...one.lines.map((line) => line.senderId)]),
-    ].filter((id) => id !== "" && id !== "0");
-    // Blocks do not count here: nobody can hide from a moderator by blocking them.
-    const asPeople = new Map(
-      (await composer.people([...new Set(ids)], call)).map((person) => [person.user.id, person]),
-    );
-    const people = await peopleById(composer, [...new Set(ids)], urls, call);
-    return items.map((item) => {
-      const id = item.subject!.id;
-      const view = videos.find(({ video }) => video.id === id);
-      const comment = comments.find((one) => one.id === id);
-      const group = groups.find((one) => one.id === id);
-      const report = reports.find((one) => item.evidenceIds.includes(one.id));
-      return {
-        subject: item.subject!,
-        owner: people.get(item.ownerId) ?? null,
-        waitingSince: toTime(item.waitingSinceMs),
-        weight: item.weight,
-        reports: item.reasons.map(({ reason, count }) => ({ reason, count })),
-        texts: item.texts,
-        claimedBy: people.get(item.claimedBy) ?? null,
-        claimedUntil: noTime(item.claimedUntilMs),
-        standing: {
-          reach: item.standing?.reach ?? "full",
-          kept: item.standing?.kept ?? false,
-          commentsLocked: item.standing?.commentsLocked ?? false,
-          mutedUntil: noTime(item.standing?.mutedUntilMs ?? 0),
-          suspendedUntil: noTime(item.standing?.suspendedUntilMs ?? 0),
-        },
-        appeal: item.appeal
-          ? { actId: item.appeal.actId, text: item.appeal.text, at: toTime(item.appeal.atMs) }
-          : null,
-        before: item.before.map((one) => toAct(one, people)),
-        video: view ? toApiVideo(view, urls) : null,
-        comment: (comment && toApiComment(comment, asPeople, urls)) ?? null,
-        group: group
-          ? { id, name: group.name, announcement: group.announcement, members: group.members }
-          : null,
-        messages: report ? toReportedMessages(report, people, urls) : null,
-      };
-    });
-  }
 
   return async (app) => {
     app.post(
@@ -147,7 +78,7 @@ export function moderationRoutes(context: GatewayContext): FastifyPluginAsyncTyp
           { kind, byWeight: sort === "weight", cursor, limit },
           call,
         );
-        return { items: await toItems(items, request, call), nextCursor: next || null };
+        return { items: await toQueueEntries(context, items, request, call), nextCursor: next || null };
       },
     );
     for (const [method, release, summary] of [
@@ -314,19 +245,8 @@ export function moderationRoutes(context: GatewayContext): FastifyPluginAsyncTyp
     );
   };
 
-  function peopleOf(done: Done[], request: Parameters<typeof callOf>[0], call: PublicCall) {
+  function peopleOf(done: Done[], request: FastifyRequest, call: PublicCall) {
     const ids = done.flatMap((one) => [one.actorId, one.ownerId]).filter((id) => id !== "0");
     return peopleById(composer, [...new Set(ids)], urlsFor(request), call);
   }
 }
-
-const toOwn = (one: Done) => ({
-  ...{ id: one.id, subject: one.subject!, act: one.act, reason: one.reason || null, text: one.text },
-  ...{ until: noTime(one.untilMs), at: toTime(one.atMs), videoId: one.videoId || null },
-});
-
-const toAct = (one: Done, people: ReadonlyMap<string, ApiUser>) => ({
-  ...toOwn(one),
-  ...{ actor: people.get(one.actorId) ?? null, owner: people.get(one.ownerId) ?? null },
-  ...{ note: one.note, batchId: one.batchId },
-});

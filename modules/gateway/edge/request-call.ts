@@ -57,19 +57,17 @@ export function requireServices(request: FastifyRequest): void {
 
 /**
  * The call that a request makes to the services that its route needs, on behalf of its sender, who is counted by then.
- * Its signal costs as much as half of the rest of a cached page, so none is made for one. Errors: MODERATORS_ONLY, ACCOUNT_MUTED,
+ * Its signal costs as much as half of the rest of a cached page, so none is made for one. Errors: MODERATORS_ONLY,
  * <SERVICE>_UNAVAILABLE.
  */
 export function callOf(request: FastifyRequest): PublicCall {
-  const { caller, speaks } = policyOf(request);
-  if (caller.moderator && !request.identity?.moderator) throw refusal("MODERATORS_ONLY");
-  if (speaks) requireVoice(request.identity);
+  if (policyOf(request).caller.moderator && !request.identity?.moderator) throw refusal("MODERATORS_ONLY");
   requireServices(request);
   return plainCallOf(request);
 }
 
 /** Error: ACCOUNT_MUTED. */
-export function requireVoice(identity: Pick<Identity, "mutedUntilMs"> | undefined): void {
+export function requireUnmuted(identity: Pick<Identity, "mutedUntilMs"> | undefined): void {
   const { mutedUntilMs = 0 } = identity ?? {};
   if (mutedUntilMs > Date.now()) throw refusal("ACCOUNT_MUTED", { until: untilWords(mutedUntilMs) });
 }
@@ -132,13 +130,16 @@ export function tellMissing(app: FastifyInstance): void {
   });
 }
 
-/** Identifies the caller as the route's policy says. Errors: LOGIN_REQUIRED, those of Auth.identify. */
+/**
+ * Identifies the caller as the route's policy says, before the body is taken in. Errors: LOGIN_REQUIRED, ACCOUNT_MUTED, those of
+ * Auth.identify.
+ */
 export async function identify(
   { auth, limits }: { auth: Auth; limits: Limits },
   request: FastifyRequest,
   token: string | undefined,
 ): Promise<void> {
-  const { caller } = policyOf(request);
+  const { caller, speaks } = policyOf(request);
   try {
     if (token && caller.issuer)
       request.identity =
@@ -149,6 +150,7 @@ export async function identify(
       await limits.takeUnidentified(request, error.reason);
     throw error;
   }
+  if (speaks) requireUnmuted(request.identity);
 }
 
 export function bearerToken(request: FastifyRequest): string | undefined {

@@ -5,7 +5,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Auth, Identity } from "../edge/auth.ts";
 import type { Limits } from "../edge/limits.ts";
-import { requireVoice } from "../edge/request-call.ts";
+import { requireUnmuted } from "../edge/request-call.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
 import { type ClientFrame, readFrame, toApiEntry, toApiMessage } from "./frames.ts";
@@ -214,7 +214,7 @@ export function serveConnection(
     const { idempotencyKey, conversationId, text, replyTo = "", videoId = "", profileId = "" } = frame;
     try {
       if (realtime.isWritingOff()) throw refusal("SWITCHED_OFF");
-      requireVoice(who);
+      requireUnmuted(who);
       await realtime.limits.takeFor("messages", userId);
       const sent = await realtime.message.send(
         { receiverId: conversationId, content: text, idempotencyKey, replyToId: replyTo, videoId, profileId },
@@ -241,7 +241,7 @@ export function serveConnection(
   /** Errors: TOO_MANY_REQUESTS, ACCOUNT_MUTED. */
   async function type(conversationId: string, who: Identity): Promise<void> {
     const { userId } = who;
-    requireVoice(who);
+    requireUnmuted(who);
     if (realtime.isWritingOff() || !subscriptions?.mayWrite()) return;
     await realtime.limits.takeFor("typing", userId);
     await subscriptions.writes(conversationId, newCall());

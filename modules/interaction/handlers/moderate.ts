@@ -3,12 +3,12 @@ import type { VideoService } from "#contracts/gen/video_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { PerCall, StoreFor } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
+import { requireModerator } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import type { CommentStore } from "../comment-store.ts";
 import type { ModerationStore } from "../moderation-store.ts";
 import { toComment, toModeratedComment } from "../present.ts";
 import { latestOf, maxModerated } from "../rules.ts";
-import { requireModerator } from "./reports.ts";
 
 type Service = Handlers<typeof InteractionService>;
 

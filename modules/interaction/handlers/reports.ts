@@ -4,7 +4,7 @@ import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
 import { type Ids, isId, timeOfId } from "#platform/ids/snowflake.ts";
-import { type Call, requireCaller } from "#platform/rpc/call.ts";
+import { requireCaller, requireModerator } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import { toModeratedComment } from "../present.ts";
@@ -58,12 +58,6 @@ export function reportHandlers(
       return {};
     },
   };
-}
-
-export function requireModerator(call: Call): string {
-  const callerId = requireCaller(call);
-  if (call.moderator !== true) throw refusal("MODERATORS_ONLY");
-  return callerId;
 }
 
 function reasonOf(reason: ReportReason): 1 | 2 | 3 {

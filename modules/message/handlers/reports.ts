@@ -4,7 +4,7 @@ import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
 import { type Ids, isId, timeOfId } from "#platform/ids/snowflake.ts";
-import { type Call, requireCaller } from "#platform/rpc/call.ts";
+import { requireCaller, requireModerator } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import { toPicture } from "../present.ts";
@@ -83,9 +83,3 @@ function toReport({ id, reporter_id, in_group, reason, text, lines }: ReportRow)
 }
 
 const before = (id: string) => String(BigInt(id) - 1n);
-
-function requireModerator(call: Call): string {
-  const callerId = requireCaller(call);
-  if (call.moderator !== true) throw refusal("MODERATORS_ONLY");
-  return callerId;
-}

@@ -2,17 +2,15 @@ import type { ModerationService } from "#contracts/gen/moderation_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isAwayOrBusy } from "#platform/errors/domain-error.ts";
-import type { Call } from "#platform/rpc/call.ts";
+import { type Call, requireModerator } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { ActStore } from "../act-store.ts";
 import { toDone } from "../present.ts";
 import { checkAct, checkWords } from "../rules.ts";
-import type { Found } from "../status-rows.ts";
 import type { StatusStore } from "../status-store.ts";
 import { findSubject, type Owners, readSubject } from "../subjects.ts";
 import { readReason } from "./report.ts";
-import { requireModerator } from "./require-moderator.ts";
 
 const maxSubjects = 100;
 const batchForm = /^[\w-]{1,64}$/;
@@ -39,12 +37,14 @@ export function act(
     const known = new Map(
       (await statuses(call).byIds(named.map(({ id }) => id))).map((one) => [one.id, one]),
     );
-    const subjects: Found[] = [];
-    for (const one of named) {
-      const found = known.get(one.id) ?? (await findSubject(owners, one, call, true));
+    // Asked at once, so that questions to one owner are merged.
+    const subjects = await Promise.all(
+      named.map((one) => known.get(one.id) ?? findSubject(owners, one, call, true)),
+    );
+    for (const [i, found] of subjects.entries()) {
+      const one = named[i]!;
       if (found.kind !== one.kind) throw refusal("ACT_INVALID", `subject: ${one.id} is a ${found.kind}.`);
       if (found.ownerId === actorId) throw refusal("MODERATES_OWN");
-      subjects.push(found);
     }
     const made = { act: checked[0]!, actorId, reason, note, words, untilMs } as const;
     const done = await acts(call).add(subjects, {

@@ -4,14 +4,13 @@ import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
-import { requireCaller } from "#platform/rpc/call.ts";
+import { requireCaller, requireModerator } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { ActStore, ActsAsked } from "../act-store.ts";
 import { toDone, toOwnDone } from "../present.ts";
 import type { ReportStore } from "../report-store.ts";
 import { checkWords, untold, upholds } from "../rules.ts";
 import { readSubject } from "../subjects.ts";
-import { requireModerator } from "./require-moderator.ts";
 
 type Service = Handlers<typeof ModerationService>;
 

@@ -2,13 +2,13 @@ import type { ModerationService } from "#contracts/gen/moderation_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
+import { requireModerator } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { ActStore } from "../act-store.ts";
 import { toQueueItem } from "../present.ts";
 import type { QueuePlace, ReportStore } from "../report-store.ts";
 import { claimMs } from "../rules.ts";
 import { readSubject } from "../subjects.ts";
-import { requireModerator } from "./require-moderator.ts";
 
 type Service = Handlers<typeof ModerationService>;
 

@@ -4,7 +4,7 @@ import type { VideoId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import { requireCaller } from "#platform/rpc/call.ts";
+import { requireModerator } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { VideoStore } from "../video-store.ts";
@@ -20,8 +20,7 @@ export function holdVideo(
   security: SecurityLog,
 ): Handlers<typeof VideoService>["holdVideo"] {
   return async ({ id, held, reason }, call) => {
-    const actorId = requireCaller(call);
-    if (!call.moderator) throw refusal("MODERATORS_ONLY");
+    const actorId = requireModerator(call);
     const found =
       isId(id) &&
       (await store(call)

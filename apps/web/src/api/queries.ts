@@ -7,11 +7,12 @@ const GRID_PAGE = 24;
 const PEOPLE_PAGE = 30;
 
 /** Pages with a cursor to the next. */
-const paging = {
+/** Pages by cursor, of every list. */
+export const paging = {
   initialPageParam: undefined as string | undefined,
   getNextPageParam: (page: { nextCursor: string | null }) => page.nextCursor ?? undefined,
 };
-const pageOf = (limit: number, cursor: string | undefined) => ({ limit, ...(cursor && { cursor }) });
+export const pageOf = (limit: number, cursor: string | undefined) => ({ limit, ...(cursor && { cursor }) });
 
 /** The feed does not change under the viewer: it is reloaded only on request. */
 export const feedQuery = (api: Api, kind: FeedTab) =>

@@ -1,5 +1,6 @@
 import { type InfiniteData, infiniteQueryOptions } from "@tanstack/react-query";
 import { type Api, take } from "../api/client.ts";
+import { pageOf, paging } from "../api/queries.ts";
 import type { HistoryPage, VideoPage } from "../api/types.ts";
 
 const PAGE = 30;
@@ -10,11 +11,10 @@ export const historyQuery = (api: Api) =>
   infiniteQueryOptions({
     queryKey: HISTORY,
     queryFn: ({ pageParam, signal }) => {
-      const query = { limit: PAGE, ...(pageParam && { cursor: pageParam }) };
+      const query = pageOf(PAGE, pageParam);
       return take(api.GET("/api/v1/history", { params: { query }, signal }));
     },
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page: { nextCursor: string | null }) => page.nextCursor ?? undefined,
+    ...paging,
   });
 
 export const videosOf = ({ pages, ...rest }: InfiniteData<HistoryPage>): InfiniteData<VideoPage> => ({

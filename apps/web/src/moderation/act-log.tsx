@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { take } from "../api/client.ts";
+import { pageOf, paging } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import { againOf } from "../api/use-again.ts";
 import { Failure } from "../ui/failure.tsx";
@@ -23,13 +24,12 @@ export function ActLog() {
       take(
         api.GET("/api/v1/moderation/acts", {
           params: {
-            query: { limit: PAGE, ...(words && { q: words }), ...(pageParam && { cursor: pageParam }) },
+            query: { ...pageOf(PAGE, pageParam), ...(words && { q: words }) },
           },
           signal,
         }),
       ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    ...paging,
     staleTime: 0,
   });
   const { data, error, hasNextPage, isFetching, fetchNextPage } = list;

@@ -2,7 +2,7 @@ import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-quer
 import { useState } from "react";
 import { Link } from "wouter";
 import { take } from "../api/client.ts";
-import { meQuery } from "../api/queries.ts";
+import { meQuery, pageOf, paging } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { OwnAct } from "../api/types.ts";
 import { againOf, useAgain } from "../api/use-again.ts";
@@ -32,12 +32,11 @@ export default function DecisionsPage() {
     queryFn: ({ pageParam, signal }) =>
       take(
         api.GET("/api/v1/me/moderation", {
-          params: { query: { limit: PAGE, ...(pageParam && { cursor: pageParam }) } },
+          params: { query: pageOf(PAGE, pageParam) },
           signal,
         }),
       ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    ...paging,
     staleTime: 0,
   });
   const { data, error, hasNextPage, isFetching, fetchNextPage } = list;

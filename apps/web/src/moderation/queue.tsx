@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { take } from "../api/client.ts";
+import { pageOf, paging } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { ActName, QueueEntry, Subject, SubjectKind } from "../api/types.ts";
 import { againOf, useAgain } from "../api/use-again.ts";
@@ -126,17 +127,15 @@ function useQueue(kind: Kind, sort: Sort) {
         api.GET("/api/v1/moderation/queue", {
           params: {
             query: {
-              limit: PAGE,
+              ...pageOf(PAGE, pageParam),
               sort,
               ...(kind !== "all" && { kind }),
-              ...(pageParam && { cursor: pageParam }),
             },
           },
           signal,
         }),
       ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    ...paging,
     staleTime: 0,
   });
   useAgain(list);
