@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { actsOf, type SubjectKind, timedActs } from "#contracts/moderation-names.ts";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
+import { heldUp, waiting as waitingForLocks } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { actStore, type NewAct } from "./act-store.ts";
 import { migrations } from "./migrations.ts";
@@ -98,12 +99,20 @@ test("what has an end is ended by nobody, once its time has come", async () => {
   await acts.expire(Date.now(), new AbortController().signal);
   expect(await acts.list({ act: "expire" }, undefined, 10)).toEqual([]);
   const later = createSnowflake({ node: 2, floorMs: 0, nowMs: () => Date.now() + 2_000 });
-  // By two processes at the same time.
-  await Promise.all(
-    [1, 2].map(() =>
-      actStore(own.db, own.events, later).expire(Date.now() + 2_000, new AbortController().signal),
-    ),
+  // Two processes have seen it, and wait for each other.
+  const end = () =>
+    actStore(own.db, own.events, later).expire(Date.now() + 2_000, new AbortController().signal);
+  let second: Promise<void> | undefined;
+  await heldUp(
+    own.database.pool,
+    "select from moderation.status where subject_id = 10 for update",
+    end,
+    async () => {
+      second = end();
+      await waitingForLocks(own.database.pool, 2);
+    },
   );
+  await second;
   expect(await acts.list({ act: "expire" }, undefined, 10)).toEqual([
     expect.objectContaining({ subject_id: "10", actor_id: "0" }),
   ]);
