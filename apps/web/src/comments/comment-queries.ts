@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Api, take } from "../api/client.ts";
-import type { CommentPage, ReplyPage } from "../api/types.ts";
+import { paging } from "../api/queries.ts";
 
 export type CommentSort = "heat" | "time";
 
@@ -20,8 +20,7 @@ export const commentsQuery = (api: Api, videoId: string, sort: CommentSort) =>
           signal,
         }),
       ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page: CommentPage) => page.nextCursor ?? undefined,
+    ...paging,
   });
 
 /** One to which a link leads; it may be gone. */
@@ -51,6 +50,5 @@ export const repliesQuery = (api: Api, videoId: string, commentId: string) =>
           signal,
         }),
       ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page: ReplyPage) => page.nextCursor ?? undefined,
+    ...paging,
   });

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Api, take } from "../api/client.ts";
-import type { GivenInvitationPage, GroupMemberPage, InvitationPage } from "../api/types.ts";
+import { paging } from "../api/queries.ts";
 
 const MEMBERS_PAGE = 50;
 const INVITATIONS_PAGE = 20;
@@ -27,8 +27,7 @@ export const membersQuery = (api: Api, id: string) =>
           signal,
         }),
       ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page: GroupMemberPage) => page.nextCursor ?? undefined,
+    ...paging,
   });
 
 export const groupLinkQuery = (api: Api, id: string) =>
@@ -51,8 +50,7 @@ export const givenInvitationsQuery = (api: Api, id: string) =>
           signal,
         }),
       ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page: GivenInvitationPage) => page.nextCursor ?? undefined,
+    ...paging,
   });
 
 /** The group to which a link leads. */
@@ -73,6 +71,5 @@ export const invitationsQuery = (api: Api) =>
           signal,
         }),
       ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page: InvitationPage) => page.nextCursor ?? undefined,
+    ...paging,
   });

@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Api, take } from "../api/client.ts";
-import type { ConversationPage, MessagePage } from "../api/types.ts";
+import { paging } from "../api/queries.ts";
+import type { MessagePage } from "../api/types.ts";
 
 const CONVERSATIONS_PAGE = 20;
 const MESSAGES_PAGE = 30;
@@ -31,8 +32,7 @@ export const conversationsQuery = (api: Api) =>
   infiniteQueryOptions({
     queryKey: ["conversations"],
     queryFn: ({ pageParam, signal }) => fetchConversations(api, pageParam, signal),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page: ConversationPage) => page.nextCursor ?? undefined,
+    ...paging,
     staleTime: 0,
   });
 
@@ -93,8 +93,7 @@ export const foundQuery = (api: Api, q: string) =>
           signal,
         }),
       ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    ...paging,
     staleTime: 0,
     gcTime: 60_000,
   });

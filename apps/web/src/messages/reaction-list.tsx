@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 import { take } from "../api/client.ts";
+import { paging } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { Message } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
@@ -67,8 +68,7 @@ function People({
           signal,
         }),
       ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    ...paging,
     staleTime: 0,
     gcTime: 0,
   });

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Api, take } from "../api/client.ts";
-import type { NotificationPage } from "../api/types.ts";
+import { paging } from "../api/queries.ts";
 
 const PAGE = 20;
 export const NOTIFICATIONS = ["notifications"];
@@ -16,8 +16,7 @@ export const notificationsQuery = (api: Api) =>
           signal,
         }),
       ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page: NotificationPage) => page.nextCursor ?? undefined,
+    ...paging,
     staleTime: 0,
   });
 
