@@ -297,6 +297,8 @@ describe.each(shapes)("notifications, %s", (shape) => {
     const video = fresh.pop()!;
     const root = await say(cleo, video, "first");
     await say(ben, video, `@${ada.username}`, root.id);
+    // Likes and comments have keys of their own: in which order they are told is not said.
+    await becomes(ada, [{ kind: "mention" }, { kind: "comment" }], video);
     await like(ben, video);
     await like(cleo, video);
     await becomes(cleo, [{ kind: "reply" }]);
