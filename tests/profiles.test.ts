@@ -79,6 +79,10 @@ describe.each(shapes)("profiles, %s", (shape) => {
     expectProblem(await put(Buffer.alloc(0)), 422, "EMPTY_FILE");
     expectProblem(await put(clip("half.png").subarray(0, 60)), 422, "PICTURE_DAMAGED");
     expectProblem(await put(Buffer.alloc(8 * 1024 * 1024 + 1, clip("half.png"))), 413, "BODY_TOO_LARGE");
-    expect(body(await ada.get<User>("/me"))).toEqual({ ...ada.session.user, closingRefused: null });
+    expect(body(await ada.get<User>("/me"))).toEqual({
+      ...ada.session.user,
+      closingRefused: null,
+      mutedUntil: null,
+    });
   });
 });

@@ -10,6 +10,7 @@ test("a module may call what it declares and nothing else", () => {
     relation: ["getUsers"],
     video: ["findUsers"],
     message: ["checkSessions", "findUsers", "getUsers"],
+    moderation: ["getUsers", "moderatePeople"],
   });
   expect(rights("relation").feed).not.toContain("follow");
   expect(rights("video").gateway).toContain("publish");

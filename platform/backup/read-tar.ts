@@ -30,7 +30,7 @@ export async function unpackTar(source: AsyncIterable<Buffer>, dir: string): Pro
 
 function entryOf(head: Buffer) {
   const text = (start: number, length: number) =>
-    head.toString("utf8", start, start + length).replace(/\0.*$/s, "");
+    head.toString("utf8", start, start + length).split("\0", 1)[0]!;
   const number = (start: number, length: number) => {
     // Larger than 8 GB: base 256.
     if (head[start]! & 0x80) return Number(head.readBigUInt64BE(start + length - 8));

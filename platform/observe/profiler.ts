@@ -1,3 +1,4 @@
+import { Session } from "node:inspector/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { refusal } from "../errors/reasons.ts";
 
@@ -26,8 +27,6 @@ export function createProfiler(): Profiler {
   let running = false;
 
   async function record(kind: ProfileKind, seconds: number, signal: AbortSignal): Promise<object> {
-    // Most processes never need it.
-    const { Session } = await import("node:inspector/promises");
     const session = new Session();
     session.connect();
     try {

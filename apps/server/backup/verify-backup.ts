@@ -139,7 +139,7 @@ async function countUnlisted(databases: Databases, listed: Set<string>): Promise
 /** Folders of killed trials, whose databases may still run. */
 async function removeAbandoned(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
-    const pid = Number(new RegExp(`^${prefix}(\\d+)-`).exec(name)?.[1]);
+    const pid = Number(/^(\d+)-/.exec(name.startsWith(prefix) ? name.slice(prefix.length) : "")?.[1]);
     if (!(pid > 0) || pid === process.pid || isAlive(pid)) continue;
     const folder = join(tmpdir(), name);
     const left = await findPostmaster(join(folder, "postgres"));

@@ -34,8 +34,10 @@ export function act(
     const checked = named.map(({ kind }) => checkAct(kind, request.act, untilMs, Date.now()));
     const reason = request.reason ? readReason(request.reason) : "";
     const [note, words] = [checkWords(request.note), checkWords(request.text)];
+    // A message is known by its report alone, and what is gone can still be let go.
+    const byReport = named.filter(({ kind }) => kind === "message" || request.act === "dismiss");
     const known = new Map(
-      (await statuses(call).byIds(named.map(({ id }) => id))).map((one) => [one.id, one]),
+      (await statuses(call).byIds(byReport.map(({ id }) => id))).map((one) => [one.id, one]),
     );
     // Asked at once, so that questions to one owner are merged.
     const subjects = await Promise.all(
